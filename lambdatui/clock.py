@@ -1,0 +1,63 @@
+"""The one clock, the one place where ids are made and where times are formatted."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Protocol
+
+MICROS = 1_000_000
+
+
+class Clock(Protocol):
+    """Time as the engine sees it; tests inject their own."""
+
+    def now_us(self) -> int:
+        """Microseconds since the epoch, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never goes back."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class ManualClock:
+    """A clock that stands still until `advance` is called; for tests of timing rules."""
+
+    def __init__(self, now_us: int = 1_700_000_000 * MICROS) -> None:
+        self._now_us = now_us
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    def monotonic(self) -> float:
+        return self._now_us / MICROS
+
+    def advance(self, seconds: float) -> None:
+        self._now_us += round(seconds * MICROS)
+
+
+def new_request_id() -> str:
+    """A request id in AWS's form, a version-4 UUID in lower case."""
+    return str(uuid.uuid4())
+
+
+def iso(us: int) -> str:
+    """`2026-11-21T14:31:09.434000Z` from microseconds UTC."""
+    return datetime.fromtimestamp(us / MICROS, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_iso(text: str) -> int:
+    """Microseconds UTC from what `iso` wrote."""
+    return round(datetime.fromisoformat(text).timestamp() * MICROS)

@@ -1,0 +1,379 @@
+"""The rows that travel: what the engine's feed and control API send and every client reads.
+
+Names are INTERFACE's JSON keys; do not rename. Times are ISO 8601 UTC text in rows (`started_at`, `time`, ...),
+durations milliseconds, ages seconds unless the name says otherwise. None means "was not measured".
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FEED_VERSION = 1
+SERIES_SECONDS = 120
+
+Status = Literal["ok", "error", "timeout", "throttled"]
+LEVELS = {"DEBUG": 10, "PRINT": 20, "INFO": 20, "PLATFORM": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+
+
+class ProblemRow(msgspec.Struct, frozen=True, kw_only=True):
+    severity: str
+    file: str | None
+    line: int | None
+    message: str
+    remedy: str
+
+
+class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One function: configuration, state and the figures of the function table."""
+
+    name: str
+    handler: str
+    runtime: str
+    memory: int
+    timeout: float
+    reserved_concurrency: int | None
+    state: str  # idle | busy | failing | throttled | stopped | reloading | broken | unserved
+    problems: list[ProblemRow] = []
+    # beyond INTERFACE's least
+    logical_id: str = ""
+    arn: str = ""
+    description: str = ""
+    code_root: str = ""
+    file: str | None = None
+    line: int | None = None
+    code_sha: str = ""
+    version: str = "$LATEST"
+    environment: dict[str, str] = {}
+    overrides: dict[str, str] = {}  # property -> value set by API or screen
+    triggers: list[str] = []  # "queue orders (batch 10)", "schedule every 1s", "GET /orders/{id}"
+    dead_letter_queue: str | None = None
+    interpreter: str = ""
+    # figures of this engine's life; sums, with the 60 s line
+    invocations: int = 0
+    errors: int = 0
+    throttles: int = 0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    concurrency: int = 0
+    iterator_age_ms: float | None = None
+    dlq_depth: int = 0
+    rate: float = 0.0  # invocations a second over the last 10 s
+    line60: list[int] = []  # invocations in each of the last 60 seconds, oldest first
+    last_error: str | None = None
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """Per-second values of one function, oldest first, up to SERIES_SECONDS; None: nothing measured."""
+
+    function: str
+    end: int  # epoch second of the last value
+    invocations: list[int] = []
+    errors: list[int] = []
+    throttles: list[int] = []
+    p50_ms: list[float | None] = []
+    p95_ms: list[float | None] = []
+    iterator_age_ms: list[float | None] = []
+
+
+class InvocationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt."""
+
+    request_id: str
+    function: str
+    version: str
+    type: str  # RequestResponse | Event | DryRun
+    source: str  # api | async | queue:NAME | stream:NAME | schedule:ID | http | replay | screen
+    status: str
+    error_type: str | None
+    started_at: str
+    duration_ms: float | None
+    init_ms: float | None
+    billed_ms: int | None
+    max_memory_mb: int | None
+    attempt: int
+    cold: bool
+    environment: str | None
+    id: int = 0  # the row's own key: request id and attempt repeat for throttles
+    error_message: str | None = None
+    queued_ms: float | None = None
+    code_sha: str = ""
+    replay_of: str | None = None
+    parent_id: str | None = None
+
+
+class TraceFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """One frame of a traceback with the source around it and its locals as text."""
+
+    file: str
+    line: int
+    function: str
+    source: list[tuple[int, str]] = []
+    locals: dict[str, str] = {}
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a function's log, or a platform line (START, END, REPORT)."""
+
+    time: str
+    function: str
+    request_id: str | None
+    level: str  # a key of LEVELS
+    message: str  # may hold \\r between lines of one record, as Lambda writes tracebacks
+    id: int = 0
+
+
+class InvocationDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """`show`: the row plus event, result, log, error and the other attempts of the same request."""
+
+    row: InvocationRow
+    event: bytes  # exact
+    result: bytes | None
+    log: list[LogLine]
+    error: str | None  # the error with its traceback as text
+    frames: list[TraceFrame] = []
+    attempts: list[InvocationRow] = []
+
+
+class DlqEntry(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    queue: str
+    function: str | None
+    request_id: str | None
+    error_code: str | None
+    error_message: str | None
+    attempts: int
+    first_at: str
+    last_at: str
+    event: str  # the stored text, exactly
+    replaying: bool = False
+
+
+class CodeChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed in a function's code between two snapshots."""
+
+    function: str
+    old_sha: str
+    new_sha: str
+    changed_at: str | None
+    diff: list[str] = []  # unified diff lines without the file headers' noise; each file begins with "file NAME"
+
+
+class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    logical_id: str
+    kind: str = "queue"
+    fifo: bool = False
+    visible: int = 0
+    in_flight: int = 0
+    delayed: int = 0
+    oldest_s: float | None = None
+    redrive: str | None = None
+    max_receive_count: int = 0
+    dlq: bool = False
+    consumer: str | None = None
+    paused: bool = False
+    mapping: str | None = None
+
+
+class ShardRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    iterator_age_ms: float | None = None
+    backlog: int = 0
+    blocked: bool = False
+    attempts: int = 0
+    error: str | None = None
+
+
+class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    logical_id: str
+    kind: str = "stream"
+    consumer: str | None = None
+    paused: bool = False
+    mapping: str | None = None
+    shards: list[ShardRow] = []
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    function: str
+    expression: str
+    next_at: str | None
+    last_at: str | None = None
+    paused: bool = False
+    kind: str = "schedule"
+
+
+class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    function: str
+    api: str
+    method: str
+    path: str
+    requests: int = 0
+    errors: int = 0
+    kind: str = "route"
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True):
+    queues: list[QueueRow] = []
+    streams: list[StreamRow] = []
+    schedules: list[ScheduleRow] = []
+    routes: list[RouteRow] = []
+
+
+class PeekedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a queue or stream holds, without receiving it."""
+
+    id: str
+    body: str
+    sent_at: str
+    receive_count: int = 0
+    state: str = "visible"  # visible | in flight | delayed; for streams the shard's id
+    attributes: dict[str, str] = {}
+    group_id: str | None = None
+
+
+class EnvironmentRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    function: str
+    pid: int
+    state: str  # init | busy | frozen | idle | ending
+    start: str  # fresh | forked
+    version: str
+    code_sha: str
+    memory_mb: float
+    memory_limit_mb: int
+    cpu_percent: float
+    invocations: int
+    age_s: float
+    idle_s: float | None = None
+
+
+class ConcurrencyRow(msgspec.Struct, frozen=True, kw_only=True):
+    function: str
+    used: int
+    reserved: int | None
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """One sentence of "what happened": a reload, a first error, a dead letter, a throttle burst."""
+
+    id: int
+    time: str
+    kind: str  # engine | reload | syntax | error | throttle | dlq | replay | retry | stream | config | notice
+    function: str | None
+    message: str
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The strip at the top."""
+
+    project: str
+    root: str
+    functions: int = 0
+    rate: float = 0.0
+    error_rate: float = 0.0  # 0..1 over the last minute
+    invocations: int = 0
+    errors: int = 0
+    throttles: int = 0
+    concurrency: int = 0
+    concurrency_limit: int = 1000
+    host_wait: int = 0
+    dlq_depth: int = 0
+    in_flight: int = 0
+    pending_events: int = 0
+    state: str = "running"  # running | stopping
+    started_at: str = ""
+    url: str = ""
+    http_url: str = ""
+    version: str = ""
+    problems: list[ProblemRow] = []
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """What a screen wants to be told beside header, functions and happenings, which it always gets."""
+
+    function: str | None = None  # whose series
+    logs: bool = False
+    log_functions: list[str] = []  # empty: all
+    invocations: bool = False
+    invocations_function: str | None = None
+    dlq: bool = False
+    sources: bool = False
+    environments: bool = False
+
+
+class Update(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One feed message. None: unchanged since the last one. Lists under `new_*` append; the rest replace.
+
+    The first update after a connect or a changed subscription carries everything subscribed to: `logs_reset` and
+    `invocations_reset` say that the appended lists begin anew.
+    """
+
+    version: int = FEED_VERSION
+    header: Header | None = None
+    functions: list[FunctionRow] | None = None
+    series: Series | None = None
+    new_logs: list[LogLine] | None = None
+    logs_reset: bool = False
+    logs_dropped: int = 0
+    new_invocations: list[InvocationRow] | None = None  # oldest first
+    invocations_reset: bool = False
+    dlq: list[DlqEntry] | None = None
+    sources: Sources | None = None
+    environments: list[EnvironmentRow] | None = None
+    concurrency: list[ConcurrencyRow] | None = None
+    new_happenings: list[Happening] | None = None
+    happenings_reset: bool = False
+
+
+class Distribution(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds; null where nothing was measured."""
+
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    last: float | None = None
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """One function's metrics by their CloudWatch names."""
+
+    Invocations: int = 0
+    Errors: int = 0
+    Throttles: int = 0
+    ConcurrentExecutions: int = 0
+    AsyncEventsReceived: int = 0
+    AsyncEventsDropped: int = 0
+    DeadLetterErrors: int = 0
+    Duration: Distribution = Distribution()
+    IteratorAge: Distribution = Distribution()
+    AsyncEventAge: Distribution = Distribution()
+
+
+class ReplayResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of one replayed entry or invocation. `status`: ok | error | timeout | throttled | expired | missing."""
+
+    id: str
+    status: str
+    request_id: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    payload: bytes = b""
+
+
+class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """engine.json."""
+
+    pid: int
+    url: str
+    http_url: str
+    aws_url: str | None
+    token: str
+    project: str
+    version: str
+    started_at: str

@@ -1,0 +1,65 @@
+"""Frames and constants that engine, spawner and environment share.
+
+Standard library only, Python 3.9 syntax: the environment loads this file by path, in whatever Python it runs.
+
+A frame is a fixed header, a small JSON object (`meta`) and the raw payload bytes, which nobody but the
+handler's own runtime parses:
+
+    version u8 | kind u8 | reserved u16 | meta length u32 | payload length u32 | request id 16 bytes | deadline i64
+
+The deadline is in microseconds UTC (0: none). All numbers are little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+PROTOCOL_VERSION = 1
+HEADER = struct.Struct("<BBHII16sq")
+NO_REQUEST = bytes(16)
+
+# engine -> environment
+INVOKE = 1  # meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?}; payload: the event
+
+# environment -> engine
+READY = 16  # init went well; meta: {"init_us", "modules": {name: file outside the code folder}, "files": [project files]}
+INIT_ERROR = 17  # init failed; meta as READY's; payload: the error JSON that Lambda would give
+RESULT = 18  # payload: the handler's result as JSON; meta: {"duration_us"}
+ERROR = 19  # payload: the error JSON; meta: {"duration_us", "error_type", "error_message"}
+DIAGNOSTICS = 20  # sent before ERROR; payload: JSON {"frames": [{"file","line","function","source":[[n,text]],"locals":{}}]}
+
+# Marker variables that every environment carries, so that a start can sweep what a double kill left behind.
+MARK_ENGINE = "LAMBDATUI_ENGINE"
+MARK_ENVIRONMENT = "LAMBDATUI_ENVIRONMENT"
+
+# File descriptors in a started environment.
+FD_CHANNEL = 3
+
+# Invocation payload limits in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_SYNC_PAYLOAD = 6_291_556
+MAX_EVENT_PAYLOAD = 1_048_576
+
+
+class Header(NamedTuple):
+    """What stands before a frame's meta and payload."""
+
+    version: int
+    kind: int
+    meta_length: int
+    payload_length: int
+    request_id: bytes
+    deadline_us: int
+
+
+def pack(kind: int, meta: bytes, payload: bytes, request_id: bytes = NO_REQUEST, deadline_us: int = 0) -> bytes:
+    """One frame's bytes without its payload, which the caller sends after it (a 6 MB payload is not copied)."""
+    return HEADER.pack(PROTOCOL_VERSION, kind, 0, len(meta), len(payload), request_id, deadline_us) + meta
+
+
+def unpack_header(data: bytes) -> Header:
+    """The header at the start of `data`; ValueError where the peer speaks another version."""
+    version, kind, _, meta_length, payload_length, request_id, deadline_us = HEADER.unpack_from(data)
+    if version != PROTOCOL_VERSION:
+        raise ValueError("frame of protocol version %d, expected %d" % (version, PROTOCOL_VERSION))
+    return Header(version, kind, meta_length, payload_length, request_id, deadline_us)
