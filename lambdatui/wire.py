@@ -20,6 +20,10 @@ HEADER = struct.Struct("<BBHII16sq")
 NO_REQUEST = bytes(16)
 
 # engine -> environment
+# The first frame an environment reads. Payload: JSON {"handler", "code_root", "manifest" (path or null), "bytecode" (cache folder
+# or null), "sys_path": [...], "fallback": {"path", "modules"} or null, "function_name", "function_version", "memory_mb",
+# "log_group", "log_stream", "log_format", "python_notice"}
+START = 2
 INVOKE = 1  # meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?}; payload: the event
 
 # environment -> engine

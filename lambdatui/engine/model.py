@@ -1,0 +1,40 @@
+"""What passes through the one door: a request for an invocation, and what came of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lambdatui.schema import InvocationRow
+
+
+class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt to run a function. `payload` is passed on untouched."""
+
+    function: str  # the function's own name (resolved before)
+    payload: bytes
+    qualifier: str | None = None
+    type: str = "RequestResponse"
+    source: str = "api"
+    request_id: str | None = None  # made where None
+    attempt: int = 1
+    client_context: str | None = None  # JSON text
+    parent_id: str | None = None
+    replay_of: str | None = None
+    patient: bool = False  # asynchronous events and pollers wait for host capacity, however long
+    queued_since_us: int | None = None  # when the event was accepted or received
+
+
+class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcome of one attempt. `function_error` is AWS's X-Amz-Function-Error, None where the function succeeded."""
+
+    request_id: str
+    status: str  # ok | error | timeout | throttled
+    payload: bytes
+    error_type: str | None = None
+    error_message: str | None = None
+    function_error: str | None = None
+    executed_version: str = "$LATEST"
+    log_tail: bytes = b""  # at most 4 KB
+    duration_ms: float | None = None
+    throttle_reason: str | None = None
+    row: InvocationRow | None = None
