@@ -142,6 +142,9 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[RouteConfig, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: tuple[str, ...] = ()  # absolute paths of the configuration files that were read
+    broken: bool = (
+        False  # the template (or lambdatui.toml) could not be read at all: what was loaded before stays in force
+    )
 
 
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):

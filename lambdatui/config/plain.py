@@ -1,0 +1,117 @@
+"""Finds the functions of a folder without configuration. Reads source as text and syntax tree; never runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from lambdatui.config.handlers import module_names
+from lambdatui.config.model import FunctionConfig
+from lambdatui.config.problems import Problems
+
+ENTRY_FILES = ("app.py", "index.py", "lambda_function.py", "handler.py")
+HANDLER_NAMES = ("lambda_handler", "handler")
+SKIPPED = {"node_modules", "site-packages", "dist", "build", "venv", "env", "cdk.out"}
+MAX_DEPTH = 4
+MAX_SOURCE = 2_000_000  # bytes; a handler's file is never that large
+DEFAULT_RUNTIME = "python3.13"
+FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
+# For files that do not parse: they are listed with their syntax error instead of disappearing.
+_LOOKS_LIKE = re.compile(r"^(?:async\s+)?(?:def\s+(lambda_handler|handler)\b|(lambda_handler|handler)\s*=)", re.M)
+
+
+def find_functions(root: Path, problems: Problems) -> list[FunctionConfig]:
+    """Each `NAME.py` of `root` and each folder below with an entry file that has a handler."""
+    found: list[FunctionConfig] = []
+    for file in sorted(root.glob("*.py")):
+        handler = handler_in(file)
+        if handler:
+            found.append(_function(file.stem, file.stem, handler, root, root, file))
+    for folder in _folders(root, 1):
+        entry = _entry(folder)
+        if entry:
+            file, handler = entry
+            found.append(_function(folder.name, file.stem, handler, folder, root, file))
+    return _named(found, problems)
+
+
+def handler_in(file: Path) -> str | None:
+    """`lambda_handler` or `handler`, whichever the file binds (the first where both), or None."""
+    try:
+        if file.stat().st_size > MAX_SOURCE:
+            return None
+        source = file.read_bytes()
+    except OSError:
+        return None
+    if not any(name.encode() in source for name in HANDLER_NAMES):
+        return None
+    names = module_names(source)
+    if names is None:
+        hits = {group for match in _LOOKS_LIKE.finditer(source.decode("utf-8", "replace")) for group in match.groups()}
+        return next((name for name in HANDLER_NAMES if name in hits), None)
+    return next((name for name in HANDLER_NAMES if name in names.bound), None)
+
+
+def skipped(folder: Path) -> bool:
+    """Folders that hold no functions of the project: hidden ones, packages, caches, virtual environments."""
+    name = folder.name
+    return name.startswith((".", "__")) or name in SKIPPED or (folder / "pyvenv.cfg").exists()
+
+
+def _folders(folder: Path, depth: int) -> list[Path]:
+    """Folders to look at, in order; what is itself a function is not searched further."""
+    result: list[Path] = []
+    try:
+        children = sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return result
+    for child in children:
+        if skipped(child):
+            continue
+        result.append(child)
+        if depth < MAX_DEPTH and _entry(child) is None:
+            result.extend(_folders(child, depth + 1))
+    return result
+
+
+def _entry(folder: Path) -> tuple[Path, str] | None:
+    for name in ENTRY_FILES:
+        file = folder / name
+        if file.is_file():
+            handler = handler_in(file)
+            if handler:
+                return file, handler
+    return None
+
+
+def _function(name: str, module: str, handler: str, code: Path, root: Path, file: Path) -> FunctionConfig:
+    return FunctionConfig(
+        name=name,
+        logical_id=name,
+        handler=f"{module}.{handler}",
+        code_root=str(code),
+        runtime=DEFAULT_RUNTIME,
+        file=str(file.relative_to(root)),
+    )
+
+
+def _named(found: list[FunctionConfig], problems: Problems) -> list[FunctionConfig]:
+    """The functions with a name that Lambda accepts and nobody else has; the others become problems."""
+    kept: dict[str, FunctionConfig] = {}
+    for function in found:
+        name, here = function.name, Problems(function.file)
+        if not FUNCTION_NAME.fullmatch(name):
+            here.warning(
+                f"{function.file}: {name!r} cannot be a function's name",
+                "Rename it: letters, digits, - and _, at most 64 characters.",
+            )
+        elif name in kept:
+            here.warning(
+                f"{function.file}: a function {name} is already declared by {kept[name].file}",
+                "Rename one of them, or name both in lambdatui.toml.",
+            )
+        else:
+            kept[name] = function
+        problems.found.extend(here.found)
+    return list(kept.values())
