@@ -1,0 +1,158 @@
+"""What the store keeps, as plain values. Times are integer microseconds UTC; ids are text here and 16-byte blobs on disk."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class AsyncEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted asynchronous event that waits for its next attempt. The payload is exact."""
+
+    request_id: str
+    function: str
+    payload: bytes
+    accepted_us: int
+    visible_us: int  # not tried before
+    attempt: int = 1  # the attempt that comes next
+    client_context: str | None = None  # JSON text
+    source: str = "api"
+    parent_id: str | None = None
+    throttles: int = 0  # how often in a row it was throttled: the back-off's exponent
+    error_type: str | None = None  # of the last failed attempt
+    error_message: str | None = None
+
+
+class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt as history keeps it. `id` is the row's own key: request id and attempt repeat for throttles."""
+
+    id: int
+    request_id: str
+    function: str
+    version: str
+    type: str
+    source: str
+    status: str
+    started_us: int
+    error_type: str | None = None
+    error_message: str | None = None
+    queued_us: int = 0
+    init_us: int | None = None
+    duration_us: int | None = None
+    billed_ms: int | None = None
+    max_memory_mb: int | None = None
+    attempt: int = 1
+    cold: bool = False
+    environment: str | None = None
+    code_sha: str = ""
+    parent_id: str | None = None
+    replay_of: str | None = None
+    event: bytes = b""
+    result: bytes | None = None
+    error: str | None = None  # with its traceback, as text
+    frames: bytes | None = None  # JSON list of schema.TraceFrame, or {"frames": [...]}
+
+
+class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a log; `level` is a key of schema.LEVELS."""
+
+    id: int
+    time_us: int
+    function: str
+    request_id: str | None
+    level: str
+    message: str
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue's message. The columns from `function` on are filled for dead letters."""
+
+    id: str
+    queue: str
+    seq: int
+    body: str
+    attributes: dict[str, dict[str, str]] = {}  # {"Name": {"DataType": "String", "StringValue": "..."}}
+    sent_us: int
+    visible_us: int
+    receive_count: int = 0
+    first_received_us: int | None = None
+    receipt: str | None = None  # valid until the next receive
+    group_id: str | None = None
+    dedup_id: str | None = None
+    function: str | None = None
+    request_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: int = 0
+    first_us: int | None = None
+    last_us: int | None = None
+    replaying: bool = False
+
+
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to be sent. `delay_s` None: the queue's own delay."""
+
+    body: str
+    attributes: dict[str, dict[str, str]] = {}
+    delay_s: float | None = None
+    group_id: str | None = None
+    dedup_id: str | None = None
+    function: str | None = None
+    request_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    attempts: int = 0
+    first_us: int | None = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream's record; `seq` is fixed-width text, so that it sorts as it counts."""
+
+    stream: str
+    shard: str  # "shardId-000000000000"
+    seq: str
+    partition_key: str
+    data: bytes
+    arrived_us: int
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a mapping has come in a shard, and what blocks it."""
+
+    mapping: str  # uuid
+    shard: str
+    seq: str = ""  # last processed; "": before the first
+    attempts: int = 0  # failed tries of the batch that blocks
+    failed_since_us: int | None = None
+    error: str | None = None
+    batch_end: str | None = None
+
+
+class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of one queue; `oldest_us` is when the oldest message was sent."""
+
+    visible: int = 0
+    in_flight: int = 0
+    delayed: int = 0
+    oldest_us: int | None = None
+
+
+class HappeningRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One sentence of what happened."""
+
+    id: int
+    time_us: int
+    kind: str
+    function: str | None
+    message: str
+
+
+class MetricDelta(msgspec.Struct, frozen=True, kw_only=True):
+    """What one metric gained since the last drain, for one minute (minutes since the epoch)."""
+
+    minute: int
+    function: str
+    name: str
+    sum: float = 0.0
+    max: float = 0.0
+    histogram: dict[int, int] = {}  # bucket -> count
+    last: float | None = None
