@@ -1,0 +1,66 @@
+# Everything a checkout needs. `make run` and `make test` install what they use into .venv first.
+PYTHON ?= python3
+VENV   ?= .venv
+SHELL  := /bin/bash
+BIN    := $(VENV)/bin
+# Named by content: a checkout of other dependencies installs anew, everything else is instant.
+KEY    := $(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+STAMP  := $(VENV)/.installed-$(KEY)
+# Tests see what users have: bytecode is written (the reload tests need it), no variables of ours.
+CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH -u LAMBDATUI_PROJECT -u LAMBDATUI_DATA -u LAMBDATUI_TOKEN
+PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: run test check soak lock pictures clean install help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run       the sample shop, live in this terminal"
+	@echo "make test      the tests"
+	@echo "make check     format, lint, types, imports, tests"
+	@echo "make soak      the long tests"
+	@echo "make lock      write requirements.lock anew (needs uv)"
+	@echo "make pictures  draw docs/pictures from the running program"
+	@echo "make clean     remove $(VENV), caches and the sample's stored state"
+
+install: $(STAMP)
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "lambdatui needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		echo "Name another one:  make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@echo "installing into $(VENV), once: about a minute"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(STAMP)
+	@$(BIN)/lambdatui run sample_functions
+
+test: $(STAMP)
+	$(PYTEST) -m "not soak"
+
+soak: $(STAMP)
+	$(PYTEST) -m soak
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) -m "not soak"
+
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 2; }
+	@uv pip compile pyproject.toml --extra aws --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --quiet --upgrade --output-file requirements.lock.new
+	@{ echo '# Hashed lock of every runtime, [aws] and development dependency; `make lock` writes it anew.'; \
+		cat requirements.lock.new; } > requirements.lock && rm requirements.lock.new
+
+pictures: $(STAMP)
+	$(CLEAN_ENV) $(BIN)/python tools/pictures.py
+
+clean:
+	rm -rf $(VENV) sample_functions/.lambdatui build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
