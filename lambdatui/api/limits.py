@@ -1,0 +1,153 @@
+"""Caps on what a client may make us hold and for how long, in front of uvicorn's protocols.
+
+uvicorn 0.54 with httptools alone took 100 MB of headers and held a half-sent one for 20 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+MAX_HEAD = 64 * 1024  # bytes of request line and headers
+HEAD_TIMEOUT_S = 10.0  # from the first byte (or the connection) to the end of the headers
+BODY_IDLE_S = 30.0  # between two pieces of a body that we are reading
+WRITE_STALL_S = 30.0  # a client that does not take its answer
+MAX_CONNECTIONS = 4096
+
+_REFUSALS = {
+    408: b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    431: b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+}
+
+
+class _HeadTooLargeError(Exception):
+    """Leaves the parser; never leaves this module."""
+
+
+class CappedHttpProtocol(HttpToolsProtocol):
+    """httptools' protocol with a cap on the head and patience for head, body and reading client."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_head = False
+        self._head_bytes = 0
+        self._refusal = 0
+        self._patience: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= MAX_CONNECTIONS:
+            transport.abort()
+            self.parser = None  # type: ignore[assignment]
+            return
+        super().connection_made(transport)
+        self._wait(HEAD_TIMEOUT_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwait()
+        if self._stall is not None:
+            self._stall.cancel()
+        if self.transport is not None:
+            super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.parser is None or self._refusal:
+            return
+        super().data_received(data)
+        if self.transport.get_protocol() is not self:  # became a WebSocket
+            self._unwait()
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD:
+                self._refuse(431)
+                return
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            if self._patience is None:
+                self._wait(HEAD_TIMEOUT_S)
+        else:
+            self._unwait()
+            if cycle.more_body:
+                self._wait(BODY_IDLE_S)
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > MAX_HEAD:
+            self._refusal = 431
+            raise _HeadTooLargeError
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._refusal:
+            self._refuse(self._refusal)
+        else:
+            super().send_400_response(msg)
+
+    def on_response_complete(self) -> None:
+        self._unwait()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(WRITE_STALL_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def _refuse(self, status: int) -> None:
+        self._refusal = status
+        self._unwait()
+        self.transport.write(_REFUSALS[status])
+        self.transport.close()
+
+    def _wait(self, seconds: float) -> None:
+        self._patience = self.loop.call_later(seconds, self._lost_patience, seconds)
+
+    def _unwait(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _lost_patience(self, seconds: float) -> None:
+        self._patience = None
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._refuse(408)
+        elif self.flow.read_paused:  # it is us who do not read
+            self._wait(seconds)
+        else:
+            self.transport.close()
+
+
+class CappedWebSocketProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket whose client must go on reading: closing politely would wait for it for ever."""
+
+    _stall: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(WRITE_STALL_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
