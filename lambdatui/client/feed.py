@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from lambdatui.client.locate import Locator
 from lambdatui.schema import (
     FEED_VERSION,
     ConcurrencyRow,
@@ -39,7 +40,6 @@ LAST_DELAY = 2.0
 PING_INTERVAL = 10.0
 CONNECT_TIMEOUT = 5.0
 
-Locator = Callable[[], EngineInfo | None]
 T = TypeVar("T")
 
 

@@ -1,0 +1,97 @@
+"""Where a project's state lies, and whether an engine runs on it.
+
+`DATA/lock` (flock) is the truth about who runs; `DATA/engine.json` only says where.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from lambdatui.errors import NoEngine
+from lambdatui.schema import EngineInfo
+
+DATA_NAME = ".lambdatui"
+
+# Where the engine is now; None while none runs.
+Locator = Callable[[], EngineInfo | None]
+
+
+def project_data(project: Path, data: str | Path | None = None) -> Path:
+    """The folder with a project's state: `data` where given, else in the project, else the user's state folder.
+
+    The last where the project cannot be written; relative paths are the caller's working directory's.
+    """
+    if data:
+        return Path(data).expanduser().absolute()
+    root = project.expanduser().resolve()
+    inside = root / DATA_NAME
+    if os.access(inside if inside.exists() else root, os.W_OK) or not root.exists():
+        return inside
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return base / "lambdatui" / f"{root.name or 'root'}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"
+
+
+def find_project(start: Path, data: str | Path | None = None) -> Path:
+    """The nearest folder upward from `start` with a running engine, else `start` itself."""
+    start = start.expanduser().resolve()
+    if data:
+        return start
+    for folder in (start, *start.parents):
+        if is_running(project_data(folder)):
+            return folder
+    return start
+
+
+def is_locked(data: Path) -> bool:
+    """Whether a process holds DATA/lock, an engine that still starts or already stops included."""
+    try:
+        handle = os.open(data / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def is_running(data: Path) -> bool:
+    """Whether an engine runs and has said where."""
+    return (data / "engine.json").exists() and is_locked(data)
+
+
+def read_engine(data: Path) -> EngineInfo | None:
+    """What the running engine says of itself; None where none runs. Raises NoEngine where it may not be read."""
+    if not is_running(data):
+        return None
+    path = data / "engine.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=EngineInfo)
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise NoEngine(f"an engine runs here, but {path} belongs to another user; run as that user") from error
+    except msgspec.DecodeError as error:
+        raise NoEngine(f"{path} is damaged ({error}); stop the engine by hand and start it again") from error
+
+
+def locator(data: Path) -> Locator:
+    """A Locator that rereads engine.json at every call and never raises."""
+
+    def locate() -> EngineInfo | None:
+        try:
+            return read_engine(data)
+        except NoEngine:
+            return None
+
+    return locate
