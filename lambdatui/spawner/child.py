@@ -1,0 +1,101 @@
+"""Turns a fresh fork of the spawner into an environment's process; nothing of the spawner is left in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+from typing import Any
+
+from ..wire import FD_CHANNEL
+from . import tree
+
+# The kernel's choice when memory runs out should be an environment, not the engine or the user's editor.
+_OOM_SCORE = b"500"
+
+
+def reserve_low_descriptors(fd: int) -> int:
+    """Keep 0 to 3 occupied, so that nothing that arrives later stands where a child's own will; returns `fd` moved."""
+    import fcntl
+
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FD_CHANNEL + 1)
+    os.close(fd)
+    while True:
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        if null > FD_CHANNEL:
+            os.close(null)
+            return moved
+
+
+def start(request: dict[str, Any], channel: int, log: int) -> int:
+    """Fork and exec; returns the process id once the exec has succeeded, raises OSError where it has not."""
+    limits: dict[int, int] = {}
+    for name, value in request["limits"].items():
+        number = getattr(resource, "RLIMIT_" + name.upper(), None)
+        if number is None:
+            raise ValueError("no such limit on this system: " + name)
+        limits[number] = value
+    reader, writer = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become(request, limits, channel, log, parent, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        failure = pipe.read()
+    if failure:
+        os.waitpid(pid, 0)
+        raise OSError(failure.decode(errors="replace"))
+    return pid
+
+
+def _become(
+    request: dict[str, Any], limits: dict[int, int], channel: int, log: int, parent: int, failures: int
+) -> None:
+    try:
+        os.setsid()
+        tree.die_with_parent(parent)
+        # Daemons below come back to the environment, not to the spawner: one walk down the tree finds them all.
+        tree.become_subreaper()
+        _protect_the_engine()
+        os.nice(request["nice"])
+        for number, value in limits.items():
+            _limit(number, value)
+        _default_signals()
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.dup2(channel, FD_CHANNEL)
+        os.chdir(request["cwd"])
+        os.execve(request["argv"][0], request["argv"], request["env"])
+    except BaseException as error:  # noqa: BLE001 - whatever it was, it ends here
+        os.write(failures, ("%s" % error).encode(errors="replace")[:4000] or b"unknown failure")
+    finally:
+        os._exit(127)
+
+
+def _limit(number: int, value: int) -> None:
+    hard = resource.getrlimit(number)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(number, (value, value))
+
+
+def _default_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            with contextlib.suppress(OSError, ValueError):  # some are the C library's own
+                signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _protect_the_engine() -> None:
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        try:
+            os.write(fd, _OOM_SCORE)
+        finally:
+            os.close(fd)
+    except OSError:
+        pass  # not Linux, or not allowed here

@@ -1,0 +1,21 @@
+"""Entry of the spawner process, run by path: `python -I -S .../spawner/main.py FD` (FD: the control socket)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+
+
+def _register_package() -> None:
+    """A bare package over the lambdatui folder: its own __init__ and whatever it may import stay out."""
+    package = ModuleType("_lambdatui")
+    package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+    sys.modules["_lambdatui"] = package
+
+
+if __name__ == "__main__":
+    _register_package()
+    from importlib import import_module
+
+    import_module("_lambdatui.spawner.server").main(int(sys.argv[1]))

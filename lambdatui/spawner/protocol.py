@@ -1,0 +1,134 @@
+"""What engine and spawner say to each other over their control socket (AF_UNIX, SOCK_STREAM).
+
+A message is a length (u32, little-endian) and a JSON object. File descriptors travel beside it by SCM_RIGHTS; the
+object says how many are its own in "fds", so that it does not matter how the kernel cuts the stream.
+
+    engine -> spawner
+    {"do": "spawn", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int,
+     "limits": {str: int}, "fds": 2}
+        with the file descriptors [channel, write end of the log pipe]; the sender closes its copies afterwards.
+        `env` is complete: nothing is inherited. `limits` are RLIMIT_* names in lower case ("nofile", "core", ...).
+    {"do": "kill", "id": str}           SIGKILL for the environment and all its descendants; unknown ids are ignored
+
+    spawner -> engine
+    {"say": "started", "id": str, "pid": int}       exec has succeeded
+    {"say": "failed", "id": str, "error": str}      nothing runs under this id
+    {"say": "exited", "id": str, "pid": int, "status": int|null, "signal": int|null, "max_rss_kb": int}
+        once for each started environment, after its last descendant has gone; one of status and signal is set
+
+The end of the stream at the spawner's side means that the engine has gone: everything below is killed.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import socket
+import struct
+from typing import Any, NamedTuple, Sequence
+
+LENGTH = struct.Struct("<I")
+MAX_MESSAGE = 16 * 1024 * 1024
+_MAX_FDS = 64
+_PIECE = 65536
+_CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+# Limits that Lambda sets, for those who do not say otherwise.
+DEFAULT_LIMITS = {"nofile": 1024, "core": 0}
+DEFAULT_NICE = 10
+
+
+class Message(NamedTuple):
+    """One message and the file descriptors that came with it, which belong to the receiver from now on."""
+
+    body: dict[str, Any]
+    fds: list[int]
+
+
+def spawn(
+    id: str,
+    argv: Sequence[str],
+    env: dict[str, str],
+    cwd: str,
+    nice: int = DEFAULT_NICE,
+    limits: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """The request to start one environment; send it with the descriptors [channel, log]."""
+    limits = dict(DEFAULT_LIMITS if limits is None else limits)
+    return {"do": "spawn", "id": id, "argv": list(argv), "env": env, "cwd": cwd, "nice": nice, "limits": limits}
+
+
+def kill(id: str) -> dict[str, Any]:
+    """The request to end one environment with everything that it started."""
+    return {"do": "kill", "id": id}
+
+
+def send(sock: socket.socket, body: dict[str, Any], fds: Sequence[int] = ()) -> None:
+    """Send one message whole; waits for the peer where its buffer is full. OSError when the peer has gone."""
+    data = json.dumps({**body, "fds": len(fds)} if fds else body).encode()
+    data = LENGTH.pack(len(data)) + data
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    sent = 0
+    while sent < len(data):
+        try:
+            sent += sock.sendmsg([memoryview(data)[sent:]], ancillary if sent == 0 else [])
+        except BlockingIOError:
+            _wait_writable(sock)
+
+
+def _wait_writable(sock: socket.socket) -> None:
+    import select  # only where a buffer is full
+
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    poll.poll()
+
+
+class Receiver:
+    """Puts messages together again from what arrives; works on blocking and non-blocking sockets."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._data = bytearray()
+        self._fds: list[int] = []
+
+    def receive(self) -> list[Message] | None:
+        """One read: the messages that it completed (none is an empty list), None at the end of the stream."""
+        try:
+            data, ancillary, _, _ = self._sock.recvmsg(_PIECE, socket.CMSG_SPACE(4 * _MAX_FDS), _CLOEXEC)
+        except (BlockingIOError, InterruptedError):
+            return []
+        except ConnectionError:
+            data, ancillary = b"", []
+        for level, kind, payload in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds = array.array("i")
+                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+                self._fds.extend(fds)
+        if not data:
+            return None
+        self._data += data
+        return self._complete()
+
+    def _complete(self) -> list[Message]:
+        messages = []
+        while len(self._data) >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._data)
+            if length > MAX_MESSAGE:
+                raise ValueError("control message of %d bytes, at most %d are allowed" % (length, MAX_MESSAGE))
+            end = LENGTH.size + length
+            if len(self._data) < end:
+                break
+            body = json.loads(bytes(self._data[LENGTH.size : end]))
+            del self._data[:end]
+            count = body.pop("fds", 0)
+            fds, self._fds = self._fds[:count], self._fds[count:]
+            messages.append(Message(body, fds))
+        return messages
+
+    def close(self) -> None:
+        """Give up descriptors that no message has claimed."""
+        for fd in self._fds:
+            os.close(fd)
+        self._fds = []
