@@ -13,6 +13,6 @@ def build_lambda_app(engine: EnginePort, sources: SourcesPort, settings: ApiSett
     raise NotImplementedError
 
 
-def build_front_app(engine: EnginePort, settings: ApiSettings) -> App:
+def build_front_app(engine: EnginePort, sources: SourcesPort, settings: ApiSettings) -> App:
     """The app behind `http_url`: the project's HTTP routes."""
     raise NotImplementedError

@@ -6,17 +6,17 @@ Tests put a small engine of their own behind them; nothing here knows how anythi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from lambdatui import schema
-from lambdatui.api.traffic import RouteTraffic
 from lambdatui.config.model import FunctionConfig, Project, QueueConfig, StreamConfig
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 
 if TYPE_CHECKING:
     from lambdatui.store.reader import Reader
+    from lambdatui.store.records import NewMessage
     from lambdatui.store.store import Store
     from lambdatui.telemetry.telemetry import Telemetry
 
@@ -28,8 +28,6 @@ class FunctionPort(Protocol):
     def config(self) -> FunctionConfig: ...
     @property
     def arn(self) -> str: ...
-    @property
-    def state(self) -> str: ...
     @property
     def code_sha(self) -> str: ...
 
@@ -83,11 +81,12 @@ class SourcesPort(Protocol):
     async def resume(self, id: str) -> None: ...
     def queue(self, name: str) -> QueueConfig: ...
     def stream(self, name: str) -> StreamConfig: ...
-    async def send(self, source: str, messages: list[Any], partition_key: str | None = None) -> list[str]: ...
+    async def send(self, source: str, messages: list[NewMessage], partition_key: str | None = None) -> list[str]: ...
     def dlq_names(self) -> list[str]: ...
     async def replay_entry(self, id: str, event: bytes | None = None) -> schema.ReplayResult: ...
     async def replay_invocation(self, request_id: str, event: bytes | None = None) -> schema.ReplayResult: ...
     async def purge(self, ids: list[str]) -> int: ...
+    def route_served(self, id: str, *, failed: bool) -> None: ...
 
 
 class ApiSettings(msgspec.Struct, kw_only=True):
@@ -101,4 +100,3 @@ class ApiSettings(msgspec.Struct, kw_only=True):
     on_stop: Callable[[float | None], None]  # asked to stop, with the grace in seconds (None: as configured)
     info: Callable[[], schema.EngineInfo]  # engine.json's content; its token is left out where it is served
     start_aws: Callable[[], Awaitable[str]] | None = None  # starts the "auto" server once and returns its URL
-    traffic: RouteTraffic = msgspec.field(default_factory=RouteTraffic)  # counts of the HTTP routes
