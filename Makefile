@@ -26,11 +26,12 @@ install: $(STAMP)
 
 $(STAMP):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "lambdatui needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+		echo "lambdatui needs Python 3.11 or newer; $(PYTHON) is $$(command -v $(PYTHON) >/dev/null \
+		&& $(PYTHON) --version 2>&1 || echo not there)." >&2; \
 		echo "Name another one:  make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@$(PYTHON) -m venv --clear $(VENV) || { \
 		echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
-	@echo "installing into $(VENV), once: about a minute"
+	@echo "installing into $(VENV), once: one or two minutes"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -13,8 +13,8 @@ def handler(event, context):
 
 
 def make_label(customer, address):
-    # BUG: not every country has postcodes. The line below should read:
-    #   postcode = address.get("postcode", "")
+    # BUG: not every country has postcodes. The next line should read
+    # postcode = address.get("postcode", "")
     postcode = address["postcode"]
     town = f"{postcode} {address['city']}".strip()
     return "\n".join([customer, address["street"], town, address["country"]])
