@@ -2,22 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 
+from lambdatui.clock import Clock
+from lambdatui.errors import StoreError
+from lambdatui.store import history_rows
+from lambdatui.store.history_rows import Batch
+from lambdatui.store.limits import BUFFER_ROWS, FLUSH_ROWS, FLUSH_S, ID_BLOCK, TRIM_EVERY_US
+from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, MetricDelta
+from lambdatui.store.writer import Writer
+
+_TABLES = ("invocation", "log", "happening")
+_RETRY_S = 1.0  # after a flush that the disk refused
 
 
 class HistoryStore:
-    """history.db. Everything added within 200 ms is written in one transaction."""
+    """history.db. Everything added within 200 ms is written in one transaction.
+
+    While the disk refuses, rows wait in memory (the newest 200,000) and `problem` says why; they are written as soon
+    as it takes them. `lost` counts rows that had to be dropped.
+    """
+
+    def __init__(self, writer: Writer, reads: ReadPool, clock: Clock) -> None:
+        self._writer = writer
+        self._reads = reads
+        self._clock = clock
+        self._batch = Batch()
+        self._collectors: list[Callable[[], Sequence[MetricDelta]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._trimmed_us = clock.now_us()
+        self._closing = False
+        self.problem: str | None = None
+        self.lost = 0
+        stored = dict(reads.now("SELECT name, reserved FROM counter"))
+        newest = {name: reads.now(f"SELECT ifnull(max(id), 0) FROM {name}")[0][0] for name in _TABLES}
+        self._next: dict[str, int] = {name: max(stored.get(name, 0), newest[name]) + 1 for name in _TABLES}
+        self._reserved = dict.fromkeys(_TABLES, 0)
+
+    async def start(self) -> None:
+        """Reserve ids; nothing is given out twice, whatever happens afterwards."""
+        await self._write(Batch())
 
     def next_invocation_id(self) -> int:
-        raise NotImplementedError
+        """Rises, over restarts too."""
+        return self._take("invocation")
 
     def next_log_id(self) -> int:
-        raise NotImplementedError
+        """Rises, over restarts too."""
+        return self._take("log")
 
     def next_happening_id(self) -> int:
-        raise NotImplementedError
+        """Rises, over restarts too."""
+        return self._take("happening")
+
+    def _take(self, table: str) -> int:
+        taken = self._next[table]
+        self._next[table] = taken + 1
+        return taken
 
     def add(
         self,
@@ -27,12 +72,155 @@ class HistoryStore:
         metrics: Sequence[MetricDelta] = (),
         happenings: Sequence[HappeningRecord] = (),
     ) -> None:
-        """Buffer rows; never waits."""
-        raise NotImplementedError
+        """Buffer rows; never waits. On the loop only."""
+        batch = self._batch
+        batch.invocations.extend(invocations)
+        batch.logs.extend(logs)
+        batch.metrics.extend(metrics)
+        batch.happenings.extend(happenings)
+        self.touch()
 
     def on_flush(self, collect: Callable[[], Sequence[MetricDelta]]) -> None:
         """Ask `collect` for metric deltas at each flush, so that rows and their counts share a transaction."""
-        raise NotImplementedError
+        self._collectors.append(collect)
+
+    def touch(self) -> None:
+        """See to it that a flush happens within 200 ms."""
+        full = len(self._batch.logs) + len(self._batch.invocations) >= FLUSH_ROWS
+        if self._writing is not None or self._closing or (self._timer is not None and not full):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(0 if full else FLUSH_S, self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        self._timer = None
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._flush_quietly())
+
+    async def _flush_quietly(self) -> None:
+        try:
+            await self._flush_once()
+            await self._trim_when_due()
+        except StoreError as error:
+            self.problem = str(error)
+        finally:
+            self._writing = None
+            if not self._closing:
+                if self.problem is not None:
+                    self._timer = asyncio.get_running_loop().call_later(_RETRY_S, self._flush_soon)
+                elif len(self._batch):
+                    self.touch()
 
     async def flush(self) -> None:
-        raise NotImplementedError
+        """Write all that was added before. StoreError where the disk refuses; the rows then wait for the next try."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+        await self._flush_once()
+
+    async def _flush_once(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        for collect in self._collectors:
+            batch.metrics.extend(collect())
+        if not len(batch) and not self._ids_run_short():
+            return
+        try:
+            await self._write(batch)
+        except StoreError:
+            self._put_back(batch)
+            raise
+        self.problem = None
+
+    async def _write(self, batch: Batch) -> None:
+        reserved = dict(self._reserved)
+        if self._ids_run_short():
+            reserved = {name: number + ID_BLOCK for name, number in self._next.items()}
+
+        def committed(_: None) -> None:
+            self._reserved = reserved
+
+        await self._writer.run(lambda connection: history_rows.write(connection, batch, reserved), committed)
+
+    def _ids_run_short(self) -> bool:
+        return any(self._next[name] > self._reserved[name] - ID_BLOCK // 2 for name in _TABLES)
+
+    def _put_back(self, batch: Batch) -> None:
+        newer, self._batch = self._batch, batch
+        batch.invocations.extend(newer.invocations)
+        batch.logs.extend(newer.logs)
+        batch.metrics.extend(newer.metrics)
+        batch.happenings.extend(newer.happenings)
+        rows: list[list[object]] = [batch.logs, batch.invocations, batch.metrics, batch.happenings]  # type: ignore[list-item]
+        for kind in rows:
+            over = len(kind) - BUFFER_ROWS
+            if over > 0:
+                del kind[:over]
+                self.lost += over
+
+    async def _trim_when_due(self) -> None:
+        now_us = self._clock.now_us()
+        if 0 <= now_us - self._trimmed_us < TRIM_EVERY_US:
+            return
+        self._trimmed_us = now_us
+        await self.trim()
+
+    async def trim(self) -> int:
+        """Give up what retention no longer covers (limits.py), in small steps; returns how many rows went."""
+        total = 0
+        now_us = self._clock.now_us()
+        while gone := await self._writer.run(lambda connection: history_rows.trim_step(connection, now_us)):
+            total += gone
+            if self._closing:
+                break
+        return total
+
+    async def last_happenings(self, limit: int) -> list[HappeningRecord]:
+        """The newest stored sentences, oldest first."""
+
+        def work(connection: sqlite3.Connection) -> list[HappeningRecord]:
+            rows = connection.execute(
+                "SELECT id, time_us, kind, function, message FROM happening ORDER BY id DESC LIMIT ?", (limit,)
+            ).fetchall()
+            return [
+                HappeningRecord(id=key, time_us=time_us, kind=kind, function=function, message=message)
+                for key, time_us, kind, function, message in reversed(rows)
+            ]
+
+        return await self._reads.run(work)
+
+    async def code_used(self, function: str, sha: str, at_us: int) -> None:
+        """Remember when a function's snapshot was first and last taken."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO code VALUES (?1, ?2, ?3, ?3) ON CONFLICT DO UPDATE SET last_us = max(last_us, ?3)",
+                (function, sha, at_us),
+            )
+
+        await self._writer.run(work)
+
+    async def code_named(self, newest: int) -> set[str]:
+        """Snapshots that an invocation names, and the `newest` of each function; forgets the others."""
+
+        def work(connection: sqlite3.Connection) -> set[str]:
+            connection.execute(
+                "DELETE FROM code WHERE (function, sha) IN (SELECT function, sha FROM (SELECT function, sha,"
+                " row_number() OVER (PARTITION BY function ORDER BY last_us DESC) AS place FROM code)"
+                " WHERE place > ?) AND sha NOT IN (SELECT code_sha FROM invocation)",
+                (newest,),
+            )
+            rows = connection.execute("SELECT sha FROM code UNION SELECT code_sha FROM invocation").fetchall()
+            return {sha for (sha,) in rows}
+
+        return await self._writer.run(work)
+
+    async def close(self) -> None:
+        """Write what is left, and how far the ids came."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._closing = True
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+        await self._flush_once()
+        reserved = {name: number - 1 for name, number in self._next.items()}
+        await self._writer.run(lambda connection: history_rows.write(connection, Batch(), reserved))

@@ -1,4 +1,4 @@
-"""What the store keeps, as plain values. Times are integer microseconds UTC; ids are text here and 16-byte blobs on disk."""
+"""What the store keeps, as plain values. Times are integer microseconds UTC; ids are text here, blobs on disk."""
 
 from __future__ import annotations
 

@@ -1,0 +1,210 @@
+"""History's rows in SQL: writing a batch, and giving up the oldest in small steps."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from lambdatui.clock import MICROS
+from lambdatui.store.ids import clean, pack_id, pack_optional, put_payload
+from lambdatui.store.limits import (
+    HISTORY_AGE_US,
+    HISTORY_BYTES,
+    MAX_HAPPENINGS,
+    MAX_INVOCATIONS,
+    MAX_LOG_LINES,
+    MINUTES_KEPT,
+    STEP_INVOCATIONS,
+    STEP_ROWS,
+    STEP_VACUUM_PAGES,
+)
+from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, MetricDelta
+
+MINUTE_US = 60 * MICROS
+_histogram = msgspec.msgpack.Decoder(dict[int, int])
+
+
+class Batch(msgspec.Struct):
+    """Rows that wait for their flush."""
+
+    invocations: list[InvocationRecord] = []
+    logs: list[LogRecord] = []
+    metrics: list[MetricDelta] = []
+    happenings: list[HappeningRecord] = []
+
+    def __len__(self) -> int:
+        return len(self.invocations) + len(self.logs) + len(self.metrics) + len(self.happenings)
+
+
+def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
+    """Write `batch`, and how far ids are reserved."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO invocation VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        [_invocation(connection, each) for each in batch.invocations],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO log VALUES (?,?,?,?,?,?)",
+        [
+            (each.id, each.time_us, each.function, pack_optional(each.request_id), each.level, clean(each.message))
+            for each in batch.logs
+        ],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO happening VALUES (?,?,?,?,?)",
+        [(each.id, each.time_us, each.kind, each.function, clean(each.message)) for each in batch.happenings],
+    )
+    for delta in batch.metrics:
+        merge_metric(connection, delta)
+    connection.executemany("INSERT OR REPLACE INTO counter VALUES (?,?)", list(reserved.items()))
+
+
+def _invocation(connection: sqlite3.Connection, row: InvocationRecord) -> tuple[Any, ...]:
+    return (
+        row.id,
+        pack_id(row.request_id),
+        row.function,
+        row.version,
+        row.type,
+        row.source,
+        row.status,
+        row.started_us,
+        clean(row.error_type),
+        clean(row.error_message),
+        row.queued_us,
+        row.init_us,
+        row.duration_us,
+        row.billed_ms,
+        row.max_memory_mb,
+        row.attempt,
+        row.cold,
+        row.environment,
+        row.code_sha,
+        pack_optional(row.parent_id),
+        pack_optional(row.replay_of),
+        put_payload(connection, row.event),
+        None if row.result is None else put_payload(connection, row.result),
+        clean(row.error),
+        row.frames,
+    )
+
+
+def merge_metric(connection: sqlite3.Connection, delta: MetricDelta) -> None:
+    """Add `delta` to its minute."""
+    key = (delta.minute, delta.function, delta.name)
+    packed = None
+    if delta.histogram:
+        counts = dict(delta.histogram)
+        found = connection.execute(
+            "SELECT histogram FROM metric WHERE minute = ? AND function = ? AND name = ?", key
+        ).fetchone()
+        if found is not None and found[0] is not None:
+            add_histogram(counts, found[0])
+        packed = msgspec.msgpack.encode(counts)
+    connection.execute(
+        "INSERT INTO metric VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET sum = sum + excluded.sum,"
+        " max = max(max, excluded.max), last = ifnull(excluded.last, last),"
+        " histogram = ifnull(excluded.histogram, histogram)",
+        (*key, delta.sum, delta.max, delta.last, packed),
+    )
+
+
+def add_histogram(counts: dict[int, int], packed: bytes) -> None:
+    """Add a stored histogram's counts to `counts`."""
+    for bucket, count in _histogram.decode(packed).items():
+        counts[bucket] = counts.get(bucket, 0) + count
+
+
+def trim_step(connection: sqlite3.Connection, now_us: int, *, max_bytes: int = HISTORY_BYTES) -> int:
+    """Give up the oldest rows beyond age, count and size; how many went. 0: nothing is left to do."""
+    before_us = now_us - HISTORY_AGE_US
+    gone = _trim_table(connection, "invocation", "started_us", before_us, MAX_INVOCATIONS, STEP_INVOCATIONS)
+    gone += _trim_table(connection, "log", "time_us", before_us, MAX_LOG_LINES, STEP_ROWS)
+    gone += _trim_table(connection, "happening", "time_us", before_us, MAX_HAPPENINGS, STEP_ROWS)
+    gone += connection.execute(
+        "DELETE FROM metric WHERE minute < ? AND minute <= (SELECT max(minute) FROM"
+        " (SELECT minute FROM metric ORDER BY minute LIMIT ?))",
+        (before_us // MINUTE_US, STEP_ROWS),
+    ).rowcount
+    gone += _roll_up(connection, now_us // MINUTE_US - MINUTES_KEPT)
+    if not gone and used_bytes(connection) > max_bytes:
+        gone = _give_up_oldest(connection)
+    vacuum(connection)
+    return gone
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """What the rows take, without pages that are free already."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def vacuum(connection: sqlite3.Connection) -> None:
+    """Hand free pages back to the file system, a portion at a time."""
+    if connection.execute("PRAGMA freelist_count").fetchone()[0] > STEP_VACUUM_PAGES:
+        connection.execute(f"PRAGMA incremental_vacuum({STEP_VACUUM_PAGES})").fetchall()
+
+
+def _trim_table(
+    connection: sqlite3.Connection, table: str, time_column: str, before_us: int, most: int, step: int
+) -> int:
+    """Delete up to `step` of the rows with the smallest ids, while they are too old or too many."""
+    oldest = connection.execute(f"SELECT id, {time_column} FROM {table} ORDER BY id LIMIT ?", (step,)).fetchall()
+    if not oldest:
+        return 0
+    until = -1
+    for row_id, time_us in oldest:
+        if time_us >= before_us:
+            break
+        until = row_id
+    # Ids leave gaps, so the newest `most` ids hold at most `most` rows: find the one that stands there.
+    extra = connection.execute(f"SELECT id FROM {table} ORDER BY id DESC LIMIT 1 OFFSET ?", (most,)).fetchone()
+    if extra is not None:
+        until = max(until, min(extra[0], oldest[-1][0]))
+    if until < oldest[0][0]:
+        return 0
+    return connection.execute(f"DELETE FROM {table} WHERE id <= ?", (until,)).rowcount
+
+
+def _give_up_oldest(connection: sqlite3.Connection) -> int:
+    """For size: from whichever of invocations and log lines reaches further back."""
+    ((invocation, log),) = connection.execute(
+        "SELECT (SELECT started_us FROM invocation ORDER BY id LIMIT 1), (SELECT time_us FROM log ORDER BY id LIMIT 1)"
+    ).fetchall()
+    if invocation is None and log is None:
+        return 0
+    table, step = ("invocation", STEP_INVOCATIONS) if log is None else ("log", STEP_ROWS)
+    if invocation is not None and log is not None and invocation <= log:
+        table, step = "invocation", STEP_INVOCATIONS
+    return connection.execute(
+        f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM (SELECT id FROM {table} ORDER BY id LIMIT ?))", (step,)
+    ).rowcount
+
+
+def _roll_up(connection: sqlite3.Connection, before_minute: int) -> int:
+    """Turn minutes older than a day into hours (stored as the hour's first minute)."""
+    rows = connection.execute(
+        "SELECT minute, function, name, sum, max, last, histogram FROM metric"
+        " WHERE minute < ? AND minute % 60 <> 0 ORDER BY minute LIMIT ?",
+        (before_minute - before_minute % 60, STEP_ROWS // 4),
+    ).fetchall()
+    return merge_rows(connection, rows)
+
+
+def merge_rows(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> int:
+    """Move metric rows into the rows of their hours."""
+    for minute, function, name, total, most, last, packed in rows:
+        counts: dict[int, int] = {} if packed is None else _histogram.decode(packed)
+        hour = minute - minute % 60
+        delta = MetricDelta(minute=hour, function=function, name=name, sum=total, max=most, histogram=counts, last=last)
+        merge_metric(connection, delta)
+    _delete_metrics(connection, ((row[0], row[1], row[2]) for row in rows))
+    return len(rows)
+
+
+def _delete_metrics(connection: sqlite3.Connection, keys: Iterable[tuple[int, str, str]]) -> None:
+    connection.executemany("DELETE FROM metric WHERE minute = ? AND function = ? AND name = ?", list(keys))

@@ -1,0 +1,56 @@
+"""Ids as 16-byte blobs, payloads once by hash, and text as bytes: the encodings that every table shares."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+
+
+def pack_id(text: str) -> bytes | str:
+    """A UUID as 16 bytes; any other id stays text, which SQLite keeps apart."""
+    if _UUID.fullmatch(text):
+        return bytes.fromhex(text.replace("-", ""))
+    return text
+
+
+def pack_optional(text: str | None) -> bytes | str | None:
+    return None if text is None else pack_id(text)
+
+
+def unpack_id(value: bytes | str) -> str:
+    if isinstance(value, str):
+        return value
+    digits = value.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def unpack_optional(value: bytes | str | None) -> str | None:
+    return None if value is None else unpack_id(value)
+
+
+def put_payload(connection: sqlite3.Connection, data: bytes) -> int:
+    """Key of `data`'s one copy, with one more reference; triggers on the tables that refer to it take them away."""
+    rows = connection.execute(
+        "INSERT INTO payload(hash, refs, data) VALUES (?, 1, ?)"
+        " ON CONFLICT(hash) DO UPDATE SET refs = refs + 1 RETURNING id",
+        (hashlib.sha256(data).digest(), data),
+    ).fetchall()
+    key: int = rows[0][0]
+    return key
+
+
+def to_bytes(text: str) -> bytes:
+    """Exact, lone surrogates included (JSON may hold them)."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def to_text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def clean(text: str | None) -> str | None:
+    """Text that SQLite takes: lone surrogates become `?`. For messages, never for payloads."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,269 @@
+"""A queue's rows in SQL: sending, picking and moving inside a transaction that somebody else has begun."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from lambdatui.clock import MICROS
+from lambdatui.config.model import QueueConfig
+from lambdatui.store.ids import (
+    clean,
+    pack_id,
+    pack_optional,
+    put_payload,
+    to_bytes,
+    to_text,
+    unpack_id,
+    unpack_optional,
+)
+from lambdatui.store.limits import DEDUPLICATION_US, MOVED_PER_RECEIVE
+from lambdatui.store.records import Message, NewMessage
+
+COLUMNS = (
+    "m.seq, m.id, m.queue, m.visible_us, m.sent_us, m.receive_count, m.first_received_us, m.receipt, m.group_id,"
+    " m.dedup_id, m.attributes, m.function, m.request_id, m.error_code, m.error_message, m.attempts, m.first_us,"
+    " m.last_us, m.replaying, p.data"
+)
+SELECT = f"SELECT {COLUMNS} FROM message m JOIN payload p ON p.id = m.payload"
+_attributes = msgspec.json.Decoder(dict[str, dict[str, str]])
+RECEIPT_BYTES = 16
+
+
+def message(row: Sequence[Any]) -> Message:
+    """The Message of a row of SELECT."""
+    receipt = row[7]
+    return Message(
+        seq=row[0],
+        id=unpack_id(row[1]),
+        queue=row[2],
+        visible_us=row[3],
+        sent_us=row[4],
+        receive_count=row[5],
+        first_received_us=row[6],
+        receipt=None if receipt is None else make_receipt(row[1], receipt),
+        group_id=row[8],
+        dedup_id=row[9],
+        attributes={} if row[10] is None else _attributes.decode(row[10]),
+        function=row[11],
+        request_id=unpack_optional(row[12]),
+        error_code=row[13],
+        error_message=row[14],
+        attempts=row[15],
+        first_us=row[16],
+        last_us=row[17],
+        replaying=bool(row[18]),
+        body=to_text(row[19]),
+    )
+
+
+def make_receipt(key: bytes, secret: bytes) -> str:
+    """A receipt handle names its message, so that no index over receipts is needed."""
+    return (bytes(key) + secret).hex()
+
+
+def split_receipt(receipt: str) -> tuple[bytes, bytes] | None:
+    """(id, secret) of a receipt handle; None where it cannot be one."""
+    try:
+        data = bytes.fromhex(receipt)
+    except ValueError:
+        return None
+    return (data[:16], data[16:]) if len(data) == 16 + RECEIPT_BYTES else None
+
+
+def insert(
+    connection: sqlite3.Connection, queue: str, new: NewMessage, now_us: int, *, delay_s: float = 0, dedup: bool = False
+) -> tuple[Message, bool]:
+    """Send one message; (what was sent, whether it is new). A duplicate gives the first one's id and number back."""
+    delay = delay_s if new.delay_s is None else new.delay_s
+    visible_us = now_us + round(delay * MICROS)
+    if dedup and new.dedup_id is not None:
+        known = connection.execute(
+            "SELECT message_id, seq FROM dedup WHERE queue = ? AND dedup_id = ? AND expires_us > ?",
+            (queue, new.dedup_id, now_us),
+        ).fetchone()
+        if known is not None:
+            return _sent(queue, new, known[0], known[1], now_us, visible_us), False
+    key = uuid.uuid4().bytes
+    cursor = connection.execute(
+        "INSERT INTO message(id, queue, visible_us, sent_us, group_id, dedup_id, payload, attributes, function,"
+        " request_id, error_code, error_message, attempts, first_us, last_us) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            key,
+            queue,
+            visible_us,
+            now_us,
+            new.group_id,
+            new.dedup_id,
+            put_payload(connection, to_bytes(new.body)),
+            msgspec.json.encode(new.attributes) if new.attributes else None,
+            new.function,
+            pack_optional(new.request_id),
+            new.error_code,
+            clean(new.error_message),
+            new.attempts,
+            new.first_us,
+            now_us,
+        ),
+    )
+    seq = cursor.lastrowid or 0
+    if dedup and new.dedup_id is not None:
+        connection.execute(
+            "INSERT OR REPLACE INTO dedup VALUES (?,?,?,?,?)",
+            (queue, new.dedup_id, now_us + DEDUPLICATION_US, key, seq),
+        )
+        connection.execute("DELETE FROM dedup WHERE expires_us <= ?", (now_us,))
+    return _sent(queue, new, key, seq, now_us, visible_us), True
+
+
+def _sent(queue: str, new: NewMessage, key: bytes, seq: int, now_us: int, visible_us: int) -> Message:
+    return Message(
+        id=unpack_id(key),
+        queue=queue,
+        seq=seq,
+        body=new.body,
+        attributes=new.attributes,
+        sent_us=now_us,
+        visible_us=visible_us,
+        group_id=new.group_id,
+        dedup_id=new.dedup_id,
+        function=new.function,
+        request_id=new.request_id,
+        error_code=new.error_code,
+        error_message=new.error_message,
+        attempts=new.attempts,
+        first_us=new.first_us,
+        last_us=now_us,
+    )
+
+
+def as_sent_to(queue: QueueConfig, new: NewMessage) -> NewMessage:
+    """`new` with what a FIFO queue fills in: a group, and the body's hash as deduplication id where it is asked to."""
+    if not queue.fifo:
+        return new
+    dedup = new.dedup_id
+    if dedup is None and queue.content_based_deduplication:
+        dedup = hashlib.sha256(to_bytes(new.body)).hexdigest()
+    return msgspec.structs.replace(new, dedup_id=dedup, group_id=new.group_id or "")
+
+
+class Received(NamedTuple):
+    """What one receive did."""
+
+    messages: list[Message]
+    moved: int  # to the redrive queue
+    expired: int
+
+
+def receive(
+    connection: sqlite3.Connection,
+    queue: QueueConfig,
+    max_n: int,
+    visibility_s: float,
+    now_us: int,
+    known: Callable[[str], bool],
+) -> Received:
+    """Lease up to `max_n` messages; those received too often move on, those too old go."""
+    redrive = queue.redrive_queue if queue.max_receive_count > 0 else None
+    if redrive is not None and not known(redrive):
+        redrive = None
+    oldest_us = now_us - queue.retention * MICROS
+    expired = _expire(connection, queue.name, oldest_us)
+    taken: list[int] = []
+    exhausted: list[int] = []
+    for seq, receive_count, sent_us in _candidates(connection, queue, now_us):
+        if sent_us < oldest_us:
+            continue  # goes when it is the oldest
+        if redrive is not None and receive_count >= queue.max_receive_count:
+            exhausted.append(seq)
+        else:
+            taken.append(seq)
+        if len(taken) == max_n or len(exhausted) == MOVED_PER_RECEIVE:
+            break
+    for seq in exhausted:
+        _move(connection, seq, redrive or "", now_us)
+    until = now_us + round(visibility_s * MICROS)
+    connection.executemany(
+        "UPDATE message SET visible_us = ?, receive_count = receive_count + 1, receipt = ?,"
+        " first_received_us = ifnull(first_received_us, ?) WHERE seq = ?",
+        [(until, os.urandom(RECEIPT_BYTES), now_us, seq) for seq in taken],
+    )
+    messages = [message(connection.execute(f"{SELECT} WHERE m.seq = ?", (seq,)).fetchone()) for seq in taken]
+    return Received(messages, len(exhausted), expired)
+
+
+def _candidates(connection: sqlite3.Connection, queue: QueueConfig, now_us: int) -> list[tuple[int, int, int]] | Any:
+    """(seq, receive count, sent) of what may be received now, in order; a cursor for standard queues."""
+    if not queue.fifo:
+        return connection.execute(
+            "SELECT seq, receive_count, sent_us FROM message WHERE queue = ? AND visible_us <= ? AND replaying = 0"
+            " ORDER BY visible_us, seq",
+            (queue.name, now_us),
+        )
+    return _fifo_candidates(connection, queue.name, now_us)
+
+
+def _fifo_candidates(connection: sqlite3.Connection, queue: str, now_us: int) -> Any:
+    """In order of sending; a group with a message in flight, or a delayed one before, gives nothing."""
+    groups = connection.execute(
+        "SELECT DISTINCT ifnull(group_id, '') FROM message WHERE queue = ? AND visible_us > ? AND receipt IS NOT NULL",
+        (queue, now_us),
+    ).fetchall()
+    blocked = {group for (group,) in groups}
+    rows = connection.execute(
+        "SELECT seq, receive_count, sent_us, ifnull(group_id, '') AS g, visible_us FROM message"
+        " WHERE queue = ? AND replaying = 0 AND g NOT IN (SELECT value FROM json_each(?)) ORDER BY seq",
+        (queue, json.dumps(sorted(blocked))),
+    )
+    for seq, receive_count, sent_us, group, visible_us in rows:
+        if visible_us > now_us:
+            blocked.add(group)
+        elif group not in blocked:
+            yield seq, receive_count, sent_us
+
+
+def _expire(connection: sqlite3.Connection, queue: str, oldest_us: int) -> int:
+    """Drop messages from the front of the queue that were sent before `oldest_us`."""
+    old: list[tuple[int]] = []
+    rows = connection.execute("SELECT seq, sent_us, replaying FROM message WHERE queue = ? ORDER BY seq", (queue,))
+    for seq, sent_us, replaying in rows:
+        if sent_us >= oldest_us or len(old) == MOVED_PER_RECEIVE:
+            break
+        if not replaying:
+            old.append((seq,))
+    connection.executemany("DELETE FROM message WHERE seq = ?", old)
+    return len(old)
+
+
+def _move(connection: sqlite3.Connection, seq: int, target: str, now_us: int) -> None:
+    """Redrive one message: same id, body and error, a new place at the end of `target`."""
+    connection.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'message'")
+    connection.execute(
+        "UPDATE message SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'message'), queue = ?, visible_us = ?,"
+        " attempts = receive_count, first_us = ifnull(first_us, sent_us), receive_count = 0, receipt = NULL,"
+        " first_received_us = NULL, last_us = CASE WHEN error_code IS NULL THEN ? ELSE last_us END WHERE seq = ?",
+        (target, now_us, now_us, seq),
+    )
+
+
+def locate(connection: sqlite3.Connection, queue: str, receipt: str) -> bytes | None:
+    """Key of the message that `receipt` still holds."""
+    parts = split_receipt(receipt)
+    if parts is None:
+        return None
+    row = connection.execute(
+        "SELECT id FROM message WHERE id = ? AND queue = ? AND receipt = ? AND replaying = 0",
+        (parts[0], queue, parts[1]),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def keys(ids: Sequence[str]) -> list[bytes | str]:
+    return [pack_id(each) for each in ids]

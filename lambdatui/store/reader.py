@@ -1,0 +1,331 @@
+"""Reading both databases as the schema's rows: synchronous, from any thread, with or without a running engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lambdatui import schema
+from lambdatui.clock import Clock, SystemClock, iso
+from lambdatui.store import code_change, queue_rows, reader_rows, reader_stats
+from lambdatui.store.database import NewerError, check_version, explain, open_readonly
+from lambdatui.store.ids import pack_id, unpack_id
+from lambdatui.store.records import QueueDepth
+from lambdatui.store.shards import seq_text
+from lambdatui.store.tables import HISTORY, STATE
+
+_NEWEST = {"state.db": len(STATE), "history.db": len(HISTORY)}
+
+
+class Reader:
+    """Never writes. A data directory or database that is not there reads as empty; StoreError where one is damaged
+    or of a newer lambdatui. Each thread has connections of its own, so calls may run in parallel.
+    """
+
+    def __init__(self, data: Path, clock: Clock | None = None) -> None:
+        self._data = data
+        self._clock = clock or SystemClock()
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._opened: list[sqlite3.Connection] = []
+
+    def invocations(
+        self,
+        *,
+        function: str | None = None,
+        status: str | None = None,
+        since_us: int | None = None,
+        limit: int | None = None,
+    ) -> list[schema.InvocationRow]:
+        """Attempts, newest first; without a limit all that are kept."""
+        where = _Where()
+        where.equals("i.function", function)
+        where.equals("i.status", status)
+        if since_us is not None:
+            where.add("i.started_us >= ?", since_us)
+        sql = f"SELECT {reader_rows.INVOCATION} FROM invocation i{where} ORDER BY i.id DESC LIMIT ?"
+        with self._history() as connection:
+            if connection is None:
+                return []
+            return [reader_rows.invocation(row) for row in connection.execute(sql, (*where.values, _limit(limit)))]
+
+    def invocation(self, request_id: str) -> schema.InvocationDetail | None:
+        """The newest attempt of a request whole, with the log of all its attempts; None where it is unknown."""
+        key = pack_id(request_id)
+        with self._history() as connection:
+            if connection is None:
+                return None
+            rows = connection.execute(
+                f"SELECT {reader_rows.INVOCATION} FROM invocation i WHERE i.request_id = ? ORDER BY i.id", (key,)
+            ).fetchall()
+            if not rows:
+                return None
+            event, result, error, frames = connection.execute(
+                "SELECT e.data, r.data, i.error, i.frames FROM invocation i JOIN payload e ON e.id = i.event"
+                " LEFT JOIN payload r ON r.id = i.result WHERE i.id = ?",
+                (rows[-1][0],),
+            ).fetchone() or (b"", None, None, None)  # trimmed since the list was read
+            log = connection.execute(f"SELECT {reader_rows.LOG} FROM log WHERE request_id = ? ORDER BY id", (key,))
+            attempts = [reader_rows.invocation(row) for row in rows]
+            return schema.InvocationDetail(
+                row=attempts[-1],
+                event=bytes(event),
+                result=None if result is None else bytes(result),
+                log=[reader_rows.log_line(row) for row in log],
+                error=error,
+                frames=reader_rows.frames(frames),
+                attempts=attempts,
+            )
+
+    def logs(
+        self,
+        *,
+        functions: Sequence[str] = (),
+        pattern: re.Pattern[str] | None = None,
+        min_level: str | None = None,
+        request_id: str | None = None,
+        since_us: int | None = None,
+        after_id: int = 0,
+        limit: int | None = None,
+    ) -> list[schema.LogLine]:
+        """Log lines, oldest first, the last `limit` of those that match. `pattern` is searched in the message."""
+        where = _Where()
+        if functions:
+            where.among("function", functions)
+        if min_level is not None:
+            least = schema.LEVELS.get(min_level.upper(), 0)
+            where.among("level", [name for name, rank in schema.LEVELS.items() if rank >= least])
+        if request_id is not None:
+            where.add("request_id = ?", pack_id(request_id))
+        if since_us is not None:
+            where.add("time_us >= ?", since_us)
+        if after_id:
+            where.add("id > ?", after_id)
+        most = _limit(limit)
+        sql = f"SELECT {reader_rows.LOG} FROM log{where} ORDER BY id DESC"
+        with self._history() as connection:
+            if connection is None or most == 0:
+                return []
+            if pattern is None:
+                rows = connection.execute(f"{sql} LIMIT ?", (*where.values, most)).fetchall()
+            else:
+                rows = []
+                for row in connection.execute(sql, where.values):
+                    if pattern.search(row[5]):
+                        rows.append(row)
+                        if len(rows) == most:
+                            break
+            return [reader_rows.log_line(row) for row in reversed(rows)]
+
+    def stats(self, *, function: str | None = None, since_us: int | None = None) -> dict[str, schema.Stats]:
+        """Metrics by function, and `_account` for all; since: in whole minutes (older than a day: whole hours)."""
+        with self._history() as connection:
+            if connection is None:
+                return {reader_stats.ACCOUNT: schema.Stats()}
+            return reader_stats.read(connection, function, since_us)
+
+    def dlq_entries(self, queues: Sequence[str]) -> list[schema.DlqEntry]:
+        """What these dead-letter queues hold, newest first."""
+        where = _Where()
+        where.among("m.queue", queues)
+        with self._state() as connection:
+            if connection is None or not queues:
+                return []
+            rows = connection.execute(f"{queue_rows.SELECT}{where} ORDER BY m.last_us DESC, m.seq DESC", where.values)
+            return [reader_rows.dlq_entry(queue_rows.message(row)) for row in rows]
+
+    def dlq_entry(self, entry_id: str) -> schema.DlqEntry | None:
+        """One message by id, as an entry."""
+        with self._state() as connection:
+            if connection is None:
+                return None
+            row = connection.execute(f"{queue_rows.SELECT} WHERE m.id = ?", (pack_id(entry_id),)).fetchone()
+            return None if row is None else reader_rows.dlq_entry(queue_rows.message(row))
+
+    def queue_depths(self, queues: Sequence[str]) -> dict[str, QueueDepth]:
+        """Depth of each queue that is asked for; one without messages is empty."""
+        depths = {name: QueueDepth() for name in queues}
+        where = _Where()
+        where.among("queue", queues)
+        now_us = self._clock.now_us()
+        with self._state() as connection:
+            if connection is None or not queues:
+                return depths
+            rows = connection.execute(
+                "SELECT queue, count(*), sum(visible_us > ?), sum(visible_us > ? AND receipt IS NOT NULL),"
+                f" min(sent_us) FROM message{where} GROUP BY queue",
+                (now_us, now_us, *where.values),
+            )
+            for name, total, hidden, in_flight, oldest in rows:
+                depths[name] = QueueDepth(
+                    visible=total - hidden, in_flight=in_flight, delayed=hidden - in_flight, oldest_us=oldest
+                )
+        return depths
+
+    def peek(self, queue: str, n: int = 100) -> list[schema.PeekedMessage]:
+        """The queue's oldest `n` messages, which stay where they are."""
+        now_us = self._clock.now_us()
+        with self._state() as connection:
+            if connection is None:
+                return []
+            rows = connection.execute(f"{queue_rows.SELECT} WHERE m.queue = ? ORDER BY m.seq LIMIT ?", (queue, n))
+            return [reader_rows.peeked(queue_rows.message(row), now_us) for row in rows]
+
+    def peek_stream(self, stream: str, n: int = 100) -> list[schema.PeekedMessage]:
+        """The stream's newest `n` records over all shards, oldest first; `state` is the shard, `group_id` the key."""
+        with self._state() as connection:
+            if connection is None:
+                return []
+            rows = connection.execute(
+                "SELECT r.seq, r.shard, r.partition_key, p.data, r.arrived_us FROM record r"
+                " JOIN payload p ON p.id = r.payload WHERE r.stream = ? ORDER BY r.seq DESC LIMIT ?",
+                (stream, n),
+            ).fetchall()
+        return [
+            schema.PeekedMessage(
+                id=seq_text(seq),
+                body=bytes(data).decode("utf-8", "replace"),
+                sent_at=iso(arrived_us),
+                state=shard,
+                group_id=key,
+            )
+            for seq, shard, key, data, arrived_us in reversed(rows)
+        ]
+
+    def happenings(self, limit: int = 200) -> list[schema.Happening]:
+        """The newest sentences, oldest first."""
+        with self._history() as connection:
+            if connection is None:
+                return []
+            rows = connection.execute(
+                "SELECT id, time_us, kind, function, message FROM happening ORDER BY id DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return [
+            schema.Happening(id=key, time=iso(time_us), kind=kind, function=function, message=message)
+            for key, time_us, kind, function, message in reversed(rows)
+        ]
+
+    def code_change(self, function: str, old_sha: str, new_sha: str) -> schema.CodeChange | None:
+        """What changed between two snapshots of a function; None where they are the same or not kept."""
+        lines = code_change.diff(self._data / "code", old_sha, new_sha)
+        if old_sha == new_sha or not lines:
+            return None
+        changed_at = None
+        with self._history() as connection:
+            if connection is not None:
+                row = connection.execute(
+                    "SELECT first_us FROM code WHERE function = ? AND sha = ?", (function, new_sha)
+                ).fetchone()
+                changed_at = None if row is None else iso(row[0])
+        return schema.CodeChange(function=function, old_sha=old_sha, new_sha=new_sha, changed_at=changed_at, diff=lines)
+
+    def failed_event(self, function: str) -> tuple[str, bytes] | None:
+        """Request id and event of the newest failed invocation (throttles are none)."""
+        return self._event(function, " AND i.status IN ('error', 'timeout')")
+
+    def last_event(self, function: str) -> tuple[str, bytes] | None:
+        """Request id and event of the newest invocation, whatever came of it."""
+        return self._event(function, " AND i.type <> 'DryRun'")
+
+    def _event(self, function: str, further: str) -> tuple[str, bytes] | None:
+        with self._history() as connection:
+            if connection is None:
+                return None
+            row = connection.execute(
+                "SELECT i.request_id, p.data FROM invocation i JOIN payload p ON p.id = i.event"
+                f" WHERE i.function = ?{further} ORDER BY i.id DESC LIMIT 1",
+                (function,),
+            ).fetchone()
+            return None if row is None else (unpack_id(row[0]), bytes(row[1]))
+
+    def close(self) -> None:
+        """Close the connections of every thread."""
+        with self._lock:
+            for connection in self._opened:
+                connection.close()
+            self._opened.clear()
+        self._own = threading.local()
+
+    @contextmanager
+    def _history(self) -> Iterator[sqlite3.Connection | None]:
+        with self._open("history.db") as connection:
+            yield connection
+
+    @contextmanager
+    def _state(self) -> Iterator[sqlite3.Connection | None]:
+        with self._open("state.db") as connection:
+            yield connection
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[sqlite3.Connection | None]:
+        """This thread's connection; a file that was replaced meanwhile (set aside, say) is opened anew."""
+        path = self._data / name
+        try:
+            yield self._connection(path)
+        except sqlite3.Error as error:
+            raise explain(error, path) from error
+
+    def _connection(self, path: Path) -> sqlite3.Connection | None:
+        held: dict[str, tuple[int, sqlite3.Connection]] = self._own.__dict__
+        try:
+            status = os.stat(path)  # noqa: PTH116 - once per call
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise explain(error, path) from error
+        if status.st_size == 0:
+            return None
+        if path.name in held:
+            inode, connection = held[path.name]
+            if inode == status.st_ino:
+                return connection
+            with self._lock:
+                if connection in self._opened:
+                    self._opened.remove(connection)
+            connection.close()
+        connection = open_readonly(path)
+        try:
+            version = check_version(connection, path, _NEWEST[path.name])
+        except NewerError:
+            connection.close()
+            raise
+        if version == 0:
+            connection.close()  # being created at this moment
+            return None
+        with self._lock:
+            self._opened.append(connection)
+        held[path.name] = (status.st_ino, connection)
+        return connection
+
+
+class _Where:
+    """Conditions that hold together, with their values."""
+
+    def __init__(self) -> None:
+        self.conditions: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, condition: str, value: Any) -> None:
+        self.conditions.append(condition)
+        self.values.append(value)
+
+    def equals(self, column: str, value: str | None) -> None:
+        if value is not None:
+            self.add(f"{column} = ?", value)
+
+    def among(self, column: str, values: Sequence[str]) -> None:
+        self.conditions.append(f"{column} IN ({','.join('?' * len(values))})")
+        self.values.extend(values)
+
+    def __str__(self) -> str:
+        return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else max(0, limit)

@@ -1,0 +1,77 @@
+"""The metric table as CloudWatch's figures."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from lambdatui.clock import MICROS
+from lambdatui.schema import Distribution, Stats
+from lambdatui.store.buckets import quantiles
+from lambdatui.store.history_rows import add_histogram
+
+ACCOUNT = "_account"
+SUMS = ("Invocations", "Errors", "Throttles", "AsyncEventsReceived", "AsyncEventsDropped", "DeadLetterErrors")
+DISTRIBUTIONS = ("Duration", "IteratorAge", "AsyncEventAge")
+MAXIMA = ("ConcurrentExecutions",)
+
+
+class _Total:
+    """One metric of one function, summed over its minutes."""
+
+    __slots__ = ("counts", "last", "last_minute", "max", "sum")
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self.max = 0.0
+        self.last: float | None = None
+        self.last_minute = -1
+        self.counts: dict[int, int] = {}
+
+    def add(self, minute: int, total: float, most: float, last: float | None, packed: bytes | None) -> None:
+        self.sum += total
+        self.max = max(self.max, most)
+        if last is not None and minute >= self.last_minute:
+            self.last, self.last_minute = last, minute
+        if packed is not None:
+            add_histogram(self.counts, packed)
+
+    def distribution(self) -> Distribution:
+        if not self.counts:
+            return Distribution()
+        p50, p95, p99 = quantiles(self.counts, (0.5, 0.95, 0.99), self.max)
+        return Distribution(p50=p50, p95=p95, p99=p99, max=self.max, last=self.last)
+
+
+def read(connection: sqlite3.Connection, function: str | None, since_us: int | None) -> dict[str, Stats]:
+    """{function: Stats}, with `_account` for all of them (or for the one asked for). Since: whole minutes."""
+    clauses, values = ["minute >= ?"], [0 if since_us is None else since_us // (60 * MICROS)]
+    if function is not None:
+        clauses.append("function = ?")
+        values.append(function)  # type: ignore[arg-type]
+    rows = connection.execute(
+        f"SELECT minute, function, name, sum, max, last, histogram FROM metric WHERE {' AND '.join(clauses)}", values
+    )
+    totals: dict[str, dict[str, _Total]] = {ACCOUNT: {}}
+    own_maxima: set[str] = set()
+    for minute, owner, name, *rest in rows:
+        if owner == ACCOUNT:  # the account's own rows are maxima that cannot be had from the functions' ones
+            if name in MAXIMA:
+                own_maxima.add(name)
+                _add(totals, ACCOUNT, name, minute, rest)
+            continue
+        _add(totals, owner, name, minute, rest)
+        if name not in own_maxima:
+            _add(totals, ACCOUNT, name, minute, rest)
+    return {owner: _stats(metrics) for owner, metrics in sorted(totals.items(), key=lambda each: each[0])}
+
+
+def _add(totals: dict[str, dict[str, _Total]], owner: str, name: str, minute: int, rest: list[Any]) -> None:
+    totals.setdefault(owner, {}).setdefault(name, _Total()).add(minute, *rest)
+
+
+def _stats(metrics: dict[str, _Total]) -> Stats:
+    figures: dict[str, Any] = {name: round(metrics[name].sum) for name in SUMS if name in metrics}
+    figures.update({name: round(metrics[name].max) for name in MAXIMA if name in metrics})
+    figures.update({name: metrics[name].distribution() for name in DISTRIBUTIONS if name in metrics})
+    return Stats(**figures)

@@ -1,0 +1,93 @@
+"""The tables of both databases, as migrations from version 1. A published migration is never changed: add the next."""
+
+from __future__ import annotations
+
+PAYLOAD = """CREATE TABLE payload (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    refs INTEGER NOT NULL,
+    data BLOB NOT NULL)"""
+
+
+def _release(table: str, *columns: str) -> str:
+    """A trigger that gives up a deleted row's payloads: no delete, however made, can leave one behind."""
+    steps = "".join(
+        f"DELETE FROM payload WHERE id = OLD.{column} AND refs <= 1;"
+        f"UPDATE payload SET refs = refs - 1 WHERE id = OLD.{column};"
+        for column in columns
+    )
+    return f"CREATE TRIGGER {table}_gone AFTER DELETE ON {table} BEGIN {steps} END"
+
+
+STATE: tuple[tuple[str, ...], ...] = (
+    (
+        PAYLOAD,
+        # Leases are the engine's memory: after a crash everything that is here is due again.
+        """CREATE TABLE event (
+            request_id BLOB PRIMARY KEY, visible_us INTEGER NOT NULL, seq INTEGER NOT NULL, function TEXT NOT NULL,
+            payload INTEGER NOT NULL, accepted_us INTEGER NOT NULL, attempt INTEGER NOT NULL, client_context TEXT,
+            source TEXT NOT NULL, parent_id BLOB, throttles INTEGER NOT NULL, error_type TEXT, error_message TEXT
+        ) WITHOUT ROWID""",
+        "CREATE INDEX event_due ON event(visible_us, seq)",
+        _release("event", "payload"),
+        """CREATE TABLE message (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, queue TEXT NOT NULL,
+            visible_us INTEGER NOT NULL, sent_us INTEGER NOT NULL, receive_count INTEGER NOT NULL DEFAULT 0,
+            first_received_us INTEGER, receipt BLOB, group_id TEXT, dedup_id TEXT, payload INTEGER NOT NULL,
+            attributes BLOB, function TEXT, request_id BLOB, error_code TEXT, error_message TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0, first_us INTEGER, last_us INTEGER,
+            replaying INTEGER NOT NULL DEFAULT 0)""",
+        "CREATE INDEX message_due ON message(queue, visible_us)",
+        "CREATE INDEX message_order ON message(queue)",
+        "INSERT INTO sqlite_sequence(name, seq) VALUES ('message', 0)",
+        _release("message", "payload"),
+        """CREATE TABLE dedup (
+            queue TEXT NOT NULL, dedup_id TEXT NOT NULL, expires_us INTEGER NOT NULL, message_id BLOB NOT NULL,
+            seq INTEGER NOT NULL, PRIMARY KEY (queue, dedup_id)) WITHOUT ROWID""",
+        "CREATE INDEX dedup_expires ON dedup(expires_us)",
+        "CREATE TABLE stream (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID",
+        # `ordinal` counts within the shard without gaps: a backlog is a difference of two of them.
+        """CREATE TABLE record (
+            stream TEXT NOT NULL, shard TEXT NOT NULL, seq INTEGER NOT NULL, ordinal INTEGER NOT NULL,
+            partition_key TEXT NOT NULL, payload INTEGER NOT NULL, arrived_us INTEGER NOT NULL,
+            PRIMARY KEY (stream, shard, seq)) WITHOUT ROWID""",
+        _release("record", "payload"),
+        """CREATE TABLE checkpoint (
+            mapping BLOB NOT NULL, shard TEXT NOT NULL, seq TEXT NOT NULL, attempts INTEGER NOT NULL,
+            failed_since_us INTEGER, error TEXT, batch_end TEXT, PRIMARY KEY (mapping, shard)) WITHOUT ROWID""",
+        """CREATE TABLE override (
+            function TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL, base TEXT NOT NULL,
+            PRIMARY KEY (function, property)) WITHOUT ROWID""",
+    ),
+)
+
+HISTORY: tuple[tuple[str, ...], ...] = (
+    (
+        PAYLOAD,
+        "CREATE TABLE counter (name TEXT PRIMARY KEY, reserved INTEGER NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE invocation (
+            id INTEGER PRIMARY KEY, request_id BLOB NOT NULL, function TEXT NOT NULL, version TEXT NOT NULL,
+            type TEXT NOT NULL, source TEXT NOT NULL, status TEXT NOT NULL, started_us INTEGER NOT NULL,
+            error_type TEXT, error_message TEXT, queued_us INTEGER NOT NULL, init_us INTEGER, duration_us INTEGER,
+            billed_ms INTEGER, max_memory_mb INTEGER, attempt INTEGER NOT NULL, cold INTEGER NOT NULL,
+            environment TEXT, code_sha TEXT NOT NULL, parent_id BLOB, replay_of BLOB, event INTEGER NOT NULL,
+            result INTEGER, error TEXT, frames BLOB)""",
+        "CREATE INDEX invocation_request ON invocation(request_id)",
+        "CREATE INDEX invocation_function ON invocation(function)",
+        _release("invocation", "event", "result"),
+        """CREATE TABLE log (
+            id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, function TEXT NOT NULL, request_id BLOB,
+            level TEXT NOT NULL, message TEXT NOT NULL)""",
+        "CREATE INDEX log_request ON log(request_id) WHERE request_id IS NOT NULL",
+        # `histogram` is msgpack of {bucket: count}
+        """CREATE TABLE metric (
+            minute INTEGER NOT NULL, function TEXT NOT NULL, name TEXT NOT NULL, sum REAL NOT NULL, max REAL NOT NULL,
+            last REAL, histogram BLOB, PRIMARY KEY (minute, function, name)) WITHOUT ROWID""",
+        """CREATE TABLE happening (
+            id INTEGER PRIMARY KEY, time_us INTEGER NOT NULL, kind TEXT NOT NULL, function TEXT,
+            message TEXT NOT NULL)""",
+        """CREATE TABLE code (
+            function TEXT NOT NULL, sha TEXT NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
+            PRIMARY KEY (function, sha)) WITHOUT ROWID""",
+    ),
+)
