@@ -20,18 +20,20 @@ HEADER = struct.Struct("<BBHII16sq")
 NO_REQUEST = bytes(16)
 
 # engine -> environment
-# The first frame an environment reads. Payload: JSON {"handler", "code_root", "manifest" (path or null), "bytecode" (cache folder
-# or null), "sys_path": [...], "fallback": {"path", "modules"} or null, "function_name", "function_version", "memory_mb",
-# "log_group", "log_stream", "log_format", "python_notice"}
+# The first frame an environment reads. Payload: JSON {"handler", "code_root", "manifest" (path or null), "bytecode"
+# (cache folder or null), "sys_path": [...], "fallback": {"path", "modules"} or null, "function_name",
+# "function_version", "memory_mb", "log_group", "log_stream", "log_format", "python_notice"}
 START = 2
 INVOKE = 1  # meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?}; payload: the event
 
 # environment -> engine
-READY = 16  # init went well; meta: {"init_us", "modules": {name: file outside the code folder}, "files": [project files]}
-INIT_ERROR = 17  # init failed; meta as READY's; payload: the error JSON that Lambda would give
+READY = 16  # init went well; meta: {"init_us", "modules": {installed top-level name: file}, "files": [other files]}
+INIT_ERROR = 17  # init failed; meta as READY's and ERROR's; payload: the error JSON that Lambda would give
 RESULT = 18  # payload: the handler's result as JSON; meta: {"duration_us"}
 ERROR = 19  # payload: the error JSON; meta: {"duration_us", "error_type", "error_message"}
-DIAGNOSTICS = 20  # sent before ERROR; payload: JSON {"frames": [{"file","line","function","source":[[n,text]],"locals":{}}]}
+# Sent before ERROR and INIT_ERROR where there is a traceback, at most 64 KB. Payload: JSON
+# {"frames": [{"file", "line", "function", "source": [[line, text]], "locals": {name: text}}]}, the innermost last.
+DIAGNOSTICS = 20
 
 # Marker variables that every environment carries, so that a start can sweep what a double kill left behind.
 MARK_ENGINE = "LAMBDATUI_ENGINE"
@@ -43,6 +45,11 @@ FD_CHANNEL = 3
 # Invocation payload limits in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_SYNC_PAYLOAD = 6_291_556
 MAX_EVENT_PAYLOAD = 1_048_576
+
+# What the engine accepts from an environment before it gives it up: the largest result stays readable, so that it can
+# be answered with Function.ResponseSizeTooLarge.
+MAX_META = 4 * 1024 * 1024
+MAX_RESULT = 64 * 1024 * 1024
 
 
 class Header(NamedTuple):

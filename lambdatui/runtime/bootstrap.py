@@ -1,0 +1,204 @@
+"""The life of an environment: START, init, then one invocation after the other until the engine hangs up."""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import perf_counter_ns
+from typing import Any, Callable, NoReturn
+
+from ..wire import DIAGNOSTICS, ERROR, FD_CHANNEL, INIT_ERROR, INVOKE, MAX_SYNC_PAYLOAD, READY, RESULT, START
+from . import diagnostics, handler, loader
+from .channel import Channel, ChannelClosedError, Frame, _decode
+from .context import LambdaContext
+from .faults import Fault, payload_of, user_traceback
+from .logcapture import LogCapture
+from .marshal import Marshaller, keeps_unicode, unmarshal
+
+_exit = os._exit
+_getpid = os.getpid
+_MAX_META_TEXT = 1000
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+
+class Environment:
+    """One environment: the handler and what every invocation of it shares."""
+
+    def __init__(self, channel: Channel, log: LogCapture, start: dict[str, Any]) -> None:
+        self._channel = channel
+        self._log = log
+        self._start = start
+        self._pid = _getpid()
+        self._variables = os.environ
+        self._marshaller = Marshaller(keeps_unicode())
+        self._handler: Callable[[Any, Any], Any] | None = None
+        log.json_format = str(start.get("log_format") or "").upper() == "JSON"
+        self._code_root = os.path.abspath(start["code_root"])
+        self._snapshot = loader.Snapshot(self._code_root, start.get("manifest"), start.get("bytecode"))
+        self._arrange_imports()
+
+    def _arrange_imports(self) -> None:
+        """sys.path as on Lambda: the code, layers, the standard library, installed packages, last the SDK."""
+        extra = [entry for entry in self._start.get("sys_path") or [] if entry not in sys.path]
+        packages = [entry for entry in extra if os.path.basename(entry) in ("site-packages", "dist-packages")]
+        standard = [entry for entry in sys.path if entry and entry != self._code_root]
+        sys.path[:] = [self._code_root, *[each for each in extra if each not in packages], *standard, *packages]
+        sys.path_hooks.insert(0, loader.path_hook(self._snapshot))
+        sys.path_importer_cache.clear()
+        folders = [each for each in standard if (each + os.sep).startswith(_LIBRARY) and "-packages" not in each]
+        after = {"logging": self._log.equip, "linecache": loader.use_snapshot_lines(self._snapshot)}
+        sys.meta_path.insert(0, loader.StandardLibraryFirst(folders, after))
+        fallback = self._start.get("fallback")
+        if fallback:
+            finder = loader.FallbackFinder(fallback["path"], fallback["modules"])
+            sys.meta_path.append(finder)
+
+    def initialise(self, began_ns: int) -> bool:
+        """Import the user's module and say how it went; False where it failed."""
+        error: BaseException | None = None
+        if self._start.get("python_notice"):
+            self._log.line("WARNING", self._start["python_notice"])
+        try:
+            self._handler = handler.load(self._start["handler"])
+        except SystemExit:
+            raise
+        except BaseException as caught:
+            error = caught
+        meta: dict[str, Any] = {"init_us": (perf_counter_ns() - began_ns) // 1000}
+        meta.update(handler.imported(self._code_root, _LIBRARY, (self._start.get("fallback") or {}).get("path")))
+        if error is None:
+            self._log.flush()
+            self._channel.write(READY, meta)
+            return True
+        payload = payload_of(error, "")
+        self._log.flush()
+        self._log.error(payload, self._marshaller.encode)
+        meta.update(_summary(payload))
+        self._describe(error, bytes(16))
+        self._channel.write(INIT_ERROR, meta, self._marshaller.encode(payload).encode("utf-8", "backslashreplace"))
+        return False
+
+    def serve(self) -> None:
+        """Invocation after invocation; ChannelClosedError ends it."""
+        while True:
+            frame = self._channel.read()
+            if frame.kind == INVOKE:
+                self.invoke(frame)
+
+    def invoke(self, frame: Frame) -> None:
+        """One invocation: its result or its error goes out last, after all that it has written."""
+        began = perf_counter_ns()
+        request_id = _uuid_text(frame.request_id)
+        self._log.request_id = request_id
+        self._log.tenant_id = frame.meta.get("tenant_id")
+        self._set_trace(frame.meta.get("trace_id"))
+        error: BaseException | None = None
+        body = b""
+        try:
+            context = self._context(frame, request_id)
+            event = unmarshal(frame.payload)
+            frame = frame._replace(payload=bytearray())
+            assert self._handler is not None
+            body = self._marshaller.marshal(self._handler(event, context))
+        except SystemExit:
+            raise
+        except BaseException as caught:
+            error = caught
+        meta: dict[str, Any] = {"duration_us": (perf_counter_ns() - began) // 1000}
+        self._log.flush()
+        if _getpid() != self._pid:
+            _exit(0)  # a fork that the handler forgot to end: its answer is not this environment's
+        if error is not None:
+            self._fail(error, meta, frame.request_id)
+        elif len(body) > MAX_SYNC_PAYLOAD:
+            self._too_large(meta, frame.request_id)
+        else:
+            self._channel.write(RESULT, meta, body, frame.request_id)
+
+    def _context(self, frame: Frame, request_id: str) -> LambdaContext:
+        return LambdaContext(
+            self._start,
+            request_id,
+            frame.deadline_us // 1000,
+            frame.meta.get("arn", ""),
+            _parse(frame.meta.get("client_context"), "Client Context"),
+            _parse(frame.meta.get("identity"), "Cognito Identity"),
+            frame.meta.get("tenant_id"),
+            self._log.write,
+        )
+
+    def _set_trace(self, trace_id: str | None) -> None:
+        if trace_id is not None:
+            self._variables["_X_AMZN_TRACE_ID"] = trace_id
+        else:
+            self._variables.pop("_X_AMZN_TRACE_ID", None)
+
+    def _fail(self, error: BaseException, meta: dict[str, Any], request_id: bytes) -> None:
+        payload = payload_of(error, self._log.request_id)
+        self._log.error(payload, self._marshaller.encode)
+        self._describe(error, request_id)
+        meta.update(_summary(payload))
+        text = self._marshaller.encode(payload).encode("utf-8", "backslashreplace")
+        self._channel.write(ERROR, meta, text, request_id)
+
+    def _too_large(self, meta: dict[str, Any], request_id: bytes) -> None:
+        message = "Response payload size exceeded maximum allowed payload size (%d bytes)." % MAX_SYNC_PAYLOAD
+        payload = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+        meta.update(_summary(payload))
+        self._channel.write(ERROR, meta, self._marshaller.encode(payload).encode(), request_id)
+
+    def _describe(self, error: BaseException, request_id: bytes) -> None:
+        trace = user_traceback(error.__traceback__)
+        if trace is None and error.__cause__ is not None:
+            trace = user_traceback(error.__cause__.__traceback__)
+        if trace is not None:
+            payload = diagnostics.describe(trace, self._source, self._inside)
+            if payload:
+                self._channel.write(DIAGNOSTICS, {}, payload, request_id)
+
+    def _inside(self, file: str) -> bool:
+        return file.startswith(self._code_root + os.sep)
+
+    def _source(self, file: str) -> str | None:
+        text = self._snapshot.source_at(file)
+        if text is None:
+            try:
+                with open(file, encoding="utf-8", errors="replace") as opened:
+                    text = opened.read()
+            except OSError:
+                return None
+        return text
+
+
+def _summary(payload: dict[str, Any]) -> dict[str, str]:
+    return {"error_type": payload["errorType"], "error_message": payload["errorMessage"][:_MAX_META_TEXT]}
+
+
+def _parse(text: Any, name: str) -> Any:
+    """A JSON header; an object that has been parsed already stays as it is."""
+    if not text or not isinstance(text, str):
+        return text or None
+    try:
+        return _decode(text)
+    except Exception as error:
+        raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error))
+
+
+def _uuid_text(request_id: bytes) -> str:
+    text = request_id.hex()
+    return "%s-%s-%s-%s-%s" % (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
+
+
+def main(began_ns: int) -> NoReturn:
+    """Run this process as an environment. Ends without waiting for threads of the user's code: nobody listens then."""
+    status = 1
+    try:
+        channel = Channel(FD_CHANNEL)
+        frame = channel.read()
+        if frame.kind == START:
+            environment = Environment(channel, LogCapture(), _decode(frame.payload.decode()))
+            if environment.initialise(began_ns):
+                environment.serve()
+    except ChannelClosedError:
+        status = 0
+    _exit(status)

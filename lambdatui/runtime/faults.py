@@ -1,0 +1,53 @@
+"""What goes wrong in user code, as the payload that Lambda gives: https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html"""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class Fault(Exception):  # noqa: N818 - the word of Lambda's own client
+    """An error of the runtime's own, with one of Lambda's Runtime.* types."""
+
+    def __init__(self, type: str, message: str, trace: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.type = type
+        self.message = message
+        self.trace = trace or []
+
+
+def payload_of(error: BaseException, request_id: str) -> dict[str, Any]:
+    """The error object; `request_id` is "" for an init error."""
+    if isinstance(error, Fault):
+        message, kind, trace = error.message, error.type, error.trace
+    else:
+        message, kind, trace = _text(error), type(error).__name__, _stack_trace(error.__traceback__)
+    return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
+
+
+def user_traceback(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame on that is not the runtime's."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
+        trace = trace.tb_next
+    return trace
+
+
+def _stack_trace(trace: TracebackType | None) -> list[str]:
+    import traceback  # dear at start, and most environments never need it
+
+    frames = [
+        (frame.filename, frame.lineno or 0, frame.name, frame.line)
+        for frame in traceback.extract_tb(user_traceback(trace))
+        if not frame.filename.startswith(_HERE)
+    ]
+    return traceback.format_list(frames)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as another:
+        return "<str() of %s raised %s>" % (type(error).__name__, type(another).__name__)

@@ -1,0 +1,217 @@
+"""Drives real environments through a real spawner, as the engine does, for the tests of both rooms."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lambdatui import wire
+from lambdatui.spawner import launch, protocol
+
+START = Path(wire.__file__).parent / "runtime" / "start.py"
+LIMIT_S = 20.0
+
+
+class Answer(NamedTuple):
+    """What one invocation gave: kind of the last frame, its meta and payload, DIAGNOSTICS where sent, log bytes."""
+
+    kind: int
+    meta: dict[str, Any]
+    payload: bytes
+    diagnostics: dict[str, Any] | None
+    log: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.payload)
+
+
+class SpawnerProcess:
+    """A spawner and what it has said."""
+
+    def __init__(self) -> None:
+        self.process, self.socket = launch.start()
+        self.socket.settimeout(LIMIT_S)
+        self._receiver = protocol.Receiver(self.socket)
+        self._heard: list[dict[str, Any]] = []
+
+    def expect(self, say: str, id: str) -> dict[str, Any]:
+        """The next thing said of this kind about this environment."""
+        while True:
+            for body in self._heard:
+                if body["say"] == say and body["id"] == id:
+                    self._heard.remove(body)
+                    return body
+            messages = self._receiver.receive()
+            assert messages is not None, "the spawner has gone"
+            self._heard += [message.body for message in messages]
+
+    def spawn(self, argv: list[str], env: dict[str, str], cwd: str = "/") -> tuple[str, int, socket.socket, int]:
+        """Ask for an environment: (id, pid, our end of the channel, read end of the log)."""
+        id = uuid.uuid4().hex
+        ours, theirs = socket.socketpair()
+        reader, writer = os.pipe()
+        protocol.send(self.socket, protocol.spawn(id, argv, env, cwd), [theirs.fileno(), writer])
+        theirs.close()
+        os.close(writer)
+        ours.settimeout(LIMIT_S)
+        return id, self.expect("started", id)["pid"], ours, reader
+
+    def close(self) -> None:
+        self.socket.close()
+        self.process.wait(LIMIT_S)
+
+
+class EnvironmentProcess:
+    """One environment; `code` is the folder or {relative path: source}, which become a manifest with blobs."""
+
+    def __init__(
+        self, spawner: SpawnerProcess, root: Path, handler: str = "app.handler", *, python: str = sys.executable,
+        snapshot: bool = True, env: dict[str, str] | None = None, **start: Any,
+    ) -> None:  # fmt: skip
+        self.spawner = spawner
+        self.root = root
+        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": ":UTC", **(env or {})}
+        self.id, self.pid, self.channel, self._log = spawner.spawn(
+            [python, str(START)], variables, start.pop("cwd", str(root))
+        )
+        self.began = time.perf_counter()
+        body = {
+            "handler": handler,
+            "code_root": str(root),
+            "manifest": str(store(root)) if snapshot else None,
+            "bytecode": None,
+            "sys_path": [],
+            "fallback": None,
+            "function_name": "orders",
+            "function_version": "$LATEST",
+            "memory_mb": 128,
+            "log_group": "/aws/lambda/orders",
+            "log_stream": "2026/01/01/[$LATEST]0123",
+            "log_format": "Text",
+            "python_notice": None,
+            **start,
+        }
+        self._send(wire.START, {}, json.dumps(body).encode())
+
+    def ready(self) -> Answer:
+        """READY or INIT_ERROR."""
+        return self._answer()
+
+    def invoke(self, event: Any = None, **meta: Any) -> Answer:
+        """One invocation with this event (bytes are sent as they are)."""
+        self.send_invoke(event, **meta)
+        return self._answer()
+
+    def send_invoke(self, event: Any = None, **meta: Any) -> None:
+        self.request_id = uuid.uuid4()
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        meta.setdefault("arn", "arn:aws:lambda:us-east-1:000000000000:function:orders")
+        deadline = int((time.time() + 3) * 1_000_000)
+        self._send(wire.INVOKE, meta, payload, self.request_id.bytes, deadline)
+
+    def _send(self, kind: int, meta: dict[str, Any], payload: bytes, request_id: bytes = wire.NO_REQUEST, deadline: int = 0) -> None:  # noqa: E501
+        try:
+            self.channel.sendall(wire.pack(kind, json.dumps(meta).encode(), payload, request_id, deadline) + payload)
+        except ConnectionError:
+            pass  # the environment has gone: whoever waits for an answer finds out
+
+    def _answer(self) -> Answer:
+        diagnostics = None
+        while True:
+            header = wire.unpack_header(self._read(wire.HEADER.size))
+            meta = json.loads(self._read(header.meta_length))
+            payload = self._read(header.payload_length)
+            if header.kind != wire.DIAGNOSTICS:
+                return Answer(header.kind, meta, payload, diagnostics, self.log())
+            diagnostics = json.loads(payload)
+
+    def _read(self, count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            piece = self.channel.recv(count - len(data))
+            if not piece:
+                raise EOFError("the environment has gone: " + self.log().decode(errors="replace"))
+            data += piece
+        return bytes(data)
+
+    def log(self) -> bytes:
+        """What stands in the log pipe now."""
+        data = b""
+        while select.select([self._log], [], [], 0)[0]:
+            piece = os.read(self._log, 65536)
+            if not piece:
+                break
+            data += piece
+        return data
+
+    def exited(self) -> dict[str, Any]:
+        return self.spawner.expect("exited", self.id)
+
+    def kill(self) -> dict[str, Any]:
+        protocol.send(self.spawner.socket, protocol.kill(self.id))
+        return self.exited()
+
+    def close(self) -> None:
+        self.channel.close()
+        os.close(self._log)
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    """Put sources into a folder; returns it."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def store(root: Path) -> Path:
+    """The folder's sources as the code store keeps them, beside the folder; returns the manifest's path."""
+    code = root.parent / (root.name + ".code")
+    (code / "blobs").mkdir(parents=True, exist_ok=True)
+    (code / "manifests").mkdir(exist_ok=True)
+    manifest = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            data = path.read_bytes()
+            sha = hashlib.sha256(data).hexdigest()
+            (code / "blobs" / sha).write_bytes(data)
+            manifest[path.relative_to(root).as_posix()] = sha
+    text = json.dumps(manifest)
+    file = code / "manifests" / (hashlib.sha256(text.encode()).hexdigest() + ".json")
+    file.write_text(text)
+    return file
+
+
+def pythons() -> list[str]:
+    """One interpreter for each Python from 3.9 on that PATH or pyenv offers and that starts."""
+    found: dict[str, str] = {}
+    for minor in range(9, 16):
+        name = "python3.%d" % minor
+        places = [shutil.which(name), *map(str, Path.home().glob(".pyenv/versions/3.%d.*/bin/%s" % (minor, name)))]
+        for place in filter(None, places):
+            ask = [place, "-c", "import sys; print(sys.executable, *sys.version_info[:2])"]
+            answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+            words = answer.stdout.split()
+            if answer.returncode == 0 and words[1:] == ["3", str(minor)]:
+                found.setdefault(name, words[0])
+    return list(found.values())
+
+
+def until(condition: Any, limit_s: float = LIMIT_S) -> None:
+    """Wait for a real condition; an assertion fails where it does not come."""
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "did not happen in %s s" % limit_s
+        time.sleep(0.002)
