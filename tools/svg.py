@@ -15,7 +15,7 @@ import pyte
 WIDTH, HEIGHT, SIZE, BASE = 8.4, 18.0, 14, 13.5  # of a cell, of the font, of the base line in a cell; pixels
 MARGIN = 12.0
 FONTS = "ui-monospace, 'SF Mono', 'Cascadia Mono', 'JetBrains Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-FOREGROUND, BACKGROUND = "d8dee9", "14171c"
+FOREGROUND, BACKGROUND = "dfe3e8", "15171c"  # the dark theme's, so that only what differs is drawn
 NAMED = {
     "black": "1d2128", "red": "e05561", "green": "8cc265", "brown": "d18f52", "blue": "4aa5f0",
     "magenta": "c162de", "cyan": "42b3c2", "white": "d7dae0",
