@@ -1,0 +1,112 @@
+"""list and check: what the project holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lambdatui.cli.output import FAINT, colour, number, print_json, say, shown, table
+from lambdatui.cli.project import Place, json_option, place_options
+
+if TYPE_CHECKING:
+    from lambdatui.config.model import Problem
+    from lambdatui.schema import FunctionRow
+
+COLOURS = {"error": "red", "warning": "yellow", "notice": "blue"}
+
+
+@click.command()
+@json_option
+@place_options
+def list_command(as_json: bool, place: Place) -> int:
+    """List functions: configuration, reserve, state and problems.
+
+    \b
+    Example:
+      lambdatui list
+      lambdatui list --json | jq -r '.[].name'
+    """
+    with place.reading() as reading:
+        rows = reading.functions()
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        say(f"no functions in {place.project}; `lambdatui check` says what was looked for")
+    else:
+        _print_functions(rows)
+    return 0
+
+
+def _print_functions(rows: list[FunctionRow]) -> None:
+    titles = ("NAME", "RUNTIME", "HANDLER", "MEM", "TIME", "RES", "STATE", "PROBLEMS")
+
+    def cells(row: FunctionRow) -> list[object]:
+        reserve = "" if row.reserved_concurrency is None else row.reserved_concurrency
+        first = row.problems[0].message if row.problems else ""
+        more = f" (+{len(row.problems) - 1})" if len(row.problems) > 1 else ""
+        timeout = f"{number(row.timeout)}s"
+        return [row.name, row.runtime, row.handler, row.memory, timeout, reserve, row.state, first + more]
+
+    def style(column: int, row: Sequence[str]) -> dict[str, Any]:
+        if row[column] == FAINT:
+            return {"dim": True}
+        return {"fg": "red"} if column == 7 else {}
+
+    table(titles, map(cells, rows), right=("MEM", "TIME", "RES"), style=style)
+
+
+@click.command()
+@click.argument("directory", metavar="[DIR]", required=False)
+@json_option
+@place_options
+def check_command(directory: str | None, as_json: bool, place: Place) -> int:
+    """Say what would load and every problem, with file, line and remedy; runs none of the code. Exit 1 on a problem.
+
+    \b
+    Example:
+      lambdatui check ./sample_functions
+    """
+    from lambdatui.client.offline import Offline
+
+    if directory is not None:
+        place = Place(directory, place.given_data)
+    reading = Offline(place.project, place.data)
+    try:
+        rows, problems = reading.functions(), reading.problems
+    finally:
+        reading.close()
+    failed = any(problem.severity != "notice" for problem in problems)
+    if as_json:
+        print_json({"functions": rows, "problems": [_document(problem) for problem in problems]})
+    else:
+        _print_check(place.project, rows, problems)
+    return int(failed)
+
+
+def _document(problem: Problem) -> dict[str, Any]:
+    names = ("function", "severity", "file", "line", "message", "remedy")
+    return {name: getattr(problem, name) for name in names}
+
+
+def _print_check(project: Path, rows: list[FunctionRow], problems: list[Problem]) -> None:
+    for row in rows:
+        broken = any(problem.severity == "error" for problem in row.problems)
+        mark = colour("✖", fg="red") if broken else colour("✓", fg="green")
+        triggers = f"  {colour(shown('← ' + ', '.join(row.triggers)), dim=True)}" if row.triggers else ""
+        click.echo(f"{mark} {shown(f'{row.name}  {row.runtime}  {row.handler}')}{triggers}")
+    if rows and problems:
+        click.echo()
+    for problem in problems:
+        where = problem.file or str(project)
+        where += f":{problem.line}" if problem.line else ""
+        severity = colour(problem.severity, fg=COLOURS.get(problem.severity))
+        about = f"{problem.function}: " if problem.function else ""
+        click.echo(f"{shown(where)}: {severity}: {shown(about + problem.message)}")
+        click.echo(shown(f"    {problem.remedy}"))
+    counted = [(kind, sum(problem.severity == kind for problem in problems)) for kind in COLOURS]
+    parts = [f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counted if count]
+    functions = f"{len(rows)} function{'s' if len(rows) != 1 else ''}"
+    say(f"{functions}, {', '.join(parts) or 'no problems'}")

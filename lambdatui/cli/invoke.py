@@ -1,0 +1,164 @@
+"""invoke and replay: make a function run and pass its result on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from lambdatui.cli.output import on_terminal, print_data, print_json, say, shown, text_of
+from lambdatui.cli.payload import read_payload
+from lambdatui.cli.project import Place, complete_function, json_option, place_options, unknown_function
+from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageError
+
+if TYPE_CHECKING:
+    from lambdatui.client.client import Client, InvokeReply
+    from lambdatui.schema import ReplayResult
+
+# How long a call waits for an engine that is starting or stopping on the same state.
+BUSY_SECONDS = 15.0
+TAIL_LIMIT = 4_096
+
+
+@click.command()
+@click.argument("name", metavar="NAME[:QUALIFIER]", shell_complete=complete_function)
+@click.option("-e", "--event", metavar="FILE|-|JSON", help="The event; default {}.")
+@click.option("--async", "as_event", is_flag=True, help="Queue the event (type Event) and print its request id.")
+@click.option("--dry-run", is_flag=True, help="Only ask whether the call would be allowed.")
+@click.option("--log", is_flag=True, help="Print the invocation's log on stderr.")
+@place_options
+def invoke_command(name: str, event: str | None, as_event: bool, dry_run: bool, log: bool, place: Place) -> int:
+    """Invoke a function; its result goes to stdout, exit 1 where it failed.
+
+    Uses the running engine, else starts one for this call.
+
+    \b
+    Example:
+      lambdatui invoke orders -e '{"id": 7}' --log
+      lambdatui event sqs receive-message | lambdatui invoke worker -e -
+    """
+    if as_event and dry_run:
+        raise UsageError("--async and --dry-run exclude each other")
+    payload = b"{}" if event is None else read_payload(event, "--event")
+    if as_event:
+        reply = _checked(place.client("invoke --async"), name, payload, "Event", log)
+        print_json({"request_id": reply.request_id})
+        return 0
+    kind = "DryRun" if dry_run else "RequestResponse"
+    with _engine_for_one_call(place) as client:
+        reply = _checked(client, name, payload, kind, log)
+        if log:
+            _print_log(client, reply)
+    if dry_run:
+        return 0
+    print_data(reply.payload)
+    if reply.function_error and on_terminal():
+        say(f"failed; `lambdatui show {reply.request_id}` tells more")
+    return int(bool(reply.function_error))
+
+
+def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
+    """The reply; a name that does not exist gets the near misses instead of AWS's ARN."""
+    try:
+        return client.invoke(name, payload, type=kind, log=log)
+    except NotFound as error:
+        rows = client.functions()
+        plain = name.rpartition(":function:")[2].partition(":")[0]
+        if any(plain in (row.name, row.logical_id) for row in rows):
+            raise
+        raise NotFound(unknown_function(plain, rows)) from error
+
+
+def _print_log(client: Client, reply: InvokeReply) -> None:
+    """The whole log where Lambda's 4 KB tail may have left something out."""
+    tail = reply.log_tail.decode(errors="replace")
+    if len(reply.log_tail) >= TAIL_LIMIT:
+        deadline = time.monotonic() + 2.0  # lines are stored a moment after the reply
+        while time.monotonic() < deadline:
+            lines = [line.message for line in client.logs(request_id=reply.request_id)]
+            if any(message.startswith("REPORT") for message in lines):
+                tail = "\n".join(message.rstrip("\n") for message in lines)
+                break
+            time.sleep(0.05)
+    click.echo(shown(tail.replace("\r", "\n")).rstrip("\n"), err=True)
+
+
+@contextmanager
+def _engine_for_one_call(place: Place) -> Iterator[Client]:
+    from lambdatui.client.client import Client
+    from lambdatui.client.launch import LaunchOptions, one_shot
+    from lambdatui.client.locate import is_locked
+
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        if place.engine() is not None:
+            yield place.client("invoke")
+            return
+        try:
+            started = one_shot(place.project, LaunchOptions(data=str(place.data)))
+            engine = started.__enter__()
+        except LambdaTuiError:
+            if not is_locked(place.data) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+            continue
+        try:
+            yield Client.of(engine.info)
+        finally:
+            started.__exit__(None, None, None)
+        return
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--edit", is_flag=True, help="Edit the event in $EDITOR first; the stored one stays.")
+@json_option
+@place_options
+def replay_command(request_id: str, edit: bool, as_json: bool, place: Place) -> int:
+    """Invoke again with the same stored event; the result goes to stdout, exit 1 where it failed again.
+
+    \b
+    Example:
+      lambdatui replay 5f0c2c44-1d5e-4b8e-9d0a-0e1f6a0c7d11 --edit
+    """
+    client = place.client("replay")
+    event = None
+    if edit:
+        detail = client.invocation(request_id)
+        if detail is None:
+            raise NotFound(f"there is no invocation {request_id}; `lambdatui invocations` lists them")
+        event = edited(detail.event)
+    result = client.replay_invocation(request_id, event)
+    if result.status == "missing":
+        raise NotFound(f"there is no invocation {request_id}; `lambdatui invocations` lists them")
+    if as_json:
+        print_json(replay_document(result))
+    elif result.payload:
+        print_data(result.payload)
+    if result.status not in ("ok", "error", "timeout"):
+        say(f"{result.status}: {result.error_message or result.error_type or 'nothing was run'}")
+    return int(result.status != "ok")
+
+
+def edited(event: bytes) -> bytes:
+    """The event after $EDITOR; OperationFailed where it was left without saving, UsageError where it is no text."""
+    text = text_of(event)
+    if text is None:
+        raise UsageError("the event is no text and cannot be edited; replay it without --edit")
+    try:
+        changed = click.edit(text, extension=".json")
+    except click.ClickException as error:
+        raise OperationFailed(f"{error.message}; set EDITOR to one that is installed") from error
+    if changed is None:
+        raise OperationFailed("the editor ended without saving: nothing was replayed")
+    return changed.encode()
+
+
+def replay_document(result: ReplayResult) -> dict[str, object]:
+    """A replay's outcome as JSON, its payload as text."""
+    import msgspec
+
+    return {**msgspec.structs.asdict(result), "payload": result.payload.decode(errors="replace") or None}

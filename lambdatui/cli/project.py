@@ -1,0 +1,136 @@
+"""Which project a command means, and how it is reached: the running engine, or what is stored."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lambdatui.errors import NoEngine, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from lambdatui.client.client import Client
+    from lambdatui.client.reading import Reading
+    from lambdatui.schema import EngineInfo, FunctionRow
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Place:
+    """The project and its state folder that a command works on."""
+
+    def __init__(self, project: str | None, data: str | None) -> None:
+        from lambdatui.client.locate import find_project, project_data
+
+        given = Path(project).expanduser() if project else None
+        if given is not None and not given.is_dir():
+            raise UsageError(f"there is no folder {project}: --project names the folder that holds the functions")
+        self.project = given.resolve() if given else find_project(Path.cwd(), data)
+        self.data = project_data(self.project, data)
+        self.given_data = data
+
+    def engine(self) -> EngineInfo | None:
+        """The running engine, if any."""
+        from lambdatui.client.locate import read_engine
+
+        return read_engine(self.data)
+
+    def client(self, purpose: str) -> Client:
+        """A client of the running engine; NoEngine says how to start one. `purpose`: "dlq replay" and the like."""
+        from lambdatui.client.client import Client
+
+        info = self.engine()
+        if info is None:
+            raise NoEngine(
+                f"no engine runs for {self.project}, and `{purpose}` needs one; start it with `{self.start_hint()}`"
+            )
+        return Client.of(info)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """The running engine where there is one, else the project's files and stored state."""
+        from lambdatui.client.client import Client
+
+        info = self.engine()
+        reading: Reading
+        if info is not None:
+            reading = Client.of(info)
+        else:
+            from lambdatui.client.offline import Offline
+
+            reading = Offline(self.project, self.data)
+        try:
+            yield reading
+        finally:
+            reading.close()
+
+    def start_hint(self) -> str:
+        """The command that starts an engine here."""
+        return "lambdatui run" if self.project == Path.cwd() else f"lambdatui run {_short(self.project)}"
+
+
+def place_options(command: F) -> F:
+    """Add -p/--project and --data, and hand the command a `place`."""
+
+    @click.option(
+        "-p", "--project", envvar="LAMBDATUI_PROJECT", metavar="DIR", help="The project; default: nearest running, or ."
+    )
+    @click.option("--data", envvar="LAMBDATUI_DATA", metavar="DIR", help="Its state; default DIR/.lambdatui.")
+    @functools.wraps(command)
+    def with_place(*args: Any, project: str | None, data: str | None, **options: Any) -> Any:
+        return command(*args, place=Place(project, data), **options)
+
+    return with_place  # type: ignore[return-value]
+
+
+def json_option(command: F) -> F:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def function_name(reading: Reading, wanted: str) -> str:
+    """The function's own name for a name, logical id or ARN. Names that only history knows pass too."""
+    rows = reading.functions()
+    short = wanted.rpartition(":function:")[2].partition(":")[0]
+    for row in rows:
+        if wanted in (row.name, row.logical_id, row.arn) or short in (row.name, row.logical_id):
+            return row.name
+    if reading.invocations(function=wanted, limit=1):
+        return wanted
+    raise NotFound(unknown_function(wanted, rows))
+
+
+def unknown_function(wanted: str, rows: list[FunctionRow]) -> str:
+    """The sentence for a function that does not exist."""
+    names = [row.name for row in rows]
+    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+    if near:
+        return f"there is no function {wanted}; did you mean {near[0]}?"
+    if not names:
+        return f"there is no function {wanted}: the project has none; `lambdatui check` says what was looked for"
+    few = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    return f"there is no function {wanted}; there are: {few}"
+
+
+def complete_function(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Function names for the shell's completion; silent where anything is wrong."""
+    try:
+        project = ctx.params.get("project") or os.environ.get("LAMBDATUI_PROJECT")
+        data = ctx.params.get("data") or os.environ.get("LAMBDATUI_DATA")
+        with Place(project, data).reading() as reading:
+            return [row.name for row in reading.functions() if row.name.startswith(incomplete)]
+    except Exception:  # noqa: BLE001 (the shell's line must not be disturbed by whatever it is)
+        return []
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

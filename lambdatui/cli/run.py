@@ -1,0 +1,194 @@
+"""run, attach, stop: the life of an engine as a user sees it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lambdatui.cli.output import say
+from lambdatui.cli.project import Place, place_options
+from lambdatui.errors import NoEngine, OperationFailed, UsageError
+
+if TYPE_CHECKING:
+    from lambdatui.client.launch import LaunchOptions
+    from lambdatui.schema import EngineInfo
+
+PORT = click.IntRange(0, 65_535)
+
+
+def _delays(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """`S,S`: waits in seconds, fractions too."""
+    if value is None:
+        return None
+    try:
+        delays = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        delays = ()
+    if not delays or any(not 0 <= delay < 1e6 for delay in delays):
+        raise click.BadParameter(f"{value!r} is no list of waits; write seconds with a comma between, as 60,120")
+    return delays
+
+
+def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """auto, none or a URL."""
+    if value is None or value in ("auto", "none") or value.startswith(("http://", "https://")):
+        return value
+    raise click.BadParameter(f"{value!r} is none of auto, none and a URL such as http://127.0.0.1:5000")
+
+
+@click.command()
+@click.argument("directory", metavar="[DIR]", required=False)
+@click.option("-p", "--project", envvar="LAMBDATUI_PROJECT", hidden=True)
+@click.option("--headless", is_flag=True, help="The engine alone; log lines on stdout; ends on SIGINT or SIGTERM.")
+@click.option("--port", type=PORT, metavar="N", help="Lambda API; default 3001 or the next free one, 0 = any.")
+@click.option("--http-port", type=PORT, metavar="N", help="HTTP triggers; default 3000 or the next free one, 0 = any.")
+@click.option("--host", metavar="ADDR", help="Address to listen on; default 127.0.0.1.")
+@click.option("--allow-remote", is_flag=True, help="Allow a --host that other machines reach.")
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A Host header to accept beside the loopback's.")
+@click.option(
+    "--retry-delays", callback=_delays, metavar="S,S", help="Async retry waits in seconds; default 60,120 as on AWS."
+)
+@click.option("--account-concurrency", type=click.IntRange(1), metavar="N", help="Default 1000.")
+@click.option("--fresh", is_flag=True, help="Every environment is a fresh process.")
+@click.option(
+    "--aws", callback=_aws, metavar="auto|none|URL", help="Who answers the AWS services that the engine does not."
+)
+@click.option("--max-environments", type=click.IntRange(1), metavar="N", help="Processes at once on this machine.")
+@click.option("--env-vars", metavar="FILE", help="Variables by function (SAM's JSON form), or a .env file.")
+@click.option("--data", envvar="LAMBDATUI_DATA", metavar="DIR", help="State; default DIR/.lambdatui.")
+@click.option("--grace", type=click.FloatRange(0), metavar="S", help="Seconds that calls in flight get; default 10.")
+@click.option("--region", metavar="NAME", help="Default AWS_REGION, else us-east-1.")
+def run_command(directory: str | None, project: str | None, headless: bool, **options: Any) -> int:
+    """Run the project in DIR (default .): the engine, and a screen on it.
+
+    \b
+    Example:
+      lambdatui run ./sample_functions
+      lambdatui run --headless --port 0
+    """
+    from lambdatui.client.launch import LaunchOptions
+
+    folder = Path(directory or project or ".").expanduser()
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: name the folder that holds the functions")
+    refuse_remote(options["host"], options["allow_remote"])
+    env_vars = options["env_vars"]
+    if env_vars and not Path(env_vars).is_file():
+        raise UsageError(f"there is no file {env_vars}: --env-vars names a JSON or .env file")
+    place = Place(str(folder), options["data"])
+    launch = LaunchOptions(**{**options, "data": str(place.data)})
+    return _headless(place, launch) if headless else _with_screen(place, launch)
+
+
+def _headless(place: Place, launch: LaunchOptions) -> int:
+    from lambdatui.client.launch import exec_headless
+
+    if (info := place.engine()) is not None:
+        click.echo(f"lambdatui runs already (pid {info.pid}): Lambda {info.url}  HTTP {info.http_url}")
+        return 0
+    return exec_headless(place.project, launch)
+
+
+def _with_screen(place: Place, launch: LaunchOptions) -> int:
+    from lambdatui.client.launch import start_engine
+
+    need_terminal("lambdatui run --headless")
+    if (info := place.engine()) is not None:
+        say(f"an engine runs already at {info.url}: attaching a screen to it (options of this start do not apply)")
+        return show_screen(str(place.project), info, owned=False, data=place.data)
+    engine = start_engine(place.project, launch)
+    try:
+        code = show_screen(str(place.project), engine.info, owned=True, data=place.data)
+    finally:
+        engine.close(on_wait=lambda: say("stopping…"))
+    return code
+
+
+def refuse_remote(host: str | None, allowed: bool) -> None:
+    """UsageError for an address that other machines can reach, unless that was allowed."""
+    if host is None or allowed or host == "localhost":
+        return
+    try:
+        if ipaddress.ip_address(host.strip("[]")).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise UsageError(
+        f"--host {host} lets other machines run code here; add --allow-remote if that is meant, or leave it out"
+    )
+
+
+def need_terminal(instead: str) -> None:
+    """UsageError where there is no terminal for a screen."""
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        raise UsageError(f"the screen needs a terminal, and this is none; use `{instead}`")
+
+
+def show_screen(project: str, engine: EngineInfo, *, owned: bool, data: Path | None) -> int:
+    """The screen until it is left; the exit code."""
+    from lambdatui.tui.app import run_screen
+
+    return run_screen(project, engine, owned, data)
+
+
+@click.command()
+@click.argument("url", metavar="[URL]", required=False, envvar="LAMBDATUI_URL")
+@place_options
+def attach_command(url: str | None, place: Place) -> int:
+    """Open one more screen on a running engine: the project's, or the one at URL (with LAMBDATUI_TOKEN).
+
+    \b
+    Example:
+      lambdatui attach
+      LAMBDATUI_TOKEN=… lambdatui attach http://127.0.0.1:3001
+    """
+    need_terminal("lambdatui logs -f")
+    found = place.engine()
+    if url is None:
+        if found is None:
+            raise NoEngine(f"no engine runs for {place.project}; start one with `{place.start_hint()}`")
+        return show_screen(str(place.project), found, owned=False, data=place.data)
+    if found is not None and found.url.rstrip("/") == url.rstrip("/"):
+        return show_screen(found.project, found, owned=False, data=place.data)
+    info = engine_at(url, os.environ.get("LAMBDATUI_TOKEN", ""))
+    return show_screen(info.project, info, owned=False, data=None)
+
+
+def engine_at(url: str, token: str) -> EngineInfo:
+    """What the engine at a URL says of itself, with the token and address that reached it."""
+    import msgspec
+
+    from lambdatui.client.client import Client
+
+    client = Client(url, token)
+    client.header()  # refuses a wrong token here rather than on the screen
+    return msgspec.structs.replace(client.info(), url=client.url, token=token)
+
+
+@click.command()
+@click.option("--grace", type=click.FloatRange(0), metavar="S", help="Seconds that calls in flight get; default 10.")
+@place_options
+def stop_command(grace: float | None, place: Place) -> int:
+    """End the running engine; calls in flight may end first, accepted events stay on disk.
+
+    \b
+    Example:
+      lambdatui stop
+      lambdatui stop --grace 0
+    """
+    from lambdatui.client.locate import is_locked
+
+    place.client("stop").stop(grace)
+    deadline = time.monotonic() + (10.0 if grace is None else grace) + 10.0
+    while is_locked(place.data):
+        if time.monotonic() > deadline:
+            raise OperationFailed("the engine has not ended yet; look again, or end it by `kill` and its pid")
+        time.sleep(0.05)
+    say("stopped")
+    return 0

@@ -1,0 +1,164 @@
+"""The reading interface with no engine: configuration from the project's files, history from its stored state."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lambdatui.client import rows
+from lambdatui.errors import NotFound, UsageError
+from lambdatui.schema import (
+    CodeChange,
+    DlqEntry,
+    FunctionRow,
+    InvocationDetail,
+    InvocationRow,
+    LogLine,
+    PeekedMessage,
+    Sources,
+    Stats,
+)
+
+if TYPE_CHECKING:
+    from lambdatui.config.model import Problem, Project
+    from lambdatui.store.reader import Reader
+
+
+class Offline:
+    """Reads a project and its stored state; writes nothing. Raises UsageError where the folder is no project."""
+
+    def __init__(self, project: Path, data: Path) -> None:
+        self.root = project
+        self.data = data
+
+    @cached_property
+    def project(self) -> Project:
+        """The configuration as an engine would load it now."""
+        from lambdatui.config.loader import load_project
+        from lambdatui.config.model import LoadOptions
+
+        region = os.environ.get("AWS_REGION") or "us-east-1"
+        return load_project(self.root, LoadOptions(region=region), self.data)
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the project as far as it shows without running its code."""
+        from lambdatui.config.handlers import check_handler
+
+        found = list(self.project.problems)
+        for function in self.project.functions:
+            found += check_handler(function, Path(self.project.root))
+        return list(dict.fromkeys(found))
+
+    @cached_property
+    def _reader(self) -> Reader:
+        from lambdatui.store.reader import Reader
+
+        return Reader(self.data)
+
+    def functions(self) -> list[FunctionRow]:
+        """Every function as configured, with its problems and the state "not running"."""
+        depths = self._reader.queue_depths(self._dlq_names())
+        return [rows.function_row(self.project, function, self.problems, depths) for function in self.project.functions]
+
+    def invocations(
+        self,
+        *,
+        function: str | None = None,
+        status: str | None = None,
+        since_us: int | None = None,
+        limit: int | None = None,
+    ) -> list[InvocationRow]:
+        """One row an attempt, newest first."""
+        return self._reader.invocations(function=function, status=status, since_us=since_us, limit=limit)
+
+    def invocation(self, request_id: str) -> InvocationDetail | None:
+        """The newest attempt of a request, whole; None where the id is unknown."""
+        return self._reader.invocation(request_id)
+
+    def logs(
+        self,
+        *,
+        functions: Sequence[str] = (),
+        pattern: str | None = None,
+        min_level: str | None = None,
+        request_id: str | None = None,
+        since_us: int | None = None,
+        after_id: int = 0,
+        limit: int | None = None,
+    ) -> list[LogLine]:
+        """The last `limit` matching lines, oldest first."""
+        return self._reader.logs(
+            functions=functions,
+            pattern=compiled(pattern),
+            min_level=min_level,
+            request_id=request_id,
+            since_us=since_us,
+            after_id=after_id,
+            limit=limit,
+        )
+
+    def stats(self, *, function: str | None = None, since_us: int | None = None) -> dict[str, Stats]:
+        """Stored metrics by function name, totals under `_account`."""
+        return self._reader.stats(function=function, since_us=since_us)
+
+    def dlq(self, queue: str | None = None) -> list[DlqEntry]:
+        """Entries of every dead-letter queue that the project names, or of one."""
+        names = self._dlq_names()
+        if queue is not None:
+            names = [self._named(queue, names)]
+        return self._reader.dlq_entries(names)
+
+    def dlq_entry(self, entry_id: str) -> DlqEntry | None:
+        """One entry; None where it is gone."""
+        return self._reader.dlq_entry(entry_id)
+
+    def sources(self) -> Sources:
+        """Queues with their stored depth, streams, schedules and routes as configured."""
+        return rows.sources(self.project, self._reader.queue_depths([q.name for q in self.project.queues]))
+
+    def peek(self, source: str, limit: int = 100) -> list[PeekedMessage]:
+        """What a queue or stream holds."""
+        streams = [stream.name for stream in self.project.streams]
+        name = self._named(source, [*(queue.name for queue in self.project.queues), *streams])
+        if name in streams:
+            return self._reader.peek_stream(name, limit)
+        return self._reader.peek(name, limit)
+
+    def code_change(self, function: str, old_sha: str, new_sha: str | None = None) -> CodeChange | None:
+        """What changed between two stored code hashes; without an engine the current code has none."""
+        return None if new_sha is None else self._reader.code_change(function, old_sha, new_sha)
+
+    def close(self) -> None:
+        """Close the store's files."""
+        if "_reader" in self.__dict__:
+            self._reader.close()
+
+    def _dlq_names(self) -> list[str]:
+        return rows.dlq_names(self.project)
+
+    def _named(self, wanted: str, names: Iterable[str]) -> str:
+        """A queue's or stream's name from its name, logical id, ARN or URL."""
+        known = list(names)
+        short = re.split(r"[:/]", wanted)[-1]
+        logical = {queue.logical_id: queue.name for queue in self.project.queues}
+        logical |= {stream.logical_id: stream.name for stream in self.project.streams}
+        for candidate in (wanted, logical.get(wanted), short):
+            if candidate in known:
+                return candidate
+        choice = ", ".join(known) or "none is declared"
+        raise NotFound(f"there is no queue or stream {wanted} here to read; there are: {choice}")
+
+
+def compiled(pattern: str | None) -> re.Pattern[str] | None:
+    """The regular expression; UsageError says what is wrong with it."""
+    if pattern is None:
+        return None
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"--filter {pattern!r} is not a regular expression: {error}") from error

@@ -1,0 +1,138 @@
+"""Configuration as the rows that travel, for a project that no engine runs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from lambdatui.client.reading import NOT_RUNNING
+from lambdatui.schema import FunctionRow, ProblemRow, QueueRow, RouteRow, ScheduleRow, Sources, StreamRow
+
+if TYPE_CHECKING:
+    from lambdatui.config.model import FunctionConfig, Problem, Project, QueueMapping, StreamMapping
+
+
+class Depth(Protocol):
+    """The figures of a queue that a row shows (store's QueueDepth)."""
+
+    @property
+    def visible(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def delayed(self) -> int: ...
+
+
+def function_row(
+    project: Project, function: FunctionConfig, problems: Iterable[Problem], depths: Mapping[str, Depth]
+) -> FunctionRow:
+    """One function as configured."""
+    dead = depths.get(function.dead_letter_queue or "")
+    return FunctionRow(
+        name=function.name,
+        handler=function.handler,
+        runtime=function.runtime,
+        memory=function.memory,
+        timeout=function.timeout,
+        reserved_concurrency=function.reserved_concurrency,
+        state=NOT_RUNNING,
+        problems=[problem_row(problem) for problem in problems if problem.function == function.name],
+        logical_id=function.logical_id,
+        arn=f"arn:aws:lambda:{project.region}:{project.account}:function:{function.name}",
+        description=function.description,
+        code_root=function.code_root,
+        file=function.file,
+        line=function.line,
+        environment=dict(function.environment),
+        triggers=triggers(project, function.name),
+        dead_letter_queue=function.dead_letter_queue,
+        dlq_depth=dead.visible if dead else 0,
+    )
+
+
+def problem_row(problem: Problem) -> ProblemRow:
+    """A problem as it travels."""
+    return ProblemRow(
+        severity=problem.severity,
+        file=problem.file,
+        line=problem.line,
+        message=problem.message,
+        remedy=problem.remedy,
+    )
+
+
+def triggers(project: Project, function: str) -> list[str]:
+    """What invokes a function, in the words of the function table."""
+    found = [
+        f"{_kind(mapping)} {_source(mapping)} (batch {mapping.batch_size})"
+        for mapping in project.mappings
+        if mapping.function == function
+    ]
+    found += [f"schedule {item.expression}" for item in project.schedules if item.function == function]
+    found += [f"{route.method} {route.path}" for route in project.routes if route.function == function]
+    return found
+
+
+def dlq_names(project: Project) -> list[str]:
+    """Every queue that is a function's dead-letter queue, a redrive target or an on-failure destination."""
+    names: list[str | None] = []
+    for function in project.functions:
+        names += [function.dead_letter_queue, function.on_failure]
+    names += [queue.redrive_queue for queue in project.queues]
+    names += [getattr(mapping, "on_failure", None) for mapping in project.mappings]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def sources(project: Project, depths: Mapping[str, Depth]) -> Sources:
+    """Everything that would make functions run."""
+    dead = set(dlq_names(project))
+    mappings = {_source(mapping): mapping for mapping in project.mappings}
+    queues = []
+    for queue in project.queues:
+        mapping, depth = mappings.get(queue.name), depths.get(queue.name)
+        queues.append(
+            QueueRow(
+                name=queue.name,
+                logical_id=queue.logical_id,
+                fifo=queue.fifo,
+                visible=depth.visible if depth else 0,
+                in_flight=depth.in_flight if depth else 0,
+                delayed=depth.delayed if depth else 0,
+                redrive=queue.redrive_queue,
+                max_receive_count=queue.max_receive_count,
+                dlq=queue.name in dead,
+                consumer=mapping.function if mapping else None,
+                mapping=mapping.uuid if mapping else None,
+            )
+        )
+    streams = []
+    for stream in project.streams:
+        mapping = mappings.get(stream.name)
+        streams.append(
+            StreamRow(
+                name=stream.name,
+                logical_id=stream.logical_id,
+                consumer=mapping.function if mapping else None,
+                mapping=mapping.uuid if mapping else None,
+            )
+        )
+    return Sources(
+        queues=queues,
+        streams=streams,
+        schedules=[
+            ScheduleRow(id=item.id, function=item.function, expression=item.expression, next_at=None)
+            for item in project.schedules
+        ],
+        routes=[
+            RouteRow(id=route.id, function=route.function, api=route.kind, method=route.method, path=route.path)
+            for route in project.routes
+        ],
+    )
+
+
+def _kind(mapping: QueueMapping | StreamMapping) -> str:
+    return "queue" if hasattr(mapping, "queue") else "stream"
+
+
+def _source(mapping: QueueMapping | StreamMapping) -> str:
+    return str(getattr(mapping, _kind(mapping)))
