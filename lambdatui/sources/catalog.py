@@ -1,0 +1,105 @@
+"""What a project's queues and streams are called, who consumes them, and which of them hold dead letters: pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TypeVar
+
+from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
+from lambdatui.errors import NotFound
+
+_Named = TypeVar("_Named", QueueConfig, StreamConfig)
+
+
+class Catalog:
+    """Look-ups in one project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._functions = {function.name: function for function in project.functions}
+        self._queues = {queue.name: queue for queue in project.queues}
+
+    def queue(self, name: str) -> QueueConfig:
+        """By logical id, name, ARN or queue URL. Raises NotFound."""
+        found = _find(self.project.queues, name, service="sqs")
+        if found is None:
+            raise _missing("queue", name, self.project.queues)
+        return found
+
+    def stream(self, name: str) -> StreamConfig:
+        """By logical id, name or ARN. Raises NotFound."""
+        found = _find(self.project.streams, name, service="kinesis")
+        if found is None:
+            raise _missing("stream", name, self.project.streams)
+        return found
+
+    def source(self, name: str) -> QueueConfig | StreamConfig:
+        """A queue or else a stream of that name. Raises NotFound."""
+        queue = _find(self.project.queues, name, service="sqs")
+        stream = _find(self.project.streams, name, service="kinesis")
+        found = queue or stream
+        if found is None:
+            raise _missing("queue or stream", name, (*self.project.queues, *self.project.streams))
+        return found
+
+    def dlq_names(self) -> list[str]:
+        """Function DLQs, redrive targets and OnFailure destinations that the project has, each once."""
+        names = [queue.redrive_queue for queue in self.project.queues]
+        for function in self.project.functions:
+            names += [function.dead_letter_queue, function.on_failure]
+        names += [mapping.on_failure for mapping in self.project.mappings if isinstance(mapping, StreamMapping)]
+        return [name for name in dict.fromkeys(names) if name in self._queues]
+
+    def runnable(self, function: str) -> bool:
+        """Whether the project has the function and it can be served."""
+        return function in self._functions and self._functions[function].unserved is None
+
+    def queue_mappings(self) -> list[tuple[QueueMapping, QueueConfig]]:
+        """Mappings whose queue exists, with it."""
+        mappings = [mapping for mapping in self.project.mappings if isinstance(mapping, QueueMapping)]
+        return [(mapping, self._queues[mapping.queue]) for mapping in mappings if mapping.queue in self._queues]
+
+    def stream_mappings(self) -> list[tuple[StreamMapping, StreamConfig]]:
+        """Mappings whose stream exists, with it."""
+        streams = {stream.name: stream for stream in self.project.streams}
+        mappings = [mapping for mapping in self.project.mappings if isinstance(mapping, StreamMapping)]
+        return [(mapping, streams[mapping.stream]) for mapping in mappings if mapping.stream in streams]
+
+    def consumer_behind(self, dlq: str, function: str | None) -> tuple[QueueMapping, QueueConfig] | None:
+        """The mapping whose queue's messages end in `dlq`, by preference the one to `function`."""
+        found = [(mapping, queue) for mapping, queue in self.queue_mappings() if queue.redrive_queue == dlq]
+        same = [pair for pair in found if pair[0].function == function]
+        return next(iter(same or found), None)
+
+    def is_destination(self, queue: str) -> bool:
+        """Whether on-failure records are sent there."""
+        mappings = (mapping.on_failure for mapping in self.project.mappings if isinstance(mapping, StreamMapping))
+        return queue in {*mappings, *(function.on_failure for function in self.project.functions)}
+
+    def owner_of_dlq(self, queue: str, function: str | None) -> str | None:
+        """The function whose DeadLetterQueue it is; `function` itself where it is one of several."""
+        owners = [config.name for config in self.project.functions if config.dead_letter_queue == queue]
+        return function if function in owners else owners[0] if len(owners) == 1 else None
+
+
+def _find(items: Iterable[_Named], name: str, *, service: str) -> _Named | None:
+    """Name before logical id; an ARN or URL means its last part."""
+    if name.startswith("arn:"):
+        parts = name.split(":", 5)
+        if len(parts) < 6 or parts[2] != service:
+            return None
+        name = parts[5].removeprefix("stream/")
+    elif name.startswith(("http://", "https://")):
+        name = name.rstrip("/").rpartition("/")[2]
+    known = list(items)
+    by_name = next((item for item in known if item.name == name), None)
+    return by_name or next((item for item in known if item.logical_id == name), None)
+
+
+def _missing(kind: str, name: str, items: Iterable[QueueConfig | StreamConfig]) -> NotFound:
+    names = list(dict.fromkeys(label for item in items for label in (item.name, item.logical_id) if label))
+    if not names:
+        return NotFound(f"There is no {kind} called {name}: this project declares none.")
+    near = difflib.get_close_matches(name.rpartition(":")[2].rpartition("/")[2], names, n=3, cutoff=0.5) or names[:5]
+    return NotFound(f"There is no {kind} called {name}. Nearest: {', '.join(near)}.")

@@ -1,0 +1,98 @@
+"""Every source as the screen shows it. Reads only; decides nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from lambdatui import schema
+from lambdatui.clock import MICROS
+from lambdatui.config.model import QueueConfig, QueueMapping, ScheduleConfig
+from lambdatui.sources.catalog import Catalog
+from lambdatui.sources.ports import Engine
+from lambdatui.sources.queue_source import QueueSource
+from lambdatui.sources.schedule_source import ScheduleSource
+from lambdatui.sources.stream_source import StreamSource, shard_ids
+
+AnySource = QueueSource | StreamSource | ScheduleSource
+
+
+def rows(
+    engine: Engine,
+    catalog: Catalog,
+    sources: Mapping[str, AnySource],
+    requests: Counter[str],
+    failures: Counter[str],
+) -> schema.Sources:
+    """All rows; `sources` by mapping uuid or schedule id, the counters by route."""
+    project = catalog.project
+    return schema.Sources(
+        queues=_queues(engine, catalog, sources),
+        streams=_streams(catalog, sources),
+        schedules=[_schedule(sources.get(config.id), config) for config in project.schedules],
+        routes=[
+            schema.RouteRow(
+                id=route.id,
+                function=route.function,
+                api=route.kind,
+                method=route.method,
+                path=route.path,
+                requests=requests[route.id],
+                errors=failures[route.id],
+            )
+            for route in project.routes
+        ],
+    )
+
+
+def _queues(engine: Engine, catalog: Catalog, sources: Mapping[str, AnySource]) -> list[schema.QueueRow]:
+    mappings = {mapping.queue: mapping for mapping, _ in reversed(catalog.queue_mappings())}
+    dead = set(catalog.dlq_names())
+    found = []
+    for queue in catalog.project.queues:
+        mapping = mappings.get(queue.name)
+        source = sources.get(mapping.uuid) if mapping else None
+        paused = mapping is not None and (source is None or source.paused)
+        found.append(_queue(engine, queue, mapping, paused=paused, dlq=queue.name in dead))
+    return found
+
+
+def _queue(
+    engine: Engine, queue: QueueConfig, consumer: QueueMapping | None, *, paused: bool, dlq: bool
+) -> schema.QueueRow:
+    depth = engine.store.queues.depth(queue.name)
+    oldest = depth.oldest_us
+    return schema.QueueRow(
+        name=queue.name,
+        logical_id=queue.logical_id,
+        fifo=queue.fifo,
+        visible=depth.visible,
+        in_flight=depth.in_flight,
+        delayed=depth.delayed,
+        oldest_s=None if oldest is None else max(engine.clock.now_us() - oldest, 0) / MICROS,
+        redrive=queue.redrive_queue,
+        max_receive_count=queue.max_receive_count,
+        dlq=dlq,
+        consumer=consumer.function if consumer else None,
+        paused=paused,
+        mapping=consumer.uuid if consumer else None,
+    )
+
+
+def _streams(catalog: Catalog, sources: Mapping[str, AnySource]) -> list[schema.StreamRow]:
+    """One row for each consumer; a stream without one has a row of its own."""
+    found = []
+    readers = [source for source in sources.values() if isinstance(source, StreamSource)]
+    for stream in catalog.project.streams:
+        consumers = [reader.snapshot() for reader in readers if reader.stream.name == stream.name]
+        shards = [schema.ShardRow(id=shard) for shard in shard_ids(stream)]
+        found += consumers or [schema.StreamRow(name=stream.name, logical_id=stream.logical_id, shards=shards)]
+    return found
+
+
+def _schedule(source: AnySource | None, config: ScheduleConfig) -> schema.ScheduleRow:
+    if isinstance(source, ScheduleSource):
+        return source.snapshot()
+    return schema.ScheduleRow(
+        id=config.id, function=config.function, expression=config.expression, next_at=None, paused=True
+    )

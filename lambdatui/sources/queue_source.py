@@ -1,0 +1,229 @@
+"""A queue's event source mapping at work: receives, batches, invokes, deletes. Decisions stand in `queue_rules`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lambdatui.clock import MICROS
+from lambdatui.config.model import Project, QueueConfig, QueueMapping
+from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.sources import shapes
+from lambdatui.sources.ports import Engine
+from lambdatui.sources.queue_rules import Item, Scale, Verdict, Window, backoff, judge
+from lambdatui.sources.source import Loop, finish
+from lambdatui.sources.timer import Timer
+from lambdatui.store.records import Message, QueueDepth
+
+SECOND_LOOK_S = 1.0
+
+
+class Held:
+    """A batch that was throttled and is offered again, until its messages' visibility timeout gives it back."""
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self.due_us = 0
+        self.tries = 0
+        self.result: InvokeResult | None = None
+
+    @property
+    def expires_us(self) -> int:
+        return min(item.expires_us for item in self.items)
+
+
+class QueueSource(Loop):
+    """One mapping from a queue to a function."""
+
+    def __init__(
+        self, engine: Engine, timer: Timer, project: Project, mapping: QueueMapping, queue: QueueConfig, paused: bool
+    ) -> None:
+        super().__init__(engine, timer, label=f"queue {queue.name}", paused=paused)
+        self._window = Window()
+        self._held: list[Held] = []
+        self._running: dict[asyncio.Task[None], list[Item]] = {}
+        self._scale = Scale(mapping.maximum_concurrency)
+        self.mapping = mapping
+        self.update(project, mapping, queue)
+
+    def update(self, project: Project, mapping: QueueMapping, queue: QueueConfig) -> None:
+        """Takes over changed settings from the next batch on."""
+        if self.mapping.maximum_concurrency != mapping.maximum_concurrency:
+            self._scale = Scale(mapping.maximum_concurrency)
+        self.mapping = mapping
+        self.queue = queue
+        self._region = project.region
+        self._arn = shapes.queue_arn(project.region, project.account, queue.name)
+        self._queues = frozenset(config.name for config in project.queues)
+        self.wake()
+
+    def retry_now(self) -> None:
+        """Offers throttled batches again without waiting for their back-off."""
+        for held in self._held:
+            held.due_us = 0
+        self.wake()
+
+    async def stop(self, grace: float | None = None) -> None:
+        await super().stop(grace)
+        await finish(set(self._running), grace)
+
+    async def rest(self) -> None:
+        """Gives unused messages back at once; they have not been tried."""
+        ids = [item.id for item in self._window.clear()]
+        ids += [item.id for held in self._held for item in held.items]
+        self._held.clear()
+        if ids:
+            await self.engine.store.queues.change_visibility(self.queue.name, ids, 0)
+
+    async def round(self) -> int | None:
+        queues = self.engine.store.queues
+        await self._offer_held()
+        while self.active and not self._held and len(self._running) < self._scale.limit:
+            if self._launch_due() or await self._receive():
+                continue
+            if not self._running:
+                self._scale.drained()
+            return self._next_look()
+        now = self.engine.clock.now_us()
+        if self._held:
+            return min(min(held.due_us, held.expires_us) if self._room else held.expires_us for held in self._held)
+        if queues.depth(self.queue.name).visible and not self._scale.at_most:
+            self._scale.saturated(now)
+            return now + round(SECOND_LOOK_S * MICROS)
+        return None
+
+    @property
+    def _room(self) -> bool:
+        return len(self._running) < self._scale.limit
+
+    def _next_look(self) -> int | None:
+        """When the window ends or a hidden message comes back. What was due and yet was not given belongs to a busy
+        group of a FIFO queue: the end of that batch wakes, or the second look where somebody else holds the group."""
+        now = self.engine.clock.now_us()
+        window = self._window.due_us(self.mapping.batching_window)
+        visible = self.engine.store.queues.next_visible_us(self.queue.name)
+        if visible is not None and visible <= now:
+            visible = now + round(SECOND_LOOK_S * MICROS)
+        times = [time for time in (window, visible) if time is not None and time > now]
+        return min(times, default=None)
+
+    async def _offer_held(self) -> None:
+        now = self.engine.clock.now_us()
+        for held in sorted(self._held, key=lambda held: held.due_us):
+            if held.expires_us <= now:
+                self._held.remove(held)
+                if held.result is not None:
+                    await self._note(held.items, held.result)
+            elif held.due_us <= now and self._room:
+                self._held.remove(held)
+                self._launch(held)
+
+    def _launch_due(self) -> bool:
+        busy = {item.group for items in self._running.values() for item in items} if self.queue.fifo else set()
+        items = self._window.take(
+            self.engine.clock.now_us(),
+            batch_size=self.mapping.batch_size,
+            window_s=self.mapping.batching_window,
+            busy=busy,
+        )
+        if items:
+            self._launch(Held(items))
+        return bool(items)
+
+    async def _receive(self) -> bool:
+        """Whether the queue gave messages, or gave some up to its dead-letter queue: there may be more."""
+        want = self.mapping.batch_size - len(self._window)
+        if want <= 0:
+            return False
+        queues, target = self.engine.store.queues, self.queue.redrive_queue
+        before = _total(queues.depth(target)) if target else 0
+        messages = await queues.receive(
+            self.queue, want, self.queue.visibility_timeout, known=self._queues.__contains__
+        )
+        moved = _total(queues.depth(target)) - before if target else 0
+        if target and moved > 0:
+            self._say_moved(moved, target)
+        now = self.engine.clock.now_us()
+        self._window.add((self._item(message, now) for message in messages), now)
+        return bool(messages) or moved > 0
+
+    def _item(self, message: Message, now_us: int) -> Item:
+        return Item(
+            id=message.id,
+            record=shapes.queue_record(message, arn=self._arn, region=self._region, fifo=self.queue.fifo),
+            group=message.group_id if self.queue.fifo else None,
+            expires_us=message.visible_us,
+            received_us=now_us,
+            receive_count=message.receive_count,
+        )
+
+    def _launch(self, batch: Held) -> None:
+        task = asyncio.create_task(self._deliver(batch), name=f"{self.label} batch")
+        self._running[task] = batch.items
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        if not task.cancelled() and (error := task.exception()):
+            self.engine.telemetry.say("notice", self.mapping.function, f"{self.label}: {error}")
+        self.wake()
+
+    async def _deliver(self, batch: Held) -> None:
+        items = batch.items
+        result = await self.engine.invoke(
+            InvokeRequest(
+                function=self.mapping.function,
+                payload=shapes.batch(item.record for item in items),
+                source=f"queue:{self.queue.name}",
+                patient=True,
+                queued_since_us=min(item.received_us for item in items),
+            )
+        )
+        if result.status != "ok" and self.engine.stopping:
+            return  # cut short: the messages come back, and nobody is to blame
+        if result.status == "throttled":
+            self._hold(batch, result)
+            return
+        verdict = await self._note(items, result)
+        if not verdict.failed:
+            self._scale.succeeded()
+        elif not self.mapping.report_batch_item_failures:  # AWS does not scale down for those that report
+            self._scale.failed()
+
+    def _hold(self, batch: Held, result: InvokeResult) -> None:
+        self._scale.throttled()
+        batch.tries += 1
+        batch.result = result
+        batch.due_us = self.engine.clock.now_us() + round(backoff(batch.tries) * MICROS)
+        self._held.append(batch)
+
+    async def _note(self, items: list[Item], result: InvokeResult) -> Verdict:
+        """Writes down what came of a batch."""
+        verdict = judge(items, result, reports=self.mapping.report_batch_item_failures, fifo=self.queue.fifo)
+        queues, name = self.engine.store.queues, self.queue.name
+        if verdict.delete:
+            await queues.delete(name, verdict.delete)
+        if verdict.failed:
+            failed = set(verdict.failed)
+            self._window.drop_groups({item.group for item in items if item.id in failed})
+            await queues.note_failure(
+                name,
+                verdict.failed,
+                self.mapping.function,
+                result.request_id,
+                verdict.error_code,
+                verdict.error_message,
+            )
+        return verdict
+
+    def _say_moved(self, count: int, target: str) -> None:
+        what = "a message" if count == 1 else f"{count} messages"
+        times = "once" if self.queue.max_receive_count == 1 else f"{self.queue.max_receive_count} times"
+        self.engine.telemetry.say(
+            "dlq",
+            self.mapping.function,
+            f"{what} of {self.queue.name} went to {target}: received {times} without success",
+        )
+
+
+def _total(depth: QueueDepth) -> int:
+    return depth.visible + depth.in_flight + depth.delayed

@@ -1,0 +1,195 @@
+"""The events that functions receive and the records about discarded ones, byte for byte in AWS's shape: pure.
+
+SQS: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html · Kinesis: .../with-kinesis.html · schedules:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from lambdatui.clock import MICROS, new_request_id
+from lambdatui.engine.model import InvokeResult
+from lambdatui.store.records import Message, Record
+
+SENDER = "AIDALOCALLAMBDATUI000"  # who sent: there are no principals here
+_encode = msgspec.json.encode
+
+
+def queue_arn(region: str, account: str, name: str) -> str:
+    return f"arn:aws:sqs:{region}:{account}:{name}"
+
+
+def stream_arn(region: str, account: str, name: str) -> str:
+    return f"arn:aws:kinesis:{region}:{account}:stream/{name}"
+
+
+def millis(us: int) -> str:
+    """`2019-11-14T00:38:06.021Z`, as AWS writes times in its records about records."""
+    moment = datetime.fromtimestamp(us / MICROS, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{us % MICROS // 1000:03d}Z"
+
+
+def batch(records: Iterable[bytes]) -> bytes:
+    """The event around already encoded records."""
+    return b'{"Records":[' + b",".join(records) + b"]}"
+
+
+def queue_record(message: Message, *, arn: str, region: str, fifo: bool) -> bytes:
+    """One SQS message as it stands in an event. Half surrogate pairs, which JSON cannot carry, become `?`."""
+    body = message.body.encode("utf-8", "replace")
+    attributes = {
+        "ApproximateReceiveCount": str(message.receive_count),
+        "SentTimestamp": str(message.sent_us // 1000),
+    }
+    if fifo:
+        attributes["SequenceNumber"] = f"{message.seq:020d}"
+        attributes["MessageGroupId"] = message.group_id or ""
+    attributes["SenderId"] = SENDER
+    if fifo:
+        attributes["MessageDeduplicationId"] = message.dedup_id or hashlib.sha256(body).hexdigest()
+    elif message.group_id is not None:
+        attributes["MessageGroupId"] = message.group_id
+    attributes["ApproximateFirstReceiveTimestamp"] = str((message.first_received_us or message.sent_us) // 1000)
+    return _encode(
+        {
+            "messageId": message.id,
+            "receiptHandle": message.receipt or "",
+            "body": body.decode(),
+            "attributes": attributes,
+            "messageAttributes": {name: _attribute(value) for name, value in message.attributes.items()},
+            "md5OfBody": hashlib.md5(body, usedforsecurity=False).hexdigest(),
+            "eventSource": "aws:sqs",
+            "eventSourceARN": arn,
+            "awsRegion": region,
+        }
+    )
+
+
+def _attribute(value: dict[str, str]) -> dict[str, object]:
+    """A message attribute in an event: lower camel case, with the two lists that SQS never fills."""
+    shaped: dict[str, object] = {}
+    if "StringValue" in value:
+        shaped["stringValue"] = value["StringValue"]
+    if "BinaryValue" in value:
+        shaped["binaryValue"] = value["BinaryValue"]
+    return shaped | {"stringListValues": [], "binaryListValues": [], "dataType": value.get("DataType", "String")}
+
+
+def stream_record(record: Record, *, arn: str, region: str, account: str) -> bytes:
+    """One Kinesis record as it stands in an event."""
+    return _encode(
+        {
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": record.partition_key,
+                "sequenceNumber": record.seq,
+                "data": base64.b64encode(record.data).decode(),
+                "approximateArrivalTimestamp": record.arrived_us // 1000 / 1000,
+            },
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": f"{record.shard}:{record.seq}",
+            "eventName": "aws:kinesis:record",
+            "invokeIdentityArn": f"arn:aws:iam::{account}:role/lambda-role",
+            "awsRegion": region,
+            "eventSourceARN": arn,
+        }
+    )
+
+
+def scheduled_event(schedule_id: str, due_us: int, *, region: str, account: str) -> bytes:
+    """EventBridge's scheduled event; `time` is the time that it was due at, to the second."""
+    return _encode(
+        {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": account,
+            "time": f"{datetime.fromtimestamp(due_us // MICROS, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "region": region,
+            "resources": [f"arn:aws:events:{region}:{account}:rule/{schedule_id}"],
+            "detail": {},
+        }
+    )
+
+
+def stream_failure(
+    records: Sequence[Record],
+    *,
+    condition: str,
+    attempts: int,
+    function_arn: str,
+    arn: str,
+    at_us: int,
+    result: InvokeResult | None,
+) -> str:
+    """The on-failure record about a range of a shard. `result`: of the last try; none where age was the reason."""
+    first, last = records[0], records[-1]
+    context: dict[str, object] = {
+        "requestId": result.request_id if result else new_request_id(),
+        "functionArn": function_arn,
+        "condition": condition,
+        "approximateInvokeCount": attempts,
+    }
+    record: dict[str, object] = {"requestContext": context}
+    if result is not None:
+        record["responseContext"] = {
+            "statusCode": 200,
+            "executedVersion": result.executed_version,
+            "functionError": result.function_error,
+        }
+    record |= {
+        "version": "1.0",
+        "timestamp": millis(at_us),
+        "KinesisBatchInfo": {
+            "shardId": first.shard,
+            "startSequenceNumber": first.seq,
+            "endSequenceNumber": last.seq,
+            "approximateArrivalOfFirstRecord": millis(first.arrived_us),
+            "approximateArrivalOfLastRecord": millis(last.arrived_us),
+            "batchSize": len(records),
+            "streamArn": arn,
+        },
+    }
+    return _encode(record).decode()
+
+
+class BatchInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """The range that an on-failure record of a stream names."""
+
+    shard_id: str
+    start_sequence_number: str
+    end_sequence_number: str
+    batch_size: int
+    stream_arn: str
+
+
+class FailureContext(msgspec.Struct, frozen=True, rename="camel"):
+    request_id: str = ""
+    function_arn: str = ""
+
+
+class FailureRecord(msgspec.Struct, frozen=True):
+    """A dead letter that is a record about an event: a stream's range, or the event as `requestPayload`."""
+
+    version: str
+    context: FailureContext = msgspec.field(name="requestContext")
+    range: BatchInfo | None = msgspec.field(name="KinesisBatchInfo", default=None)
+    payload: msgspec.Raw | None = msgspec.field(name="requestPayload", default=None)
+
+
+def failure_record(body: bytes) -> FailureRecord | None:
+    """The record in a dead letter's body; None where the body is something else."""
+    try:
+        record = msgspec.json.decode(body, type=FailureRecord)
+    except msgspec.DecodeError:
+        return None
+    return record if record.range is not None or record.payload is not None else None
