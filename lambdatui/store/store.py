@@ -81,11 +81,12 @@ class Store:
         """Write everything that was accepted, then close."""
         try:
             await self.history.close()
+            await self._state.run(lambda _: None)
         finally:
+            self._reads.close()  # the writers go last: the last connection to close tidies the WAL away
+            self._history_reads.close()
             await self._state.close()
             await self._history.close()
-            self._reads.close()
-            self._history_reads.close()
 
     async def tidy(self) -> None:
         """Retention now: trim history, hand free pages back, forget code that nothing names. Safe at any time."""
@@ -101,6 +102,7 @@ def _make_folder(data: Path) -> None:
         ignore = data / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
+            ignore.chmod(0o600)
     except OSError as error:
         raise StoreError(
             f"the data directory {data} cannot be used ({error.strerror or error}): choose another with --data."

@@ -1,0 +1,101 @@
+"""Raw bytes of an environment's output as lines with levels. Knows Lambda's log formats and nothing of requests."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from lambdatui.schema import LEVELS
+
+MAX_LINE = 256 * 1024  # bytes of one line that are kept
+PRINT = "PRINT"
+_SYNONYMS = {"WARN": "WARNING", "FATAL": "CRITICAL", "TRACE": "DEBUG", "NOTSET": "DEBUG", "EXCEPTION": "ERROR"}
+_NAMES = "DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL|TRACE|NOTSET"
+# `[INFO]\t2020-…` (logging) and `[ERROR] KeyError: …` (an uncaught exception, no timestamp)
+_TEXT = re.compile(rf"\[({_NAMES})\](?:\t| (?=[\w.]+(?::|\r|$)))")
+_TRACEBACK = "Traceback (most recent call last):"
+_LINKS = ("During handling of the above exception", "The above exception was the direct cause")
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: .*|:)?$", re.DOTALL)
+
+
+class _Json(msgspec.Struct):
+    level: str = ""
+
+
+_json = msgspec.json.Decoder(_Json)
+
+
+def own_level(line: str) -> str | None:
+    """The level that a line states itself; None where it states none. Unknown names are none."""
+    if line.startswith("["):
+        match = _TEXT.match(line)
+        if match is not None:
+            return _SYNONYMS.get(match[1], match[1])
+    elif line.startswith("{") and '"level"' in line:
+        try:
+            name = _json.decode(line).level.upper()
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+        name = _SYNONYMS.get(name, name)
+        return name if name in LEVELS else None
+    return None
+
+
+class LineSplitter:
+    """Splits what an environment writes into (level, message). A line that has not ended waits for the next chunk.
+
+    Lines that state no level are PRINT, unless they go on with the record before: indented lines, a traceback and the
+    exception's line under it have that record's level. A traceback that follows no record is an ERROR.
+    """
+
+    def __init__(self) -> None:
+        self._partial = bytearray()
+        self._cut = 0  # bytes of the partial line that were not kept
+        self._level: str | None = None  # of the record that lines may continue
+        self._in_traceback = False
+
+    def feed(self, data: bytes) -> list[tuple[str, str]]:
+        """The lines that `data` completes."""
+        *ended, rest = data.split(b"\n")
+        lines = []
+        for piece in ended:
+            self._keep(piece)
+            lines.append(self._take())
+        self._keep(rest)
+        return lines
+
+    def flush(self) -> list[tuple[str, str]]:
+        """What stands there without an end (at an invocation's end); the next line continues nothing."""
+        lines = [self._take()] if self._partial or self._cut else []
+        self._level, self._in_traceback = None, False
+        return lines
+
+    def _keep(self, piece: bytes) -> None:
+        room = MAX_LINE - len(self._partial)
+        self._partial += piece[:room]
+        self._cut += max(0, len(piece) - room)
+
+    def _take(self) -> tuple[str, str]:
+        text = self._partial.decode("utf-8", "replace").removesuffix("\r")
+        if self._cut:
+            text += f" … [{self._cut} more bytes of this line were cut]"
+        self._partial.clear()
+        self._cut = 0
+        return self._judge(text), text
+
+    def _judge(self, line: str) -> str:
+        stated = own_level(line)
+        if stated is not None:
+            self._level, self._in_traceback = stated, False
+            return stated
+        if line.startswith(_TRACEBACK):
+            self._level, self._in_traceback = self._level or "ERROR", True
+            return self._level
+        if self._level is not None:
+            if line[:1] in (" ", "\t") or (self._in_traceback and (not line or line.startswith(_LINKS))):
+                return self._level
+            if self._in_traceback and _EXCEPTION.match(line):
+                return self._level
+        self._level, self._in_traceback = None, False
+        return PRINT

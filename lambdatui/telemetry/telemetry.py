@@ -1,0 +1,111 @@
+"""What happened, in one place: rows to history, lines to those who follow, counts to the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+
+from lambdatui.clock import Clock, iso
+from lambdatui.schema import Happening, LogLine
+from lambdatui.store.history import HistoryStore
+from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord
+from lambdatui.telemetry.happenings import Happenings
+from lambdatui.telemetry.loghub import LogHub
+from lambdatui.telemetry.metrics import DURATION, ERRORS, INVOCATIONS, THROTTLES, Metrics
+
+TICK_S = 0.5
+RESTORED_HAPPENINGS = 200
+
+
+class Telemetry:
+    """On the loop only. Nothing here waits; history writes in its own time."""
+
+    def __init__(self, history: HistoryStore, clock: Clock) -> None:
+        self._history = history
+        self._clock = clock
+        self._ticker: asyncio.Task[None] | None = None
+        self._said_problem = False
+        self.metrics = Metrics(clock)
+        self.logs = LogHub()
+        self.happenings = Happenings(clock, history.next_happening_id, self._store_happening)
+        history.on_flush(self.metrics.drain)
+
+    async def start(self) -> None:
+        """Bring back what an earlier engine said, and begin to tick."""
+        self.happenings.restore(await self._history.last_happenings(RESTORED_HAPPENINGS))
+        self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    async def close(self) -> None:
+        """Say what is left to say and write everything."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticker
+        self.happenings.settle(final=True)
+        await self._history.flush()
+
+    def say(self, kind: str, function: str | None, message: str) -> None:
+        """One sentence of what happened; bursts are told with a count."""
+        self.happenings.say(kind, function, message)
+
+    def happenings_after(self, happening_id: int) -> list[Happening]:
+        """Sentences with greater ids, oldest first."""
+        return self.happenings.after(happening_id)
+
+    def log_lines(self, function: str, request_id: str | None, lines: Iterable[tuple[int, str, str]]) -> None:
+        """Add (time in microseconds, level, message), in order."""
+        rows: list[LogLine] = []
+        records: list[LogRecord] = []
+        for time_us, level, message in lines:
+            key = self._history.next_log_id()
+            rows.append(
+                LogLine(
+                    id=key, time=iso(time_us), function=function, request_id=request_id, level=level, message=message
+                )
+            )
+            records.append(
+                LogRecord(
+                    id=key, time_us=time_us, function=function, request_id=request_id, level=level, message=message
+                )
+            )
+        if rows:
+            self.logs.add(rows)
+            self._history.add(logs=records)
+
+    def invocation(self, record: InvocationRecord) -> None:
+        """Count one attempt and store its row. A throttle is neither invocation nor error; a DryRun is nothing."""
+        if record.type != "DryRun":
+            self._count(record)
+        self._history.add(invocations=[record])
+
+    def _count(self, record: InvocationRecord) -> None:
+        if record.status == "throttled":
+            self.metrics.count(record.function, THROTTLES)
+            return
+        self.metrics.count(record.function, INVOCATIONS)
+        if record.status != "ok":
+            self.metrics.count(record.function, ERRORS)
+        if record.duration_us is not None:
+            self.metrics.measure(record.function, DURATION, record.duration_us / 1000)
+
+    def _store_happening(self, record: HappeningRecord) -> None:
+        self._history.add(happenings=[record])
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.happenings.settle()
+            if self.metrics.pending:
+                self._history.touch()
+            self._watch_history()
+
+    def _watch_history(self) -> None:
+        """Say once that history cannot be written, and once that it can again."""
+        problem = self._history.problem
+        if problem is not None and not self._said_problem:
+            self.say("notice", None, f"history is not being written: {problem}")
+        elif problem is None and self._said_problem:
+            lost = f" ({self._history.lost} rows were dropped meanwhile)" if self._history.lost else ""
+            self.say("notice", None, f"history is being written again{lost}")
+        self._said_problem = problem is not None
