@@ -5,7 +5,6 @@ Commands are imported when they run or show their own help, so that `--help` and
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -107,6 +106,8 @@ def refuse_unknown(ctx: click.Context, args: Sequence[str], known: Collection[st
     """UsageError with the nearest command where `args` begins with one that does not exist."""
     if not args or args[0] in known or args[0].startswith("-"):
         return
+    import difflib
+
     near = difflib.get_close_matches(args[0], list(known), n=1)
     hint = f"did you mean `{ctx.command_path} {near[0]}`?" if near else f"`{ctx.command_path} --help` lists them"
     raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)

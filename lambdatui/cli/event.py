@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 import click
 
 from lambdatui.cli.output import print_json, table
@@ -49,6 +47,8 @@ def event_command(service: str | None, kind: str | None, as_json: bool) -> int:
 
 
 def _unknown(what: str, wanted: str, known: list[str], listing: str) -> str:
+    import difflib
+
     near = difflib.get_close_matches(wanted, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"`{listing}` lists them"
     return f"there is no sample {what} {wanted}; {hint}"

@@ -48,16 +48,32 @@ def invoke_command(name: str, event: str | None, as_event: bool, dry_run: bool, 
         print_json({"request_id": reply.request_id})
         return 0
     kind = "DryRun" if dry_run else "RequestResponse"
-    with _engine_for_one_call(place) as client:
-        reply = _checked(client, name, payload, kind, log)
-        if log:
-            _print_log(client, reply)
+    reply = _invoked(place, name, payload, kind, log)
     if dry_run:
         return 0
     print_data(reply.payload)
     if reply.function_error and on_terminal():
         say(f"failed; `lambdatui show {reply.request_id}` tells more")
     return int(bool(reply.function_error))
+
+
+def _invoked(place: Place, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
+    """The reply of the running engine, or of one for this call. An engine that is just ending is waited for."""
+    from lambdatui.client.http import Unavailable
+
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        with _engine_for_one_call(place, deadline) as client:
+            try:
+                reply = _checked(client, name, payload, kind, log)
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+                continue
+            if log:
+                _print_log(client, reply)
+            return reply
 
 
 def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
@@ -87,18 +103,17 @@ def _print_log(client: Client, reply: InvokeReply) -> None:
 
 
 @contextmanager
-def _engine_for_one_call(place: Place) -> Iterator[Client]:
+def _engine_for_one_call(place: Place, deadline: float) -> Iterator[Client]:
     from lambdatui.client.client import Client
     from lambdatui.client.launch import LaunchOptions, one_shot
     from lambdatui.client.locate import is_locked
 
-    deadline = time.monotonic() + BUSY_SECONDS
     while True:
-        if place.engine() is not None:
-            yield place.client("invoke")
+        if (info := place.engine()) is not None:
+            yield Client.of(info)
             return
         try:
-            started = one_shot(place.project, LaunchOptions(data=str(place.data)))
+            started = one_shot(place.project, LaunchOptions(data=place.given_data))
             engine = started.__enter__()
         except LambdaTuiError:
             if not is_locked(place.data) or time.monotonic() > deadline:
@@ -152,8 +167,8 @@ def edited(event: bytes) -> bytes:
         changed = click.edit(text, extension=".json")
     except click.ClickException as error:
         raise OperationFailed(f"{error.message}; set EDITOR to one that is installed") from error
-    if changed is None:
-        raise OperationFailed("the editor ended without saving: nothing was replayed")
+    if changed is None or not changed.strip():
+        raise OperationFailed("the editor ended without an event: nothing was replayed")
     return changed.encode()
 
 

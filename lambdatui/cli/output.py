@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 import click
@@ -98,6 +95,8 @@ def table(
     cells = [[FAINT if cell is None or cell == "" else shown(str(cell)).replace("\n", " ") for cell in r] for r in rows]
     widths = [max(map(width, column)) for column in zip(titles, *cells, strict=True)]
     if on_terminal():
+        import shutil
+
         room = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
         widths[-1] = max(8, min(widths[-1], room))
     click.echo(colour(_line(titles, titles, widths, right), bold=True))
@@ -126,6 +125,8 @@ def width(text: str) -> int:
     """Cells that a text takes in a terminal."""
     if text.isascii():
         return len(text)
+    import unicodedata
+
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
@@ -148,6 +149,8 @@ def number(value: float | None, digits: int = 1) -> str | None:
 
 def clock(iso: str) -> str:
     """The local time of an ISO instant: `14:31:09.434`, with the date before it unless it is today's."""
+    from datetime import datetime
+
     moment = datetime.fromisoformat(iso).astimezone()
     text = moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
     return text if moment.date() == datetime.now().astimezone().date() else f"{moment:%Y-%m-%d} {text}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 from collections.abc import Callable, Iterator
@@ -108,6 +107,8 @@ def function_name(reading: Reading, wanted: str) -> str:
 
 def unknown_function(wanted: str, rows: list[FunctionRow]) -> str:
     """The sentence for a function that does not exist."""
+    import difflib
+
     names = [row.name for row in rows]
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     if near:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PORT = click.IntRange(0, 65_535)
 
+# How long a start waits for another engine on the same state that is just starting or ending.
+STARTING = 10.0
+
 
 def _delays(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
     """`S,S`: waits in seconds, fractions too."""
@@ -82,14 +85,15 @@ def run_command(directory: str | None, project: str | None, headless: bool, **op
     if env_vars and not Path(env_vars).is_file():
         raise UsageError(f"there is no file {env_vars}: --env-vars names a JSON or .env file")
     place = Place(str(folder), options["data"])
-    launch = LaunchOptions(**{**options, "data": str(place.data)})
+    launch = LaunchOptions(**options)
     return _headless(place, launch) if headless else _with_screen(place, launch)
 
 
 def _headless(place: Place, launch: LaunchOptions) -> int:
     from lambdatui.client.launch import exec_headless
+    from lambdatui.client.locate import await_engine
 
-    if (info := place.engine()) is not None:
+    if (info := await_engine(place.data, STARTING)) is not None:
         click.echo(f"lambdatui runs already (pid {info.pid}): Lambda {info.url}  HTTP {info.http_url}")
         return 0
     return exec_headless(place.project, launch)
@@ -97,9 +101,10 @@ def _headless(place: Place, launch: LaunchOptions) -> int:
 
 def _with_screen(place: Place, launch: LaunchOptions) -> int:
     from lambdatui.client.launch import start_engine
+    from lambdatui.client.locate import await_engine
 
     need_terminal("lambdatui run --headless")
-    if (info := place.engine()) is not None:
+    if (info := await_engine(place.data, STARTING)) is not None:
         say(f"an engine runs already at {info.url}: attaching a screen to it (options of this start do not apply)")
         return show_screen(str(place.project), info, owned=False, data=place.data)
     engine = start_engine(place.project, launch)

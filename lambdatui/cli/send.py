@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,10 +14,12 @@ from lambdatui.cli.project import Place, json_option, place_options
 from lambdatui.errors import UsageError
 
 if TYPE_CHECKING:
+    from lambdatui.client.client import OutgoingMessage
     from lambdatui.schema import QueueRow, StreamRow
 
-# Messages in one call of the control API.
+# Messages and characters in one call of the control API, which takes 16 MB.
 CHUNK = 500
+CHUNK_CHARACTERS = 2_000_000
 
 
 @click.command()
@@ -57,14 +59,28 @@ def send_command(
     client = place.client("send")
     messages = [OutgoingMessage(body=body, attributes=found, group_id=group_id, dedup_id=dedup_id) for body in bodies]
     ids: list[str] = []
-    for start in range(0, len(messages), CHUNK):
-        ids += client.send(source, messages[start : start + CHUNK], partition_key=partition_key)
+    for chunk in chunks(messages):
+        ids += client.send(source, chunk, partition_key=partition_key)
     if as_json:
         print_json({"ids": ids})
     else:
         for sent in ids:
             click.echo(sent)
     return 0
+
+
+def chunks(messages: list[OutgoingMessage]) -> Iterator[list[OutgoingMessage]]:
+    """The messages in calls of bearable size, in order."""
+    chunk: list[OutgoingMessage] = []
+    size = 0
+    for message in messages:
+        if chunk and (len(chunk) >= CHUNK or size + len(message.body) > CHUNK_CHARACTERS):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(message)
+        size += len(message.body)
+    if chunk:
+        yield chunk
 
 
 def read_bodies(message: str | None, lines: bool) -> list[str]:

@@ -191,7 +191,7 @@ class Feed:
             ) as connection:
                 return await self._listen(connection, engine)
         except InvalidStatus as error:
-            return f"the engine refused this screen (HTTP {error.response.status_code}): is the token right?"
+            return _refusal(error.response.status_code)
         except (OSError, WebSocketException):
             return f"engine gone: {engine.url} does not answer"
         finally:
@@ -223,6 +223,14 @@ class Feed:
     def _set(self, state: State) -> None:
         self._state = state
         self._changed.set()
+
+
+def _refusal(status: int) -> str:
+    if status == 401:
+        return "the engine refused this screen's token; LAMBDATUI_TOKEN takes the right one"
+    if status == 503:
+        return "the engine takes no more screens now"
+    return f"the engine refused this screen (HTTP {status})"
 
 
 def feed_url(url: str) -> str:

@@ -23,6 +23,10 @@ START_HINT = "start one with `lambdatui run`"
 T = TypeVar("T")
 
 
+class Unavailable(NoEngine):
+    """The engine took nothing on: it refused the connection, or it is stopping (503). Asking again is safe."""
+
+
 class Throttled(OperationFailed):
     """The engine had no concurrency for the call (429)."""
 
@@ -95,7 +99,7 @@ class Transport:
         except TimeoutError as error:
             raise NoEngine(f"the engine at {self.url} did not answer within {wait:g} s") from error
         except ConnectionRefusedError as error:
-            raise NoEngine(f"no engine answers at {self.url}; {START_HINT}") from error
+            raise Unavailable(f"no engine answers at {self.url}; {START_HINT}") from error
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
             raise NoEngine(f"the engine at {self.url} ended the connection ({reason}); {START_HINT}") from error
@@ -129,6 +133,8 @@ def raise_service_error(reply: Reply) -> None:
 
 
 def _error_kind(status: int, exit_code: object) -> type[LambdaTuiError]:
+    if status == 503:
+        return Unavailable
     if status == 404:
         return NotFound
     if exit_code == 3:

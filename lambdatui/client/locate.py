@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,26 +15,21 @@ import msgspec
 
 from lambdatui.errors import NoEngine
 from lambdatui.schema import EngineInfo
+from lambdatui.store.location import project_data
 
-DATA_NAME = ".lambdatui"
+__all__ = [
+    "Locator",
+    "await_engine",
+    "find_project",
+    "is_locked",
+    "is_running",
+    "locator",
+    "project_data",
+    "read_engine",
+]
 
 # Where the engine is now; None while none runs.
 Locator = Callable[[], EngineInfo | None]
-
-
-def project_data(project: Path, data: str | Path | None = None) -> Path:
-    """The folder with a project's state: `data` where given, else in the project, else the user's state folder.
-
-    The last where the project cannot be written; relative paths are the caller's working directory's.
-    """
-    if data:
-        return Path(data).expanduser().absolute()
-    root = project.expanduser().resolve()
-    inside = root / DATA_NAME
-    if os.access(inside if inside.exists() else root, os.W_OK) or not root.exists():
-        return inside
-    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return base / "lambdatui" / f"{root.name or 'root'}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"
 
 
 def find_project(start: Path, data: str | Path | None = None) -> Path:
@@ -83,6 +78,14 @@ def read_engine(data: Path) -> EngineInfo | None:
         raise NoEngine(f"an engine runs here, but {path} belongs to another user; run as that user") from error
     except msgspec.DecodeError as error:
         raise NoEngine(f"{path} is damaged ({error}); stop the engine by hand and start it again") from error
+
+
+def await_engine(data: Path, seconds: float) -> EngineInfo | None:
+    """As `read_engine`, but waits for an engine that is just starting or ending."""
+    deadline = time.monotonic() + seconds
+    while (info := read_engine(data)) is None and is_locked(data) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return info
 
 
 def locator(data: Path) -> Locator:

@@ -1,4 +1,4 @@
-"""Configuration as the rows that travel, for a project that no engine runs. Pure."""
+"""Configuration as the rows that travel, for a project that no engine runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from lambdatui.client.reading import NOT_RUNNING
+from lambdatui.clock import MICROS, SystemClock
 from lambdatui.schema import FunctionRow, ProblemRow, QueueRow, RouteRow, ScheduleRow, Sources, StreamRow
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class Depth(Protocol):
     def in_flight(self) -> int: ...
     @property
     def delayed(self) -> int: ...
+    @property
+    def oldest_us(self) -> int | None: ...
 
 
 def function_row(
@@ -98,6 +101,7 @@ def sources(project: Project, depths: Mapping[str, Depth]) -> Sources:
                 visible=depth.visible if depth else 0,
                 in_flight=depth.in_flight if depth else 0,
                 delayed=depth.delayed if depth else 0,
+                oldest_s=age_s(depth.oldest_us) if depth else None,
                 redrive=queue.redrive_queue,
                 max_receive_count=queue.max_receive_count,
                 dlq=queue.name in dead,
@@ -128,6 +132,11 @@ def sources(project: Project, depths: Mapping[str, Depth]) -> Sources:
             for route in project.routes
         ],
     )
+
+
+def age_s(us: int | None) -> float | None:
+    """Seconds since an instant."""
+    return None if us is None else max(0.0, (SystemClock().now_us() - us) / MICROS)
 
 
 def _kind(mapping: QueueMapping | StreamMapping) -> str:
