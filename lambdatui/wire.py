@@ -13,7 +13,6 @@ The deadline is in microseconds UTC (0: none). All numbers are little-endian.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 PROTOCOL_VERSION = 1
 HEADER = struct.Struct("<BBHII16sq")
@@ -52,15 +51,20 @@ MAX_META = 4 * 1024 * 1024
 MAX_RESULT = 64 * 1024 * 1024
 
 
-class Header(NamedTuple):
-    """What stands before a frame's meta and payload."""
+class Header:
+    """What stands before a frame's meta and payload. (A NamedTuple would cost an environment 20 ms of `typing`.)"""
 
-    version: int
-    kind: int
-    meta_length: int
-    payload_length: int
-    request_id: bytes
-    deadline_us: int
+    __slots__ = ("deadline_us", "kind", "meta_length", "payload_length", "request_id", "version")
+
+    def __init__(
+        self, version: int, kind: int, meta_length: int, payload_length: int, request_id: bytes, deadline_us: int
+    ) -> None:
+        self.version = version
+        self.kind = kind
+        self.meta_length = meta_length
+        self.payload_length = payload_length
+        self.request_id = request_id
+        self.deadline_us = deadline_us
 
 
 def pack(kind: int, meta: bytes, payload: bytes, request_id: bytes = NO_REQUEST, deadline_us: int = 0) -> bytes:

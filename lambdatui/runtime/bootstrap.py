@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from time import perf_counter_ns
-from typing import Any, Callable, NoReturn
 
 from ..wire import DIAGNOSTICS, ERROR, FD_CHANNEL, INIT_ERROR, INVOKE, MAX_SYNC_PAYLOAD, READY, RESULT, START
 from . import diagnostics, handler, loader
-from .channel import Channel, ChannelClosedError, Frame, _decode
+from .channel import Channel, ChannelClosedError, Frame
 from .context import LambdaContext
 from .faults import Fault, payload_of, user_traceback
 from .logcapture import LogCapture
 from .marshal import Marshaller, keeps_unicode, unmarshal
+from .quickjson import decode
+
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn
 
 _exit = os._exit
 _getpid = os.getpid
@@ -97,7 +101,7 @@ class Environment:
         try:
             context = self._context(frame, request_id)
             event = unmarshal(frame.payload)
-            frame = frame._replace(payload=bytearray())
+            frame.payload = bytearray()
             assert self._handler is not None
             body = self._marshaller.marshal(self._handler(event, context))
         except SystemExit:
@@ -179,7 +183,7 @@ def _parse(text: Any, name: str) -> Any:
     if not text or not isinstance(text, str):
         return text or None
     try:
-        return _decode(text)
+        return decode(text)
     except Exception as error:
         raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error))
 
@@ -196,7 +200,7 @@ def main(began_ns: int) -> NoReturn:
         channel = Channel(FD_CHANNEL)
         frame = channel.read()
         if frame.kind == START:
-            environment = Environment(channel, LogCapture(), _decode(frame.payload.decode()))
+            environment = Environment(channel, LogCapture(), decode(frame.payload.decode()))
             if environment.initialise(began_ns):
                 environment.serve()
     except ChannelClosedError:

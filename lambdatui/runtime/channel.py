@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from json import JSONDecoder, JSONEncoder
 from os import close, dup2, readv, writev
-from typing import Any, NamedTuple
 
 from ..wire import HEADER, NO_REQUEST, pack, unpack_header
+from .quickjson import decode, encoder
 
-_decode = JSONDecoder().decode
-_encode = JSONEncoder(ensure_ascii=True, check_circular=False).encode
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from typing import Any
+
+_encode = encoder(ascii=True)
 # Out of the way of code that counts on small numbers, below Lambda's limit of 1,024; the second for lower limits.
 _HIGH_DESCRIPTORS = (1000, 200)
+_AHEAD = 16384
 
 
-class Frame(NamedTuple):
-    """One frame that has come in."""
+class Frame:
+    """One frame that has come in; `deadline_us` is UTC, 0 for none."""
 
-    kind: int
-    meta: dict[str, Any]
-    payload: bytearray
-    request_id: bytes
-    deadline_us: int
+    __slots__ = ("deadline_us", "kind", "meta", "payload", "request_id")
+
+    def __init__(
+        self, kind: int, meta: dict[str, Any], payload: bytearray, request_id: bytes, deadline_us: int
+    ) -> None:
+        self.kind = kind
+        self.meta = meta
+        self.payload = payload
+        self.request_id = request_id
+        self.deadline_us = deadline_us
 
 
 class ChannelClosedError(Exception):
@@ -42,18 +50,18 @@ class Channel:
     """Frames over one stream socket, blocking; one thread at a time."""
 
     def __init__(self, fd: int) -> None:
+        self._ahead = bytearray()
+        self._buffer = memoryview(bytearray(_AHEAD))
         self._fd = move_high(fd)
         if self._fd != fd:
             close(fd)
 
     def read(self) -> Frame:
         """The next frame; ChannelClosedError where there will be none."""
-        header = unpack_header(bytes(self._exactly(HEADER.size)))
-        meta = self._exactly(header.meta_length)
-        payload = self._exactly(header.payload_length)
-        return Frame(
-            header.kind, _decode(meta.decode()) if meta else {}, payload, header.request_id, header.deadline_us
-        )
+        header = unpack_header(bytes(self._take(HEADER.size)))
+        meta = self._take(header.meta_length)
+        payload = self._take(header.payload_length)
+        return Frame(header.kind, decode(meta.decode()) if meta else {}, payload, header.request_id, header.deadline_us)
 
     def write(self, kind: int, meta: dict[str, Any], payload: bytes = b"", request_id: bytes = NO_REQUEST) -> None:
         """Send one frame whole; ChannelClosedError where nobody listens."""
@@ -69,16 +77,34 @@ class Channel:
         except ConnectionError:
             raise ChannelClosedError from None
 
-    def _exactly(self, count: int) -> bytearray:
+    def _take(self, count: int) -> bytearray:
+        """The next `count` bytes. A small frame comes in one read, a large payload goes straight to its place."""
+        have = len(self._ahead)
+        if have < count <= _AHEAD:
+            self._fill(count)
+            have = len(self._ahead)
+        if have >= count:
+            data = self._ahead[:count]
+            del self._ahead[:count]
+            return data
         data = bytearray(count)
+        data[:have] = self._ahead
+        self._ahead.clear()
         view = memoryview(data)
-        have = 0
         while have < count:
-            try:
-                got = readv(self._fd, [view[have:]])
-            except ConnectionError:
-                got = 0
-            if not got:
-                raise ChannelClosedError
-            have += got
+            have += self._readv(view[have:])
         return data
+
+    def _fill(self, count: int) -> None:
+        while len(self._ahead) < count:
+            got = self._readv(self._buffer)
+            self._ahead += self._buffer[:got]
+
+    def _readv(self, into: memoryview) -> int:
+        try:
+            got = readv(self._fd, [into])
+        except ConnectionError:
+            got = 0
+        if not got:
+            raise ChannelClosedError
+        return got

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import sys
 from time import time
-from typing import Any, Callable
+
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 
 class _Record:

@@ -7,9 +7,13 @@ thread that is left behind when it takes too long: the error itself must reach t
 from __future__ import annotations
 
 import _thread
-from json import JSONEncoder
-from types import FrameType, TracebackType
-from typing import Any, Callable
+
+from .quickjson import encoder
+
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+    from typing import Any, Callable
 
 MAX_BYTES = 64 * 1024
 MAX_FRAMES = 20
@@ -20,7 +24,7 @@ PATIENCE_S = 0.5
 _SECRETS = (
     "secret", "passw", "token", "api_key", "apikey", "credential", "private_key", "access_key", "auth", "cookie",
 )  # fmt: skip
-_encode = JSONEncoder(ensure_ascii=True, check_circular=False).encode
+_encode = encoder(ascii=True)
 
 
 def describe(trace: TracebackType | None, source: Callable[[str], str | None], inside: Callable[[str], bool]) -> bytes:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
-from typing import Any
+
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 

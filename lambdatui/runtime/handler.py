@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any, Callable
 
 from .faults import Fault
+
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 MAX_MODULES = 200
 MAX_FILES = 500

@@ -9,10 +9,13 @@ import io
 import os
 import sys
 from time import gmtime, strftime, time
-from types import ModuleType
-from typing import Any
 
 from .channel import move_high
+
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 _write = os.write
 _TIME = "%Y-%m-%dT%H:%M:%S"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from json import JSONEncoder
 from time import gmtime
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
     from .logcapture import LogCapture
 
 _encode = JSONEncoder(ensure_ascii=False).encode

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from json import JSONDecoder, JSONEncoder
-from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Any, Callable
 
 from .faults import Fault
+from .quickjson import decode, encoder, quote_ascii, quote_unicode
+
+TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 _ATOMS = frozenset((str, int, float, bool, type(None)))
 _NOT_FINITE = (float("inf"), float("-inf"))
-_decode = JSONDecoder().decode
 
 
 def keeps_unicode() -> bool:
@@ -33,7 +34,7 @@ def unmarshal(payload: bytes | bytearray) -> Any:
     if not payload:
         return {}
     try:
-        return _decode(payload.decode())
+        return decode(payload.decode())
     except Exception as error:
         raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
 
@@ -42,8 +43,8 @@ class Marshaller:
     """Encodes results and error payloads; `unicode` as `keeps_unicode` says."""
 
     def __init__(self, unicode: bool) -> None:
-        self._fast = JSONEncoder(ensure_ascii=not unicode, allow_nan=False).encode
-        self._text: Callable[[str], str] = encode_basestring if unicode else encode_basestring_ascii
+        self._fast = encoder(ascii=not unicode)
+        self._text: Callable[[str], str] = quote_unicode if unicode else quote_ascii
 
     def marshal(self, result: Any) -> bytes:
         """The result's payload; bytes pass through; Fault Runtime.MarshalError where there is no JSON for it."""

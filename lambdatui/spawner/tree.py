@@ -129,16 +129,18 @@ def sweep(marker_name: str, value: str) -> int:
         ended.update(left)
 
 
-def freeze(pid: int) -> None:
-    """Stop `pid` and all below it (SIGSTOP). One signal and a look at an empty file where there is nothing below."""
-    if not LINUX:
-        return
-    signal_process(pid, signal.SIGSTOP)
+def freeze(pid: int) -> bool:
+    """Stop `pid` and all below it (SIGSTOP); False where the process is gone or this system does not freeze.
+
+    Costs one signal and a look at an empty file where there is nothing below.
+    """
+    if not LINUX or not signal_process(pid, signal.SIGSTOP):
+        return False
     stopped = {pid}
     while True:
         new = set(descendants(pid)) - stopped
         if not new:
-            return
+            return True
         for each in new:
             signal_process(each, signal.SIGSTOP)
         stopped |= new
@@ -160,7 +162,7 @@ class ResidentSize:
         self.pid = pid
         self._fd = _open("/proc/%d/statm" % pid)
 
-    def bytes(self) -> int:
+    def current(self) -> int:
         """Resident size now in bytes; 0 where the process is gone or the system does not tell."""
         if self._fd is None:
             return 0
@@ -169,9 +171,9 @@ class ResidentSize:
         except (OSError, IndexError):
             return 0
 
-    def tree_bytes(self) -> int:
+    def current_tree(self) -> int:
         """The same for the process and all below it; shared pages count once for each."""
-        total = self.bytes()
+        total = self.current()
         for pid in descendants(self.pid):
             data = _read("/proc/%d/statm" % pid)
             if data:
@@ -191,7 +193,7 @@ class ResidentSize:
         finally:
             os.close(fd)
 
-    def peak_bytes(self) -> int:
+    def peak(self) -> int:
         """The largest resident size since the start or the last reset, in bytes; 0 where unknown."""
         data = _read("/proc/%d/status" % self.pid) or b""
         start = data.find(b"VmHWM:")
