@@ -120,7 +120,9 @@ class EnvironmentProcess:
         deadline = int((time.time() + 3) * 1_000_000)
         self._send(wire.INVOKE, meta, payload, self.request_id.bytes, deadline)
 
-    def _send(self, kind: int, meta: dict[str, Any], payload: bytes, request_id: bytes = wire.NO_REQUEST, deadline: int = 0) -> None:  # noqa: E501
+    def _send(
+        self, kind: int, meta: dict[str, Any], payload: bytes, request_id: bytes = wire.NO_REQUEST, deadline: int = 0
+    ) -> None:  # noqa: E501
         try:
             self.channel.sendall(wire.pack(kind, json.dumps(meta).encode(), payload, request_id, deadline) + payload)
         except ConnectionError:

@@ -1,0 +1,198 @@
+"""The spawner starts processes as Lambda would see them, and none outlives what it belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import harness
+from harness import SpawnerProcess, until
+
+from lambdatui.spawner import protocol, tree
+
+FLAGS = ["-I", "-S", "-c"]
+# Double fork into a session of its own, with an environment of its own: nothing but the process tree knows it.
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execve(sys.executable, [sys.executable, "-I", "-S", "-c",
+            "import os, time; os.write(1, b'%d\\\\n' % os.getpid()); time.sleep(600)"], {})
+    os._exit(0)
+os.wait()
+"""
+
+
+def run(spawner: SpawnerProcess, code: str, env: dict[str, str] | None = None) -> tuple[str, int, socket.socket, int]:
+    return spawner.spawn([sys.executable, *FLAGS, code], env or {})
+
+
+def alive(pid: int) -> bool:
+    return bool(tree._stat(pid)) and not tree._is_zombie(pid)
+
+
+def test_an_environment_starts_with_what_was_asked_and_nothing_else(spawner: SpawnerProcess) -> None:
+    code = """
+import os, json, resource, signal
+print(json.dumps({
+    "fds": sorted(map(int, os.listdir("/proc/self/fd")))[:-1], "env": dict(os.environ), "nice": os.nice(0),
+    "nofile": resource.getrlimit(resource.RLIMIT_NOFILE), "core": resource.getrlimit(resource.RLIMIT_CORE),
+    "session": os.getsid(0) == os.getpid(), "stdin": os.readlink("/proc/self/fd/0"), "cwd": os.getcwd(),
+    "ignored": [s for s in (1, 2, 15, 17) if signal.getsignal(s) == signal.SIG_IGN],
+    "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+}))
+"""
+    id, _, _, log = run(spawner, code, {"ORDERS": "1", "LC_ALL": "C.UTF-8"})
+    assert spawner.expect("exited", id)["status"] == 0
+    seen = json.loads(os.read(log, 65536))
+    assert seen == {
+        "fds": [0, 1, 2, 3], "env": {"ORDERS": "1", "LC_ALL": "C.UTF-8"}, "nice": 10, "nofile": [1024, 1024],
+        "core": [0, 0], "session": True, "stdin": "/dev/null", "cwd": "/", "ignored": [], "blocked": [],
+    }  # fmt: skip
+
+
+def test_exit_status_and_signal_are_told_apart(spawner: SpawnerProcess) -> None:
+    id, pid, _, _ = run(spawner, "import os; os._exit(7)")
+    told = spawner.expect("exited", id)
+    assert (told["pid"], told["status"], told["signal"]) == (pid, 7, None)
+    id, _, _, _ = run(spawner, "import os; os.kill(os.getpid(), 11)")
+    told = spawner.expect("exited", id)
+    assert (told["status"], told["signal"]) == (None, 11)
+
+
+def test_what_cannot_be_started_fails_with_the_reason_and_the_next_one_starts(spawner: SpawnerProcess) -> None:
+    ours, theirs = socket.socketpair()
+    for argv, cwd, limits, words in (
+        (["/no/such/python"], "/", {}, "No such file"),
+        ([sys.executable], "/no/such/folder", {}, "/no/such/folder"),
+        ([sys.executable], "/", {"nonsense": 1}, "nonsense"),
+    ):
+        protocol.send(spawner.socket, protocol.spawn("x", argv, {}, cwd, limits=limits), [theirs.fileno()] * 2)
+        assert words in spawner.expect("failed", "x")["error"]
+    id, _, _, _ = run(spawner, "")
+    assert spawner.expect("exited", id)["status"] == 0
+
+
+def test_killing_an_environment_takes_daemons_in_sessions_of_their_own(spawner: SpawnerProcess) -> None:
+    id, pid, _, log = run(spawner, DAEMON + "time.sleep(600)")
+    daemon = int(os.read(log, 100))
+    until(lambda: daemon in tree.children(pid))
+    protocol.send(spawner.socket, protocol.kill(id))
+    assert spawner.expect("exited", id)["signal"] == signal.SIGKILL
+    assert not alive(daemon) and not alive(pid)
+
+
+def test_an_environment_that_ends_by_itself_leaves_no_daemon(spawner: SpawnerProcess) -> None:
+    id, _, channel, log = run(spawner, DAEMON + "os.read(3, 1)")
+    daemon = int(os.read(log, 100))
+    channel.close()
+    assert spawner.expect("exited", id)["status"] == 0
+    assert not alive(daemon)
+
+
+def test_a_fork_bomb_is_stopped(spawner: SpawnerProcess) -> None:
+    bomb = "import os\nfor _ in range(9):\n    os.fork()\nos.write(1, b'x')\nimport time; time.sleep(600)"
+    id, pid, _, log = run(spawner, bomb)
+    os.read(log, 1)
+    protocol.send(spawner.socket, protocol.kill(id))
+    spawner.expect("exited", id)
+    until(lambda: not tree.children(spawner.process.pid))
+    assert not alive(pid)
+
+
+def test_the_end_of_the_engine_ends_everything(spawner: SpawnerProcess) -> None:
+    pids = []
+    for _ in range(3):
+        _, pid, _, log = run(spawner, DAEMON + "import signal; signal.signal(15, signal.SIG_IGN); time.sleep(600)")
+        pids += [pid, int(os.read(log, 100))]
+    tree.freeze(pids[0])
+    spawner.socket.close()
+    assert spawner.process.wait(harness.LIMIT_S) == 0
+    assert not any(map(alive, pids))
+
+
+def test_a_spawner_survives_what_an_environment_sends_its_parent(spawner: SpawnerProcess) -> None:
+    code = "import os\nfor n in (1, 2, 3, 10, 12, 13, 14, 15): os.kill(os.getppid(), n)"
+    id, _, _, _ = run(spawner, code)
+    assert spawner.expect("exited", id)["status"] == 0
+    id, _, _, _ = run(spawner, "")
+    assert spawner.expect("exited", id)["status"] == 0
+
+
+def test_environments_die_with_a_killed_spawner(spawner: SpawnerProcess) -> None:
+    _, pid, _, _ = run(spawner, "import time; time.sleep(600)")
+    spawner.process.kill()
+    spawner.process.wait(harness.LIMIT_S)
+    until(lambda: not alive(pid))
+
+
+def test_a_sweep_finds_what_a_double_kill_left_by_its_marker(tmp_path: Path) -> None:
+    env = {"LAMBDATUI_ENGINE": "test-%d" % os.getpid()}
+    process = subprocess.Popen([sys.executable, *FLAGS, DAEMON + "time.sleep(600)"], env=env, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert tree.sweep("LAMBDATUI_ENGINE", "another") == 0
+    assert tree.sweep("LAMBDATUI_ENGINE", env["LAMBDATUI_ENGINE"]) >= 1
+    assert process.wait(harness.LIMIT_S) == -signal.SIGKILL
+    process.stdout.close()
+
+
+def state(pid: int) -> str:
+    return tree._stat(pid)[0].decode()
+
+
+def test_freezing_stops_a_whole_tree_and_thawing_lets_it_run(spawner: SpawnerProcess) -> None:
+    id, pid, _, log = run(spawner, DAEMON + "time.sleep(600)")
+    daemon = int(os.read(log, 100))
+    assert tree.freeze(pid)
+    until(lambda: state(pid) == state(daemon) == "T")
+    tree.thaw(pid)
+    until(lambda: state(pid) != "T" and state(daemon) != "T")
+    tree.freeze(pid)
+    protocol.send(spawner.socket, protocol.kill(id))
+    spawner.expect("exited", id)
+    assert not tree.freeze(pid)
+    assert not alive(daemon)
+
+
+def test_memory_is_read_and_its_peak_starts_anew(spawner: SpawnerProcess) -> None:
+    code = "import os\nx = bytearray(60_000_000)\nos.write(1, b'a')\ndel x\nos.write(1, b'b')\nos.read(3, 1)"
+    _, pid, channel, log = run(spawner, code)
+    size = tree.ResidentSize(pid)
+    data = b""
+    while len(data) < 2:
+        data += os.read(log, 2)
+    assert size.peak() > 60_000_000 > size.current() > 1_000_000
+    assert size.current_tree() == size.current()
+    size.reset_peak()
+    assert size.peak() < 60_000_000
+    channel.close()
+    until(lambda: not alive(pid))
+    assert size.current() == 0
+    size.close()
+
+
+def test_messages_are_put_together_from_any_pieces() -> None:
+    ours, theirs = socket.socketpair()
+    reader, writer = os.pipe()
+    receiver = protocol.Receiver(theirs)
+    protocol.send(ours, {"do": "one", "text": "x" * 100_000})
+    protocol.send(ours, {"do": "two"}, [reader, writer])
+    protocol.send(ours, {"do": "three"}, [reader])
+    ours.close()
+    messages: list[protocol.Message] = []
+    while (some := receiver.receive()) is not None:
+        messages += some
+    assert [(m.body["do"], len(m.fds)) for m in messages] == [("one", 0), ("two", 2), ("three", 1)]
+    os.write(messages[1].fds[1], b"through")
+    assert os.read(messages[2].fds[0], 100) == b"through"
+    assert not os.get_inheritable(messages[2].fds[0])
+    for fd in (reader, writer, *messages[1].fds, *messages[2].fds):
+        os.close(fd)
+    theirs.close()
