@@ -8,6 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from lambdatui.config.loader import check_project, load_project
+from lambdatui.config.model import LoadOptions
+
 SHOP = Path(__file__).parents[2] / "sample_functions"
 BUG = 'address["postcode"]'
 FIX = 'address.get("postcode", "")'
@@ -101,3 +104,24 @@ def test_an_order_tells_its_age_and_an_unknown_one_is_404() -> None:
     assert order_status.handler({"pathParameters": {"id": "nonsense"}}, None)["statusCode"] == 404
     reply = order_status.handler({"pathParameters": {"id": "143109-1"}}, None)
     assert json.loads(reply["body"])["order"] == "143109-1"
+
+
+def test_the_shop_loads_without_a_problem_and_with_every_kind_of_source(tmp_path: Path) -> None:
+    project = load_project(SHOP, LoadOptions(), tmp_path)
+    assert check_project(project) == ()
+    assert len(project.functions) == 7
+    assert {queue.name for queue in project.queues} == {"orders", "orders-dlq", "ship-order-dlq"}
+    assert [(stream.name, stream.shards) for stream in project.streams] == [("clicks", 2)]
+    assert {schedule.expression for schedule in project.schedules} == {"every 1s", "cron(0 2 * * ? *)"}
+    assert [(route.method, route.path) for route in project.routes] == [("GET", "/orders/{id}")]
+
+
+def test_dead_letters_come_within_seconds_by_configuration(tmp_path: Path) -> None:
+    project = load_project(SHOP, LoadOptions(), tmp_path)
+    functions = {function.name: function for function in project.functions}
+    ship, receipt = functions["ship-order"], functions["send-receipt"]
+    assert (ship.maximum_retry_attempts, ship.dead_letter_queue) == (0, "ship-order-dlq")
+    assert receipt.reserved_concurrency == 1
+    orders = next(queue for queue in project.queues if queue.name == "orders")
+    assert orders.redrive_queue == "orders-dlq"
+    assert orders.visibility_timeout * orders.max_receive_count <= 10
