@@ -2,17 +2,96 @@
 
 from __future__ import annotations
 
-from lambdatui.api.asgi import App
+from lambdatui.api import control, feed, metrics
+from lambdatui.api.asgi import App, Receive, Scope, Send, respond
+from lambdatui.api.aws.call import Door
+from lambdatui.api.aws.dispatch import Dispatcher, service_of
+from lambdatui.api.forward import Forwarder
+from lambdatui.api.front import Front
+from lambdatui.api.guards import Guards
 from lambdatui.api.ports import ApiSettings, EnginePort, SourcesPort
 
 __all__ = ["ApiSettings", "build_front_app", "build_lambda_app"]
 
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_OTHER_HOST = b'{"message":"This Host is not served here; name it with --allow-host if it is yours."}'
+_OTHER_SITE = b'{"message":"Pages of other sites may not call this address."}'
+_NOT_FOUND = (
+    b'{"message":"Nothing is here. This is an AWS endpoint (sign the request, as every SDK does); besides it has '
+    b"/healthz, /metrics, /feed and Lambda's paths under /2015-03-31/functions/.\"}"
+)
+
 
 def build_lambda_app(engine: EnginePort, sources: SourcesPort, settings: ApiSettings) -> App:
     """The app behind `url`: every AWS service, and our own paths for unsigned requests."""
-    raise NotImplementedError
+    door = Door(engine, sources, settings)
+    guards = Guards(settings.allow_hosts, settings.token)
+    return _LambdaApp(door, guards)
 
 
 def build_front_app(engine: EnginePort, sources: SourcesPort, settings: ApiSettings) -> App:
     """The app behind `http_url`: the project's HTTP routes."""
-    raise NotImplementedError
+    front = Front(Door(engine, sources, settings))
+    guards = Guards(settings.allow_hosts, settings.token)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await feed.refuse(send, 404, b"no WebSocket is here\n")
+        elif not guards.host(dict(scope["headers"])):
+            await respond(send, 403, _OTHER_HOST)
+        else:
+            await front.serve(scope, receive, send)
+
+    return app
+
+
+class _LambdaApp:
+    def __init__(self, door: Door, guards: Guards) -> None:
+        self._door = door
+        self._guards = guards
+        self._dispatcher = Dispatcher(door, Forwarder(door.settings.aws, door.settings.start_aws))
+        self._control = control.Control(door, guards)
+        self._feed = feed.Feed(door, guards)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if not self._guards.host(headers):
+            await _refuse(scope, send, 403, _OTHER_HOST)
+        elif not self._guards.origin(headers):
+            await _refuse(scope, send, 403, _OTHER_SITE)
+        elif scope["type"] == "websocket":
+            if scope["path"] == "/feed":
+                await self._feed.serve(scope, receive, send)
+            else:
+                await feed.refuse(send, 404, b"the feed is at /feed\n")
+        else:
+            service = service_of(scope, headers)
+            if service is not None:
+                await self._dispatcher.call(service, scope, receive, send)
+            else:
+                await self._own(scope, receive, send)
+
+    async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Unsigned requests that are none of Lambda's."""
+        path: str = scope["path"]
+        if path.startswith(control.PREFIX):
+            await self._control.serve(scope, receive, send)
+        elif scope["method"] not in ("GET", "HEAD"):
+            await respond(send, 404, _NOT_FOUND)
+        elif path == "/healthz":
+            stopping = self._door.engine.stopping
+            await respond(send, 503 if stopping else 200, b"stopping\n" if stopping else b"ok\n", [_TEXT])
+        elif path == "/metrics":
+            body = metrics.exposition(self._door.engine.function_rows(), self._door.engine.header())
+            await respond(send, 200, body, [(b"content-type", metrics.CONTENT_TYPE)])
+        elif path == "/feed":
+            await respond(send, 426, b"the feed is a WebSocket\n", [_TEXT, (b"upgrade", b"websocket")])
+        else:
+            await respond(send, 404, _NOT_FOUND)
+
+
+async def _refuse(scope: Scope, send: Send, status: int, body: bytes) -> None:
+    if scope["type"] == "websocket":
+        await feed.refuse(send, status, body)
+    else:
+        await respond(send, status, body)

@@ -1,0 +1,1 @@
+"""The AWS services that the engine answers itself, in their own wire forms."""

@@ -1,0 +1,132 @@
+"""Which service a request on `url` is for, and its errors in that service's own shape."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
+from lambdatui.api.aws import kinesis, lambda_ops, sqs
+from lambdatui.api.aws.call import Door
+from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
+from lambdatui.api.forward import Forwarder
+from lambdatui.clock import new_request_id
+
+logger = logging.getLogger("lambdatui.api")
+
+_SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_request")
+_QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
+_TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis"}
+_REST = {"lambda"}
+
+JsonCall = Callable[[str, bytes, str], Awaitable[dict[str, Any]]]
+
+
+def service_of(scope: Scope, headers: dict[bytes, bytes]) -> str | None:
+    """`lambda`, `sqs`, `s3`, ... of an AWS request, "" where only its form says that it is AWS's; None: not AWS's.
+
+    Signed requests name it in the credential scope; unsigned ones by `X-Amz-Target` or one of Lambda's paths.
+    """
+    authorization = headers.get(b"authorization", b"")
+    if authorization.startswith((b"AWS4-", b"AWS ")):
+        match = _SCOPE.search(authorization.decode("latin-1"))
+        return match[1].lower() if match else ""
+    query: bytes = scope["query_string"]
+    if b"X-Amz-" in query or b"AWSAccessKeyId=" in query:
+        match = _QUERY_SCOPE.search(query.decode("latin-1"))
+        return match[1].lower() if match else ""
+    target = headers.get(b"x-amz-target")
+    if target is not None:
+        prefix = target.decode("latin-1").partition(".")[0]
+        return _TARGETS.get(prefix, "")
+    return "lambda" if lambda_ops.LAMBDA_PATH.match(scope["raw_path"]) else None
+
+
+class Dispatcher:
+    """Answers every AWS request: Lambda, SQS and Kinesis itself, the rest through the forwarder."""
+
+    def __init__(self, door: Door, forwarder: Forwarder) -> None:
+        self._door = door
+        self._forwarder = forwarder
+        self._sqs = sqs.Sqs(door)
+        self._kinesis = kinesis.Kinesis(door)
+
+    async def lambda_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A Lambda request; anything that goes wrong is answered in Lambda's error shape."""
+        try:
+            self._refuse_when_stopping("ServiceUnavailableException")
+            await lambda_ops.serve(self._door, scope, receive, send)
+            return
+        except AwsError as error:
+            failure = error
+        except ClientGoneError:
+            return
+        except Exception:  # the edge: whatever it is, the caller gets AWS's answer to it
+            logger.exception("a Lambda call failed")
+            failure = AwsError("ServiceException", "The engine failed to answer; its log says why.")
+        await respond(send, *rest_json(failure, new_request_id()))
+
+    async def call(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request of any AWS service."""
+        if service in _REST:
+            await self.lambda_call(scope, receive, send)
+        elif service == "sqs":
+            await self._json_call("sqs", sqs.MAX_REQUEST, self._sqs.call, scope, receive, send)
+        elif service == "kinesis":
+            await self._json_call("kinesis", kinesis.MAX_REQUEST, self._kinesis_call, scope, receive, send)
+        else:
+            await self._forwarder.forward(service, scope, receive, send)
+
+    async def _kinesis_call(self, operation: str, body: bytes, _: str) -> dict[str, Any]:
+        return await self._kinesis.call(operation, body)
+
+    async def _json_call(
+        self, service: str, limit: int, call: JsonCall, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        version = b"1.0" if service == "sqs" else b"1.1"
+        request_id = new_request_id()
+        try:
+            self._refuse_when_stopping("ServiceUnavailable")
+            answer = await self._answer(service, limit, call, scope, receive)
+        except AwsError as error:
+            failure = error
+        except ClientGoneError:
+            return
+        except Exception:  # the edge: whatever it is, the caller gets AWS's answer to it
+            logger.exception("an %s call failed", service)
+            failure = AwsError("InternalFailure", "The engine failed to answer; its log says why.")
+        else:
+            kind = (b"content-type", b"application/x-amz-json-" + version)
+            await respond(send, 200, msgspec.json.encode(answer), [kind, (b"x-amzn-requestid", request_id.encode())])
+            return
+        await respond(send, *aws_json(failure, request_id, service=service, version=version))
+
+    async def _answer(self, service: str, limit: int, call: JsonCall, scope: Scope, receive: Receive) -> dict[str, Any]:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        operation = _operation(service, headers)
+        try:
+            body = await read_body(receive, limit)
+        except BodyTooLargeError:
+            raise AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes.") from None
+        host = headers.get(b"host", b"localhost").decode("latin-1")
+        return await call(operation, body, f"{scope.get('scheme', 'http')}://{host}")
+
+    def _refuse_when_stopping(self, error_type: str) -> None:
+        if self._door.engine.stopping:
+            raise AwsError(error_type, "The engine is stopping and takes no new calls.")
+
+
+def _operation(service: str, headers: dict[bytes, bytes]) -> str:
+    prefix, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
+    if _TARGETS.get(prefix) == service and operation:
+        return operation
+    if headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
+        raise AwsError(
+            "InvalidAction",
+            "lambdatui serves SQS in its JSON protocol, which SDKs speak since 2023 (boto3 1.28.82): update yours.",
+        )
+    raise AwsError("UnknownOperationException", f"No operation of {service} is named in X-Amz-Target.")

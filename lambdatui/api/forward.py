@@ -1,0 +1,214 @@
+"""Everything that the engine does not answer itself goes, as it came, to the server behind `--aws`.
+
+Streams both ways over asyncio with httptools' parser; holds no more than a few pieces of either body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+import httptools
+import msgspec
+
+from lambdatui.api.asgi import ClientGoneError, Headers, Receive, Scope, Send, respond
+
+logger = logging.getLogger("lambdatui.api")
+
+CONNECT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 300.0
+PIECE = 64 * 1024
+INSTALL = "pip install 'lambdatui[aws]'"
+
+_HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+
+
+class UpstreamError(Exception):
+    """The server behind `--aws` could not be reached or does not speak HTTP."""
+
+
+class Forwarder:
+    """`aws`: "none", "auto" or a URL; `start` starts the "auto" server once and returns its URL."""
+
+    def __init__(self, aws: str, start: Callable[[], Awaitable[str]] | None) -> None:
+        self._aws = aws
+        self._start = start
+
+    async def forward(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request to the server behind `--aws`; an AWS error where there is none or it does not answer."""
+        name = service or "this AWS service"
+        if self._aws == "none":
+            await _refuse(
+                scope, send, 501, f"lambdatui does not answer {name} itself and runs with --aws none; start it with "
+                "--aws auto (a moto server) or --aws URL (any AWS endpoint).",
+            )  # fmt: skip
+            return
+        if self._aws == "auto" and (self._start is None or not moto_installed()):
+            await _refuse(
+                scope, send, 501, f"lambdatui leaves {name} to a moto server, which is not installed: {INSTALL}, then "
+                "start again; or name another endpoint with --aws URL.",
+            )  # fmt: skip
+            return
+        started = False
+
+        async def watched(message: Any) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            url = self._aws if self._aws != "auto" or self._start is None else await self._start()
+            await exchange(url, scope, receive, watched)
+        except ClientGoneError:
+            return
+        except Exception as error:
+            if started:
+                raise
+            if not isinstance(error, UpstreamError | OSError):
+                logger.exception("forwarding failed")
+            reason = str(error) or type(error).__name__
+            await _refuse(scope, send, 502, f"{name} is left to the server behind --aws, which failed: {reason}")
+
+
+def moto_installed() -> bool:
+    """Whether the `[aws]` extra is there; nothing is imported."""
+    return all(importlib.util.find_spec(name) is not None for name in ("moto", "flask"))
+
+
+async def exchange(url: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """One request and its answer, body by body piece. Raises UpstreamError, ClientGoneError."""
+    target = urlsplit(url)
+    https = target.scheme == "https"
+    port = target.port or (443 if https else 80)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(
+                target.hostname, port, ssl=ssl.create_default_context() if https else None
+            )
+    except (OSError, TimeoutError) as error:
+        raise UpstreamError(f"{url} cannot be reached ({str(error) or 'timed out'})") from error
+    upload = asyncio.create_task(_upload(scope, receive, writer, target.path.rstrip("/").encode()))
+    try:
+        await _download(scope, reader, send, upload)
+    finally:
+        upload.cancel()
+        await asyncio.gather(upload, return_exceptions=True)
+        writer.close()
+
+
+async def _upload(scope: Scope, receive: Receive, writer: asyncio.StreamWriter, base: bytes) -> None:
+    """The head and the body. A length that the caller gave is kept, else the body goes in chunks."""
+    headers: Headers = scope["headers"]
+    sized = any(name == b"content-length" for name, _ in headers)
+    chunked = not sized and any(name == b"transfer-encoding" for name, _ in headers)
+    query = b"?" + scope["query_string"] if scope["query_string"] else b""
+    lines = [b"%s %s%s%s HTTP/1.1" % (scope["method"].encode(), base, scope["raw_path"], query)]
+    lines += [b"%s: %s" % pair for pair in headers if pair[0] not in _HOP_BY_HOP and pair[0] != b"expect"]
+    lines.append(b"connection: close")
+    if chunked:
+        lines.append(b"transfer-encoding: chunked")
+    writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        piece: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
+        if piece:
+            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+            await writer.drain()
+    if chunked:
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
+
+
+class _Answer:
+    """httptools' callbacks: collects what one piece of input gave."""
+
+    def __init__(self) -> None:
+        self.headers: Headers = []
+        self.pieces: list[bytes] = []
+        self.head_done = False
+        self.done = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() not in _HOP_BY_HOP:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.head_done = True
+
+    def on_body(self, body: bytes) -> None:
+        self.pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        self.done = True
+
+
+async def _download(scope: Scope, reader: asyncio.StreamReader, send: Send, upload: asyncio.Task[None]) -> None:
+    answer = _Answer()
+    parser = httptools.HttpResponseParser(answer)
+    begun = False
+    ended = scope["method"] == "HEAD"
+    while True:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            data = await reader.read(PIECE)
+        if not data:
+            if not answer.head_done:
+                _blame(upload)
+                raise UpstreamError("it ended the connection without an answer")
+            break
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            raise UpstreamError(f"its answer is not HTTP ({error})") from error
+        if answer.head_done and parser.get_status_code() < 200:  # 100 Continue
+            answer.headers, answer.head_done, answer.done = [], False, False
+            continue
+        if answer.head_done and not begun:
+            begun = True
+            headers = [pair for pair in answer.headers if pair[0] not in (b"date", b"server")]
+            await send({"type": "http.response.start", "status": parser.get_status_code(), "headers": headers})
+        if answer.pieces:
+            body = b"".join(answer.pieces)
+            answer.pieces.clear()
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        if answer.done or (ended and answer.head_done):
+            break
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _blame(upload: asyncio.Task[None]) -> None:
+    """A caller that hung up is why the other side got no whole request."""
+    if upload.done() and not upload.cancelled():
+        error = upload.exception()
+        if error is not None:
+            raise error
+
+
+async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
+    """An error in the shape that the caller's SDK reads: JSON, or XML for S3 and the query protocol."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    code = "NotServed" if status == 501 else "ServiceUnavailable"
+    json_form = b"x-amz-target" in headers or b"json" in headers.get(b"content-type", b"")
+    if json_form:
+        body = msgspec.json.encode({"__type": code, "message": sentence, "Message": sentence})
+        kind = b"application/x-amz-json-1.1"
+    else:
+        text = f"<Code>{code}</Code><Message>{escape(sentence)}</Message>"
+        form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
+        xml = (
+            f"<ErrorResponse><Error><Type>Sender</Type>{text}</Error></ErrorResponse>"
+            if form
+            else f"<Error>{text}</Error>"
+        )
+        body = b'<?xml version="1.0" encoding="UTF-8"?>\n' + xml.encode()
+        kind = b"application/xml"
+    await respond(send, status, body, [(b"content-type", kind), (b"x-amzn-errortype", code.encode())])
