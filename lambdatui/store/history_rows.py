@@ -24,6 +24,7 @@ from lambdatui.store.limits import (
 from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, MetricDelta
 
 MINUTE_US = 60 * MICROS
+ROWS_AT_ONCE = 50
 _histogram = msgspec.msgpack.Decoder(dict[int, int])
 
 
@@ -41,24 +42,37 @@ class Batch(msgspec.Struct):
 
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
     """Write `batch`, and how far ids are reserved."""
-    connection.executemany(
-        "INSERT OR REPLACE INTO invocation VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        [_invocation(connection, each) for each in batch.invocations],
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO log VALUES (?,?,?,?,?,?)",
+    _insert(connection, "invocation", 25, [_invocation(connection, each) for each in batch.invocations])
+    _insert(
+        connection,
+        "log",
+        6,
         [
             (each.id, each.time_us, each.function, pack_optional(each.request_id), each.level, clean(each.message))
             for each in batch.logs
         ],
     )
-    connection.executemany(
-        "INSERT OR REPLACE INTO happening VALUES (?,?,?,?,?)",
+    _insert(
+        connection,
+        "happening",
+        5,
         [(each.id, each.time_us, each.kind, each.function, clean(each.message)) for each in batch.happenings],
     )
     for delta in batch.metrics:
         merge_metric(connection, delta)
     connection.executemany("INSERT OR REPLACE INTO counter VALUES (?,?)", list(reserved.items()))
+
+
+def _insert(connection: sqlite3.Connection, table: str, columns: int, rows: list[tuple[Any, ...]]) -> None:
+    """Many rows in few statements: each one that SQLite runs gives the interpreter's lock up and waits to have it
+    back, which with a busy loop costs more than the row itself.
+    """
+    row = f"({','.join('?' * columns)})"
+    whole = len(rows) - len(rows) % ROWS_AT_ONCE
+    for at in range(0, whole, ROWS_AT_ONCE):
+        values = [value for each in rows[at : at + ROWS_AT_ONCE] for value in each]
+        connection.execute(f"INSERT OR REPLACE INTO {table} VALUES {','.join([row] * ROWS_AT_ONCE)}", values)
+    connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES {row}", rows[whole:])
 
 
 def _invocation(connection: sqlite3.Connection, row: InvocationRecord) -> tuple[Any, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+from functools import lru_cache
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
 
+@lru_cache(4096)  # log lines of one request come together
 def pack_id(text: str) -> bytes | str:
     """A UUID as 16 bytes; any other id stays text, which SQLite keeps apart."""
     if _UUID.fullmatch(text):
@@ -53,4 +55,6 @@ def to_text(data: bytes) -> str:
 
 def clean(text: str | None) -> str | None:
     """Text that SQLite takes: lone surrogates become `?`. For messages, never for payloads."""
-    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")
