@@ -36,6 +36,7 @@ class Environment:
         self._variables = os.environ
         self._marshaller = Marshaller(keeps_unicode())
         self._handler: Callable[[Any, Any], Any] | None = None
+        _add_site_builtins()
         log.json_format = str(start.get("log_format") or "").upper() == "JSON"
         self._code_root = os.path.abspath(start["code_root"])
         self._snapshot = loader.Snapshot(self._code_root, start.get("manifest"), start.get("bytecode"))
@@ -172,6 +173,17 @@ class Environment:
             except OSError:
                 return None
         return text
+
+
+def _add_site_builtins() -> None:
+    """`exit` and `quit`, which handlers use and an interpreter started with -S lacks."""
+    import builtins
+
+    if not hasattr(builtins, "exit"):
+        from _sitebuiltins import Quitter
+
+        for name in ("exit", "quit"):
+            setattr(builtins, name, Quitter(name, "Ctrl-D"))
 
 
 def _summary(payload: dict[str, Any]) -> dict[str, str]:

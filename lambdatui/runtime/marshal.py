@@ -83,11 +83,12 @@ class Marshaller:
         if id(value) in above:
             raise ValueError("Circular reference detected")
         above.add(id(value))
-        if isinstance(value, list):
-            self._write_list(value, out, above)
-        elif callable(getattr(value, "_asdict", None)):
-            self._write_dict(value._asdict(), out, above)
-        elif isinstance(value, tuple):
+        if callable(getattr(value, "_asdict", None)):
+            fields = value._asdict()
+            if not isinstance(fields, dict):
+                raise TypeError("_asdict() must return a dict, not " + type(fields).__name__)
+            self._write_dict(fields, out, above)
+        elif isinstance(value, (list, tuple)):
             self._write_list(value, out, above)
         elif isinstance(value, dict):
             self._write_dict(value, out, above)

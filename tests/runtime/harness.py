@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -83,7 +84,7 @@ class EnvironmentProcess:
         self.root = root
         variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": ":UTC", **(env or {})}
         self.id, self.pid, self.channel, self._log = spawner.spawn(
-            [python, str(START)], variables, start.pop("cwd", str(root))
+            [python, "-I", "-S", str(START)], variables, start.pop("cwd", str(root))
         )
         self.began = time.perf_counter()
         body = {
@@ -122,11 +123,9 @@ class EnvironmentProcess:
 
     def _send(
         self, kind: int, meta: dict[str, Any], payload: bytes, request_id: bytes = wire.NO_REQUEST, deadline: int = 0
-    ) -> None:  # noqa: E501
-        try:
+    ) -> None:
+        with contextlib.suppress(ConnectionError):  # it has gone: whoever waits for an answer finds out
             self.channel.sendall(wire.pack(kind, json.dumps(meta).encode(), payload, request_id, deadline) + payload)
-        except ConnectionError:
-            pass  # the environment has gone: whoever waits for an answer finds out
 
     def _answer(self) -> Answer:
         diagnostics = None
@@ -200,8 +199,8 @@ def pythons() -> list[str]:
     """One interpreter for each Python from 3.9 on that PATH or pyenv offers and that starts."""
     found: dict[str, str] = {}
     for minor in range(9, 16):
-        name = "python3.%d" % minor
-        places = [shutil.which(name), *map(str, Path.home().glob(".pyenv/versions/3.%d.*/bin/%s" % (minor, name)))]
+        name = f"python3.{minor}"
+        places = [shutil.which(name), *map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/{name}"))]
         for place in filter(None, places):
             ask = [place, "-c", "import sys; print(sys.executable, *sys.version_info[:2])"]
             answer = subprocess.run(ask, capture_output=True, text=True, check=False)
@@ -215,5 +214,5 @@ def until(condition: Any, limit_s: float = LIMIT_S) -> None:
     """Wait for a real condition; an assertion fails where it does not come."""
     end = time.monotonic() + limit_s
     while not condition():
-        assert time.monotonic() < end, "did not happen in %s s" % limit_s
+        assert time.monotonic() < end, f"did not happen in {limit_s} s"
         time.sleep(0.002)

@@ -67,7 +67,7 @@ def test_exit_status_and_signal_are_told_apart(spawner: SpawnerProcess) -> None:
 
 
 def test_what_cannot_be_started_fails_with_the_reason_and_the_next_one_starts(spawner: SpawnerProcess) -> None:
-    ours, theirs = socket.socketpair()
+    _, theirs = socket.socketpair()
     for argv, cwd, limits, words in (
         (["/no/such/python"], "/", {}, "No such file"),
         ([sys.executable], "/no/such/folder", {}, "/no/such/folder"),
@@ -133,7 +133,7 @@ def test_environments_die_with_a_killed_spawner(spawner: SpawnerProcess) -> None
 
 
 def test_a_sweep_finds_what_a_double_kill_left_by_its_marker(tmp_path: Path) -> None:
-    env = {"LAMBDATUI_ENGINE": "test-%d" % os.getpid()}
+    env = {"LAMBDATUI_ENGINE": f"test-{os.getpid()}"}
     process = subprocess.Popen([sys.executable, *FLAGS, DAEMON + "time.sleep(600)"], env=env, stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
