@@ -1,0 +1,166 @@
+"""The engine's end of an environment's two lines: frames over a socket, and the pipe that carries fds 1 and 2.
+
+Readers stay registered with the loop for the environment's life: an invocation costs one write and one wake-up.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import termios
+from collections.abc import Callable
+
+from lambdatui import wire
+
+_PIECE = 64 * 1024
+# After a full piece the reader rests so long: a function that floods is held back by its own full pipe,
+# and its neighbours keep the loop (64 KB every 4 ms is 16 MB/s).
+_FLOOD_PAUSE = 0.004
+
+FrameHandler = Callable[[wire.Header, bytes, bytes], None]
+
+
+class Channel:
+    """Frames to and from one environment."""
+
+    def __init__(self, sock: socket.socket, on_frame: FrameHandler, on_close: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self._on_frame = on_frame
+        self._on_close = on_close
+        self._buffer = bytearray()
+        self._out: list[memoryview] = []
+        sock.setblocking(False)
+        self._loop.add_reader(sock.fileno(), self._readable)
+        self.closed = False
+
+    def send(self, kind: int, meta: bytes, payload: bytes, request_id: bytes, deadline_us: int) -> None:
+        """Queue one frame; a payload larger than the socket's buffer goes out as the environment reads it."""
+        if self.closed:
+            return
+        head = wire.pack(kind, meta, payload, request_id, deadline_us)
+        pieces = [head + payload] if len(payload) < _PIECE else [head, payload]
+        idle = not self._out
+        self._out.extend(memoryview(piece) for piece in pieces)
+        if idle:
+            self._writable()
+
+    def _writable(self) -> None:
+        try:
+            while self._out:
+                sent = self._sock.send(self._out[0])
+                if sent == len(self._out[0]):
+                    self._out.pop(0)
+                else:
+                    self._out[0] = self._out[0][sent:]
+        except BlockingIOError:
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+            return
+        except OSError:
+            self._out.clear()
+            self.close()
+            return
+        self._loop.remove_writer(self._sock.fileno())
+
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(256 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        self._buffer += data
+        try:
+            self._frames()
+        except ValueError:  # garbage on the channel: this environment is lost, the engine is not
+            self.close()
+
+    def _frames(self) -> None:
+        while len(self._buffer) >= wire.HEADER.size and not self.closed:
+            header = wire.unpack_header(bytes(self._buffer[: wire.HEADER.size]))
+            start = wire.HEADER.size + header.meta_length
+            end = start + header.payload_length
+            if header.meta_length > wire.MAX_META or header.payload_length > wire.MAX_RESULT:
+                raise ValueError("frame too large")
+            if len(self._buffer) < end:
+                return
+            meta = bytes(self._buffer[wire.HEADER.size : start])
+            payload = bytes(self._buffer[start:end])
+            del self._buffer[:end]
+            self._on_frame(header, meta, payload)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.remove_writer(self._sock.fileno())
+        self._sock.close()
+        self._on_close()
+
+
+class LogPipe:
+    """Reads what an environment writes to fds 1 and 2: as it comes and, when an invocation ends, exactly all of it."""
+
+    def __init__(self, fd: int, sink: Callable[[bytes], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._fd = fd
+        self._sink = sink
+        self._resume: asyncio.TimerHandle | None = None
+        os.set_blocking(fd, False)
+        self._loop.add_reader(fd, self._readable)
+        self.closed = False
+
+    def _readable(self) -> None:
+        if self._read(_PIECE) == _PIECE:
+            self._loop.remove_reader(self._fd)
+            self._resume = self._loop.call_later(_FLOOD_PAUSE, self._listen)
+
+    def _listen(self) -> None:
+        self._resume = None
+        if not self.closed:
+            self._loop.add_reader(self._fd, self._readable)
+
+    def _read(self, most: int) -> int:
+        try:
+            data = os.read(self._fd, most)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return 0
+        self._sink(data)
+        return len(data)
+
+    def drain(self) -> None:
+        """Read what lies in the pipe now. What an invocation wrote before its result is there, and nothing is lost."""
+        waiting = 0 if self.closed else self._waiting()
+        while waiting > 0 and not self.closed:
+            got = self._read(min(waiting, _PIECE))
+            if not got:
+                return
+            waiting -= got
+
+    def _waiting(self) -> int:
+        count = array.array("i", [0])
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._fd, termios.FIONREAD, count)
+        return count[0]
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        if self._resume is not None:
+            self._resume.cancel()
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)

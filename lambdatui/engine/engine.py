@@ -1,0 +1,343 @@
+"""The engine: functions, invocations, asynchronous events and reloads of one project, behind a few methods.
+
+Knows no screen, no HTTP and no source; those call it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from lambdatui import schema, wire
+from lambdatui.clock import Clock
+from lambdatui.config.loader import load_project
+from lambdatui.config.model import LoadOptions, Problem, Project
+from lambdatui.engine.admission import Admission
+from lambdatui.engine.events import EventQueue
+from lambdatui.engine.functions import Function
+from lambdatui.engine.invoker import Invoker
+from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.engine.pool import Pool
+from lambdatui.engine.registry import RESERVED, Registry, known_qualifier
+from lambdatui.engine.reload import Reloader
+from lambdatui.engine.spawner import Spawner
+from lambdatui.engine.variables import Surroundings
+from lambdatui.engine.views import Views
+from lambdatui.engine.watch import FolderWatch
+from lambdatui.errors import NotFound, UsageError
+from lambdatui.spawner import tree
+from lambdatui.store.reader import Reader
+from lambdatui.store.store import Store
+from lambdatui.telemetry.telemetry import Telemetry
+
+CONFIGURATION = ("template.yaml", "template.yml", "template.json", "serverless.yml", "lambdatui.toml")
+
+
+class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the engine was started."""
+
+    url: str
+    http_url: str
+    region: str
+    account: str
+    engine_mark: str  # value of the marker variable in every environment of this data directory
+    account_concurrency: int = 1000
+    max_environments: int = 256
+    retry_delays: tuple[float, ...] = (60.0, 120.0)
+    one_shot: bool = False  # for a single call: events are accepted, none is dispatched, nothing is watched
+
+
+class Engine:
+    """Everything that happens. Create, `start`, use, `stop`."""
+
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        telemetry: Telemetry,
+        clock: Clock,
+        options: EngineOptions,
+        load: LoadOptions,
+    ) -> None:
+        self.project = project
+        self.store = store
+        self.telemetry = telemetry
+        self.clock = clock
+        self.options = options
+        self.reader = Reader(store.data)
+        self.stopping = False
+        self.started_us = clock.now_us()
+        self._load = load
+        self._broken: tuple[Problem, ...] = ()  # of a template that stopped parsing: what was loaded stays in force
+        self._listeners: list[Callable[[Project], Awaitable[None]]] = []
+        self._admission = Admission(options.account_concurrency)
+        self.spawner = Spawner(self._spawner_died)
+        self.pool = Pool(self.spawner, clock, options.max_environments)
+        around = Surroundings(
+            endpoint_url=options.url,
+            region=options.region,
+            account=options.account,
+            engine_mark=options.engine_mark,
+            shell=dict(os.environ),
+        )
+        self._registry = Registry(store.overrides, around, store.data, self._status_of)
+        self._reloader = Reloader(Path(project.root), store, self.pool, telemetry, clock)
+        self._invoker = Invoker(self._admission, self.pool, self._reloader, telemetry, store.history, clock)
+        self._events = EventQueue(self, options.retry_delays, held=options.one_shot)
+        self._views = Views(self)
+        self._watch = FolderWatch(self._touched)
+        self._background: list[asyncio.Task[None]] = []
+        self._configuring: asyncio.Task[None] | None = None
+        self._configuration_touched = False
+        self._outside: set[str] = set()
+
+    # --- life
+
+    async def start(self) -> None:
+        """Start the spawner, read the code, watch it, and dispatch what an earlier engine had accepted."""
+        await self.spawner.start()
+        await self._take_over(self.project)
+        if not self.options.one_shot:
+            self._reloader.on_outside = self._watch_outside
+            await self._rewatch()
+        self._background = [
+            asyncio.create_task(self._reloader.load_all()),
+            asyncio.create_task(self.pool.recycle()),
+        ]
+        self._events.start()
+
+    async def drain(self, grace: float) -> bool:
+        """Refuse new work and wait up to `grace` seconds for what runs; whether all of it ended."""
+        self.stopping = True
+        end = self.clock.monotonic() + grace
+        while self.in_flight() and self.clock.monotonic() < end:
+            await asyncio.sleep(0.02)
+        return not self.in_flight()
+
+    async def stop(self) -> None:
+        """End every environment and the spawner. Events that were not finished stay on disk."""
+        self.stopping = True
+        self._watch.close()
+        for task in self._background:
+            task.cancel()
+        await self.pool.close()
+        await self._events.stop()
+        await self.spawner.close()
+        self.reader.close()
+
+    def _spawner_died(self) -> None:
+        self.telemetry.say("engine", None, "the spawner was killed, and every environment with it: it is started again")
+        self._background.append(asyncio.create_task(self._respawn()))
+
+    async def _respawn(self) -> None:
+        """What escaped the spawner's end has become ours (we are a subreaper): sweep it, then begin anew."""
+        await asyncio.to_thread(tree.sweep, wire.MARK_ENGINE, self.options.engine_mark)
+        await asyncio.to_thread(self.spawner.reap)
+        await self.spawner.start()
+
+    # --- the door
+
+    async def invoke(self, request: InvokeRequest) -> InvokeResult:
+        """One attempt, synchronously. What the function does never raises; a throttle is a status."""
+        function, _ = self._registry.find(request.function)
+        try:
+            return await self._invoker.invoke(function, request)
+        finally:
+            self._events.slot_freed(function.name)
+
+    async def accept(
+        self,
+        function: str,
+        payload: bytes,
+        *,
+        source: str = "api",
+        client_context: str | None = None,
+        parent_id: str | None = None,
+    ) -> str:
+        """An asynchronous event: on disk when this returns its request id."""
+        found, _ = self._registry.find(function)
+        return await self._events.accept(
+            found, payload, source=source, client_context=client_context, parent_id=parent_id
+        )
+
+    # --- functions
+
+    def function(self, name_or_arn: str, qualifier: str | None = None) -> Function:
+        """By name, logical id, partial or full ARN, with or without a qualifier. Raises NotFound."""
+        function, found = self._registry.find(name_or_arn, qualifier)
+        if not known_qualifier(found):
+            raise NotFound(f"{function.name} has no version or alias {found}")
+        return function
+
+    def functions(self) -> list[Function]:
+        return list(self._registry)
+
+    def problems_of(self, function: Function) -> list[Problem]:
+        declared = [problem for problem in self.project.problems if problem.function == function.name]
+        found = function.problems()
+        texts = {(problem.file, problem.line, problem.message) for problem in found}
+        return found + [one for one in declared if (one.file, one.line, one.message) not in texts]
+
+    def project_problems(self) -> list[Problem]:
+        """Problems that concern no single function."""
+        return [*self._broken, *(problem for problem in self.project.problems if problem.function is None)]
+
+    def dlq_names(self) -> list[str]:
+        """Every queue that is a function's dead-letter queue, a redrive target or an OnFailure destination."""
+        names = [config.dead_letter_queue for config in self.project.functions]
+        names += [config.on_failure for config in self.project.functions]
+        names += [queue.redrive_queue for queue in self.project.queues]
+        names += [getattr(mapping, "on_failure", None) for mapping in self.project.mappings]
+        return sorted({name for name in names if name})
+
+    # --- concurrency
+
+    async def set_reserved_concurrency(self, function: str, value: int | None) -> None:
+        """Change or remove a reserve, as an override that outlives a restart. UsageError with AWS's sentence."""
+        found = self.function(function)
+        if value is not None:
+            refusal = (
+                "reserved concurrency must be 0 or more" if value < 0 else self._admission.refusal(found.name, value)
+            )
+            if refusal is not None:
+                raise UsageError(refusal)
+        await self._registry.override(found, RESERVED, value)
+        self._admission.set_reserved(found.name, value)
+        self._events.slot_freed(found.name)
+
+    async def reset_override(self, function: str, property: str) -> None:
+        """What the files say is in force again. Raises NotFound."""
+        found = self.function(function)
+        await self._registry.reset(found, property)
+        self._admission.set_reserved(found.name, found.config.reserved_concurrency)
+
+    def reserved_concurrency(self, function: str) -> int | None:
+        return self._admission.reserved(self.function(function).name)
+
+    def account_concurrency(self) -> tuple[int, int]:
+        """The account's limit and what of it is unreserved."""
+        return self._admission.account_limit, self._admission.unreserved_limit()
+
+    def headroom(self, function: str) -> int:
+        return self._admission.headroom(function)
+
+    def in_flight(self, function: str | None = None) -> int:
+        return self._admission.total() if function is None else self._admission.used(function)
+
+    # --- rows
+
+    def function_rows(self) -> list[schema.FunctionRow]:
+        return self._views.functions()
+
+    def environment_rows(self) -> list[schema.EnvironmentRow]:
+        return self._views.environments()
+
+    def concurrency_rows(self) -> list[schema.ConcurrencyRow]:
+        return self._views.concurrency()
+
+    def header(self) -> schema.Header:
+        return self._views.header()
+
+    def _status_of(self, function: Function) -> str:
+        return function.status(
+            in_flight=self._admission.used(function.name),
+            reserve=self._admission.reserved(function.name),
+            now=self.clock.monotonic(),
+        )
+
+    # --- configuration
+
+    def on_project(self, listener: Callable[[Project], Awaitable[None]]) -> None:
+        """Be told of every reloaded configuration."""
+        self._listeners.append(listener)
+
+    async def _take_over(self, project: Project) -> None:
+        removed = self._registry.load(project)
+        for sentence in await self._registry.apply_overrides():
+            self.telemetry.say("config", None, sentence)
+        for function in removed:
+            self._admission.set_reserved(function.name, None)
+            self.pool.retire(function.name)
+        for function in self._registry:
+            self._admission.set_reserved(function.name, function.config.reserved_concurrency)
+            self.pool.retire(function.name, keep=function.generation)
+        self._reloader.serve(self._registry)
+
+    async def reload_project(self) -> None:
+        """Read the configuration again; one that cannot be read changes nothing but the problem that is shown."""
+        project = await asyncio.to_thread(load_project, Path(self.project.root), self._load, self.store.data)
+        if project.broken:
+            if project.problems != self._broken:
+                first = project.problems[0]
+                where = f"{first.file}:{first.line} " if first.file else ""
+                self.telemetry.say("config", None, f"{where}{first.message}; what was loaded stays in force")
+            self._broken = project.problems
+            return
+        self._broken = ()
+        if project == self.project:
+            return
+        difference = describe_change(self.project, project)
+        self.project = project
+        await self._take_over(project)
+        await self._rewatch()
+        for listener in self._listeners:
+            await listener(project)
+        self.telemetry.say("config", None, difference)
+
+    # --- watching
+
+    async def _rewatch(self) -> None:
+        root = Path(self.project.root)
+        deep = {Path(one.code_root) for one in self.project.functions if one.inline_code is None}
+        flat = {root, *(Path(file).parent for file in self.project.files), *map(Path, self._outside)}
+        await asyncio.to_thread(self._watch.watch, sorted(deep), sorted(flat))
+        if self._watch.notice:
+            self.telemetry.say("notice", None, self._watch.notice)
+
+    def _watch_outside(self, folders: set[str]) -> None:
+        if not folders <= self._outside:
+            self._outside |= folders
+            self._background.append(asyncio.create_task(self._rewatch()))
+
+    def _touched(self, paths: set[str]) -> None:
+        self._reloader.touched(paths)
+        files = set(self.project.files)
+        root = Path(self.project.root)
+        plain = self.project.kind == "plain"
+        if any(
+            path in files
+            or (Path(path).parent == root and Path(path).name in CONFIGURATION)
+            or (plain and (path.endswith(".py") or not Path(path).suffix))
+            for path in paths
+        ):
+            self._configuration_touched = True
+            if self._configuring is None:
+                self._configuring = asyncio.create_task(self._configure())
+
+    async def _configure(self) -> None:
+        try:
+            while self._configuration_touched:
+                self._configuration_touched = False
+                await asyncio.sleep(0.03)  # an editor writes in several steps
+                if not self._configuration_touched:
+                    with contextlib.suppress(UsageError):  # the folder itself is gone for a moment
+                        await self.reload_project()
+        finally:
+            self._configuring = None
+
+
+def describe_change(old: Project, new: Project) -> str:
+    """One sentence on what a reload of the configuration changed. Pure."""
+    before = {one.name: one for one in old.functions}
+    after = {one.name: one for one in new.functions}
+    parts = [f"new {name}" for name in after if name not in before]
+    parts += [f"removed {name}" for name in before if name not in after]
+    parts += [f"changed {name}" for name in after if name in before and after[name] != before[name]]
+    if not parts:
+        parts = ["sources, queues or problems changed"]
+    return "configuration reloaded: " + ", ".join(parts[:4]) + (" …" if len(parts) > 4 else "")

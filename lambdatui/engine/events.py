@@ -1,0 +1,308 @@
+"""Asynchronous events: accepted on disk, tried, tried again, and in the end done or dead-lettered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambdatui.clock import MICROS, iso, new_request_id
+from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.engine.retry import Again, Finished, RetryPolicy, after_attempt, before_attempt, throttle_backoff
+from lambdatui.errors import NotFound, StoreError
+from lambdatui.store.records import AsyncEvent, NewMessage
+
+if TYPE_CHECKING:
+    from lambdatui.engine.engine import Engine
+    from lambdatui.engine.functions import Function
+
+_AT_ONCE = 256  # events in work at a time; the rest stays on disk
+_LONGEST_SLEEP = 60.0
+_STORE_PAUSE = 1.0
+_MESSAGE_LIMIT = 1024  # bytes of a dead letter's ErrorMessage attribute
+
+
+class EventQueue:
+    """Accepts events and carries them through their attempts. At least once: a killed engine tries again."""
+
+    def __init__(self, engine: Engine, delays: tuple[float, ...], *, held: bool = False) -> None:
+        """`held`: accept only, dispatch nothing (engines that run for a single call)."""
+        self._engine = engine
+        self._delays = delays
+        self._held = held
+        self._running: dict[str, str] = {}  # request id -> function
+        self._starting: Counter[str] = Counter()  # function -> events begun that have not taken their slot yet
+        self._backoff: dict[str, tuple[float, int]] = {}  # function -> (monotonic end, throttles in a row)
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop_task: asyncio.Task[None] | None = None
+
+    # --- accepting
+
+    async def accept(
+        self, function: Function, payload: bytes, *, source: str, client_context: str | None, parent_id: str | None
+    ) -> str:
+        """Store the event; on disk when this returns. The request id stays the same over all attempts."""
+        now = self._engine.clock.now_us()
+        event = AsyncEvent(
+            request_id=new_request_id(),
+            function=function.name,
+            payload=payload,
+            accepted_us=now,
+            visible_us=now,
+            client_context=client_context,
+            source=source,
+            parent_id=parent_id,
+        )
+        await self._engine.store.events.accept(event)
+        self._engine.telemetry.metrics.count(function.name, "AsyncEventsReceived")
+        self._wake.set()
+        return event.request_id
+
+    # --- dispatching
+
+    def start(self) -> None:
+        if not self._held:
+            self._loop_task = asyncio.get_running_loop().create_task(self._dispatch())
+
+    def slot_freed(self, function: str) -> None:
+        """An invocation of `function` has ended: an event that was throttled need not wait out its back-off."""
+        if function in self._backoff:
+            self._wake.set()
+
+    async def stop(self) -> None:
+        """Begin nothing more; what runs is awaited, what waits stays on disk."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop_task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _dispatch(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                sleep = await self._round()
+            except StoreError as error:  # disk full or gone: what was accepted is on disk, go on when it is back
+                self._engine.telemetry.say("notice", None, f"asynchronous events wait: {error}")
+                sleep = _STORE_PAUSE
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), sleep)
+
+    async def _round(self) -> float:
+        """Start what may start now; seconds until there may be more to do without being woken."""
+        now = self._engine.clock.now_us()
+        room = _AT_ONCE - len(self._running)
+        blocked = False
+        if room > 0:
+            # More than fits is looked at, so that a blocked function's events do not hide the others'.
+            for event in await self._engine.store.events.pending(now, room * 4, list(self._running)):
+                if len(self._running) >= _AT_ONCE:
+                    break
+                if self._may_start(event.function):
+                    self._start(event)
+                else:
+                    blocked = True
+        return self._pause(blocked)
+
+    def _may_start(self, function: str) -> bool:
+        """Up to the headroom; without any, one event at a time is tried and throttled, as the back-off allows."""
+        try:
+            known = self._engine.function(function)
+        except NotFound:  # its function is not in the project now: the event waits for it
+            return False
+        if known.config.reserved_concurrency == 0:
+            return True  # goes straight to the dead-letter queue
+        if self._engine.headroom(function) > self._starting[function]:
+            return True
+        until, throttles = self._backoff.get(function, (0.0, 0))
+        now = self._engine.clock.monotonic()
+        if now < until:
+            return False
+        self._backoff[function] = (now + throttle_backoff(throttles + 1), throttles + 1)
+        return True
+
+    def _pause(self, blocked: bool) -> float:
+        ends = [until for until, _ in self._backoff.values()] if blocked else []
+        sleeps = [until - self._engine.clock.monotonic() for until in ends]
+        visible = self._engine.store.events.next_visible_us()
+        now = self._engine.clock.now_us()
+        if visible is not None and visible > now:
+            sleeps.append((visible - now) / MICROS)
+        return max(0.01, min([*sleeps, _LONGEST_SLEEP]))
+
+    def _start(self, event: AsyncEvent) -> None:
+        self._running[event.request_id] = event.function
+        self._starting[event.function] += 1
+        task = asyncio.get_running_loop().create_task(self._attempt(event))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- one event
+
+    async def _attempt(self, event: AsyncEvent) -> None:
+        self._starting[event.function] -= 1  # from here to the admission nothing else runs
+        try:
+            function = self._engine.function(event.function)
+            await self._try(event, function)
+        except StoreError as error:
+            self._engine.telemetry.say("notice", event.function, f"an event waits: {error}")
+            await asyncio.sleep(_STORE_PAUSE)
+        finally:
+            del self._running[event.request_id]
+            self._wake.set()
+
+    async def _try(self, event: AsyncEvent, function: Function) -> None:
+        engine, config = self._engine, function.config
+        policy = RetryPolicy(
+            delays=self._delays,
+            maximum_retries=config.maximum_retry_attempts,
+            maximum_age=config.maximum_event_age,
+        )
+        now = engine.clock.now_us()
+        step: Again | Finished | None = before_attempt(
+            policy, accepted_us=event.accepted_us, now_us=now, reserve=config.reserved_concurrency
+        )
+        result: InvokeResult | None = None
+        if step is None:
+            engine.telemetry.metrics.measure(function.name, "AsyncEventAge", (now - event.accepted_us) / 1000)
+            result = await engine.invoke(_request(event))
+            step = after_attempt(
+                policy,
+                status=result.status,
+                attempt=event.attempt,
+                throttles=event.throttles,
+                accepted_us=event.accepted_us,
+                now_us=engine.clock.now_us(),
+            )
+        if isinstance(step, Again):
+            await self._again(event, step, result)
+        else:
+            await self._finished(event, function, step, result)
+
+    async def _again(self, event: AsyncEvent, step: Again, result: InvokeResult | None) -> None:
+        engine = self._engine
+        throttled = step.throttles > 0
+        if not throttled:
+            self._backoff.pop(event.function, None)
+            seconds = (step.at_us - engine.clock.now_us()) / MICROS
+            text = (
+                f"RETRY attempt {step.attempt} in {seconds:.0f} s" if seconds >= 1 else f"RETRY attempt {step.attempt}"
+            )
+            engine.telemetry.log_lines(event.function, event.request_id, [(engine.clock.now_us(), "PLATFORM", text)])
+        # A throttled event is held back by the function's back-off, which ends as soon as a slot is free.
+        visible_us = engine.clock.now_us() if throttled else step.at_us
+        await engine.store.events.retry(
+            event.request_id,
+            step.attempt,
+            visible_us,
+            step.throttles,
+            result.error_type if result else None,
+            result.error_message if result else None,
+        )
+
+    async def _finished(
+        self, event: AsyncEvent, function: Function, step: Finished, result: InvokeResult | None
+    ) -> None:
+        self._backoff.pop(event.function, None)
+        engine, config = self._engine, function.config
+        queue = config.on_success if step.condition == "Success" else config.on_failure
+        if queue is not None:
+            await self._deliver(
+                function, queue, destination_record(event, function.arn, step, result, engine.clock.now_us())
+            )
+        if step.condition == "Success":
+            await engine.store.events.done(event.request_id)
+            return
+        engine.telemetry.metrics.count(function.name, "AsyncEventsDropped")
+        letter = dead_letter(event, step, result)
+        if config.dead_letter_queue is None:
+            await engine.store.events.done(event.request_id)
+            engine.telemetry.say(
+                "error", function.name, f"event dropped after {letter.attempts} attempts: no DLQ is configured"
+            )
+            return
+        try:
+            await engine.store.events.dead_letter(event.request_id, config.dead_letter_queue, letter)
+        except StoreError:
+            engine.telemetry.metrics.count(function.name, "DeadLetterErrors")
+            raise
+        now = engine.clock.now_us()
+        text = f"DLQ → {config.dead_letter_queue} after {letter.attempts} attempts"
+        engine.telemetry.log_lines(function.name, event.request_id, [(now, "PLATFORM", text)])
+        engine.telemetry.say("dlq", function.name, f"dead letter in {config.dead_letter_queue}: {letter.error_code}")
+
+    async def _deliver(self, function: Function, queue: str, record: dict[str, object]) -> None:
+        body = msgspec.json.encode(record).decode()
+        config = next((one for one in self._engine.project.queues if one.name == queue), None)
+        if config is None:
+            self._engine.telemetry.metrics.count(function.name, "DestinationDeliveryFailures")
+            return
+        await self._engine.store.queues.send(config, [NewMessage(body=body, function=function.name)])
+
+
+def _request(event: AsyncEvent) -> InvokeRequest:
+    return InvokeRequest(
+        function=event.function,
+        payload=event.payload,
+        type="Event",
+        source=event.source if event.source.startswith("schedule") else "async",
+        request_id=event.request_id,
+        attempt=event.attempt,
+        client_context=event.client_context,
+        parent_id=event.parent_id,
+        patient=True,
+        queued_since_us=max(event.accepted_us, event.visible_us),
+    )
+
+
+def dead_letter(event: AsyncEvent, step: Finished, result: InvokeResult | None) -> NewMessage:
+    """AWS's dead letter: the event as the body, what went wrong as attributes. Pure."""
+    error_type = (result.error_type if result else event.error_type) or step.condition
+    message = (result.error_message if result else event.error_message) or step.condition
+    tried = 0 if result is None and event.attempt == 1 else event.attempt
+    return NewMessage(
+        body=event.payload.decode("utf-8", "replace"),
+        attributes={
+            "RequestID": {"DataType": "String", "StringValue": event.request_id},
+            "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+            "ErrorMessage": {
+                "DataType": "String",
+                "StringValue": message.encode()[:_MESSAGE_LIMIT].decode("utf-8", "ignore"),
+            },
+        },
+        function=event.function,
+        request_id=event.request_id,
+        error_code=error_type,
+        error_message=message,
+        attempts=tried,
+        first_us=event.accepted_us,
+    )
+
+
+def destination_record(
+    event: AsyncEvent, arn: str, step: Finished, result: InvokeResult | None, now_us: int
+) -> dict[str, object]:
+    """The record that an OnSuccess or OnFailure destination gets. Pure; the shape is as recorded from AWS."""
+    context: dict[str, object] = {
+        "requestId": event.request_id,
+        "functionArn": f"{arn}:$LATEST",
+        "condition": step.condition,
+        "approximateInvokeCount": event.attempt if result is not None else event.attempt - 1,
+    }
+    record: dict[str, object] = {
+        "version": "1.0",
+        "timestamp": iso(now_us)[:-4] + "Z",
+        "requestContext": context,
+        "requestPayload": msgspec.Raw(event.payload or b"{}"),
+    }
+    if result is not None and result.status != "throttled":
+        response: dict[str, object] = {"statusCode": 200, "executedVersion": result.executed_version}
+        if result.function_error:
+            response["functionError"] = result.function_error
+        record["responseContext"] = response
+        record["responsePayload"] = msgspec.Raw(result.payload or b"null")
+    return record

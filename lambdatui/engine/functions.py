@@ -1,0 +1,175 @@
+"""One function as it is served now: configuration with overrides, code snapshot, problems, and the way to start it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+import lambdatui
+from lambdatui.config.model import FunctionConfig, Problem
+from lambdatui.engine.environment import Launch
+from lambdatui.engine.interpreters import Boto3, Interpreter
+from lambdatui.engine.variables import Surroundings, build, log_stream
+
+LATEST = "$LATEST"
+START_SCRIPT = str(Path(lambdatui.__file__).parent / "runtime" / "start.py")
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A function's code at one moment: named by content, its sources kept in the data directory."""
+
+    sha: str
+    manifest: str | None  # path of the manifest that environments load from
+    changed_us: int = 0
+
+
+class Function:
+    """A function and its present state. Changed only by the registry and by the reloader, on the loop."""
+
+    def __init__(
+        self, declared: FunctionConfig, arn: str, around: Surroundings, data: Path, status: Callable[[Function], str]
+    ) -> None:
+        self.declared = declared
+        self.config = declared
+        self.arn = arn
+        self.overrides: dict[str, str] = {}
+        self.code_problems: list[Problem] = []  # from the last save: syntax, handler
+        self.init_problem: Problem | None = None  # from the last init: an import that failed
+        self.snapshot: Snapshot | None = None
+        self.interpreter: Interpreter | None = None
+        self.boto3: Boto3 | None = None
+        self.version = LATEST
+        self.active_venv = around.shell.get("VIRTUAL_ENV")
+        self.outside_changes = 0  # saves of project files outside the code folder that it imports
+        self.failing = False  # its latest invocation failed
+        self.throttled_at = 0.0  # monotonic seconds of the latest throttle
+        self.last_error: str | None = None
+        self.settled = asyncio.Event()  # cleared while a save is being read: invocations wait for the new code
+        self._around = around
+        self._data = data
+        self._status = status
+
+    # --- a Blueprint
+
+    @property
+    def function(self) -> str:
+        return self.config.name
+
+    @property
+    def generation(self) -> str:
+        """Names code and configuration together; environments of another generation are outdated."""
+        config = self.config
+        text = msgspec.json.encode((
+            self.code_sha, config.handler, config.memory, config.runtime, sorted(config.environment.items()),
+            config.code_root, self.interpreter, self.outside_changes,
+        ))  # fmt: skip
+        return hashlib.sha256(text).hexdigest()[:16]
+
+    def build(self, environment_id: str) -> Launch:
+        assert self.interpreter is not None and self.snapshot is not None
+        stream = log_stream(self.version, environment_id, time.strftime("%Y/%m/%d", time.gmtime()))
+        home = self._data / "tmp" / environment_id
+        home.mkdir(parents=True, mode=0o700)
+        python = self.interpreter
+        return Launch(
+            id=environment_id,
+            function=self.config.name,
+            version=self.version,
+            generation=self.generation,
+            code_sha=self.code_sha,
+            home=str(home),
+            log_stream=stream,
+            argv=(python.path, *python.flags, START_SCRIPT),
+            variables=build(
+                self.config, self._around, version=self.version, python=python.version, path=self._path(),
+                stream=stream, home=str(home), mark=environment_id,
+            ),
+            cwd=self.config.code_root if Path(self.config.code_root).is_dir() else str(home),
+            start=self._start(stream),
+            memory_mb=self.config.memory,
+        )  # fmt: skip
+
+    def _path(self) -> str:
+        path = self._around.shell.get("PATH", os.defpath)
+        virtual_env = self.interpreter.virtual_env if self.interpreter else None
+        return f"{virtual_env}/bin:{path}" if virtual_env else path
+
+    def _start(self, stream: str) -> dict[str, object]:
+        """The START frame's payload; see `lambdatui.wire`."""
+        assert self.snapshot is not None
+        own_path = self.config.environment.get("PYTHONPATH", "")
+        return {
+            "handler": self.config.handler,
+            "code_root": self.config.code_root,
+            "manifest": self.snapshot.manifest,
+            "bytecode": str(self._data / "code" / "bytecode"),
+            "sys_path": [entry for entry in own_path.split(os.pathsep) if entry],
+            "fallback": None if self.boto3 is None else {"path": self.boto3.path, "modules": self.boto3.modules},
+            "function_name": self.config.name,
+            "function_version": self.version,
+            "memory_mb": self.config.memory,
+            "log_group": f"/aws/lambda/{self.config.name}",
+            "log_stream": stream,
+            "log_format": "Text",
+        }
+
+    # --- what others ask
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its code has been read and its Python chosen."""
+        return self.snapshot is not None and self.interpreter is not None
+
+    @property
+    def code_sha(self) -> str:
+        return self.snapshot.sha if self.snapshot else ""
+
+    def problems(self) -> list[Problem]:
+        found = list(self.code_problems)
+        if self.init_problem is not None:
+            found.append(self.init_problem)
+        if self.interpreter is not None and self.interpreter.notice:
+            found.append(self._runtime_notice(self.interpreter.notice))
+        return found
+
+    def _runtime_notice(self, notice: str) -> Problem:
+        return Problem(
+            severity="notice",
+            file=self.config.file,
+            line=self.config.line,
+            message=notice,
+            remedy=f"install {self.config.runtime}, or go on if Python {sys.version_info[0]} is near enough",
+            function=self.name,
+        )
+
+    @property
+    def state(self) -> str:
+        """One word of schema.FunctionRow.state."""
+        return self._status(self)
+
+    def status(self, *, in_flight: int, reserve: int | None, now: float) -> str:
+        """The state from what the engine knows beside this object; what keeps it from running comes first."""
+        if self.config.unserved:
+            return "unserved"
+        if not self.settled.is_set() and self.snapshot is not None:
+            return "reloading"
+        if reserve == 0:
+            return "stopped"
+        if any(problem.severity == "error" for problem in self.problems()):
+            return "broken"
+        if now - self.throttled_at < 5.0 and self.throttled_at:
+            return "throttled"
+        if self.failing:
+            return "failing"
+        return "busy" if in_flight else "idle"

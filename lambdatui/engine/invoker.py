@@ -1,0 +1,267 @@
+"""The one door: admit, lease, run, record, release. Whatever the origin, every attempt to run a function passes here.
+
+Retries, dead letters, batches and checkpoints are the caller's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lambdatui.clock import new_request_id
+from lambdatui.engine import admission as limits
+from lambdatui.engine import results
+from lambdatui.engine.environment import Environment, Outcome
+from lambdatui.engine.log import InvocationLog
+from lambdatui.engine.missing import import_problem
+from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.engine.pool import HostFull, Lease
+from lambdatui.engine.rows import invocation_row
+from lambdatui.store.records import InvocationRecord
+from lambdatui.telemetry import cost, report
+
+if TYPE_CHECKING:
+    from lambdatui.clock import Clock
+    from lambdatui.engine.admission import Admission
+    from lambdatui.engine.functions import Function
+    from lambdatui.engine.pool import Pool
+    from lambdatui.engine.reload import Reloader
+    from lambdatui.store.history import HistoryStore
+    from lambdatui.telemetry.telemetry import Telemetry
+
+
+class _Run(msgspec.Struct, kw_only=True):
+    """What is known of one attempt so far."""
+
+    function: Function
+    request: InvokeRequest
+    request_id: str
+    arrived_us: int
+    started_us: int = 0
+    init_us: int | None = None
+    environment: Environment | None = None
+    code_sha: str = ""
+
+
+class Invoker:
+    """Carries out one attempt after the other; holds no state of its own beyond what runs."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        pool: Pool,
+        reloader: Reloader,
+        telemetry: Telemetry,
+        history: HistoryStore,
+        clock: Clock,
+    ) -> None:
+        self._admission = admission
+        self._pool = pool
+        self._reloader = reloader
+        self._telemetry = telemetry
+        self._history = history
+        self._clock = clock
+
+    async def invoke(self, function: Function, request: InvokeRequest) -> InvokeResult:
+        """Run `function` once. What the function does never raises here; a throttle is a status."""
+        run = _Run(
+            function=function,
+            request=request,
+            request_id=request.request_id or new_request_id(),
+            arrived_us=request.queued_since_us or self._clock.now_us(),
+        )
+        run.started_us = self._clock.now_us()
+        reason = self._admission.admit(function.name)
+        if reason is not None:
+            return self._throttled(run, reason)
+        self._measure_concurrency(function.name)
+        try:
+            if function.config.unserved:
+                return self._failed_without_running(run, results.unserved(function.config.unserved))
+            return await self._run(run)
+        except HostFull:
+            return self._throttled(run, limits.ACCOUNT_LIMIT)
+        finally:
+            self._admission.release(function.name)
+            self._measure_concurrency(function.name)
+
+    async def _run(self, run: _Run) -> InvokeResult:
+        function = run.function
+        await self._reloader.ready(function)
+        log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id)
+        lease = await self._pool.lease(
+            function, log.feed, wait=None if run.request.patient else function.config.timeout
+        )
+        environment = run.environment = lease.environment
+        run.code_sha = environment.launch.code_sha
+        run.started_us = self._clock.now_us()
+        try:
+            init = await self._initialised(run, lease, log)
+            log.platform(report.start_line(run.request_id, function.version))
+            outcome = init or await environment.invoke(
+                run.request_id, run.request.payload, self._meta(run), function.config.timeout
+            )
+        finally:
+            self._pool.release(lease)
+        return self._finish(run, log, outcome)
+
+    async def _initialised(self, run: _Run, lease: Lease, log: InvocationLog) -> Outcome | None:
+        """Note what the start came to; the outcome to answer with where it failed."""
+        init, function = lease.init, run.function
+        if init is None:
+            return None
+        run.init_us = init.duration_us
+        if init.kind == "result":
+            function.init_problem = None
+            self._reloader.imported(function, lease.environment.project_files)
+            return None
+        function.init_problem = import_problem(function, init)
+        init.duration_us = 0
+        return init
+
+    @staticmethod
+    def _meta(run: _Run) -> dict[str, object]:
+        qualifier = run.request.qualifier
+        arn = f"{run.function.arn}:{qualifier}" if qualifier else run.function.arn
+        meta: dict[str, object] = {"arn": arn}
+        if run.request.client_context:
+            meta["client_context"] = run.request.client_context
+        return meta
+
+    # --- recording
+
+    def _finish(self, run: _Run, log: InvocationLog, outcome: Outcome) -> InvokeResult:
+        function = run.function
+        failure = results.of(run.request_id, outcome, function.config.timeout)
+        duration_us = round(function.config.timeout * 1e6) if outcome.kind == "timeout" else outcome.duration_us
+        billed = cost.billed_ms(duration_us, run.init_us)
+        if failure is not None and failure.log_line:
+            log.runtime_error(failure.log_line)
+        log.platform(report.end_line(run.request_id))
+        log.platform(
+            report.report_line(
+                run.request_id, duration_us=duration_us, billed_ms=billed, memory_mb=function.config.memory,
+                max_memory_mb=outcome.peak_mb, init_us=run.init_us,
+                status=None if failure is None or failure.report_type is None else failure.status,
+                error_type=failure.report_type if failure else None,
+            )
+        )  # fmt: skip
+        record = self._record(
+            run,
+            status=failure.status if failure else "ok",
+            failure=failure,
+            duration_us=duration_us,
+            billed_ms=billed,
+            max_memory_mb=outcome.peak_mb or None,
+            result=outcome.payload if failure is None else failure.payload,
+            frames=outcome.frames,
+        )
+        self._note_health(function, record)
+        return self._result(run, record, failure, log.tail(), duration_us / 1000)
+
+    def _failed_without_running(self, run: _Run, failure: results.Failure) -> InvokeResult:
+        record = self._record(run, status="error", failure=failure, result=failure.payload)
+        return self._result(run, record, failure, b"", None)
+
+    def _result(
+        self,
+        run: _Run,
+        record: InvocationRecord,
+        failure: results.Failure | None,
+        tail: bytes,
+        duration_ms: float | None,
+    ) -> InvokeResult:
+        return InvokeResult(
+            request_id=run.request_id,
+            status=record.status,
+            payload=record.result or b"",
+            error_type=record.error_type,
+            error_message=record.error_message,
+            function_error="Unhandled" if failure else None,
+            executed_version=run.function.version,
+            log_tail=tail,
+            duration_ms=duration_ms,
+            row=invocation_row(record),
+        )
+
+    def _throttled(self, run: _Run, reason: str) -> InvokeResult:
+        run.function.throttled_at = self._clock.monotonic()
+        record = self._record(run, status="throttled", error_type="TooManyRequestsException", error_message=reason)
+        self._telemetry.say("throttle", run.function.name, f"throttled ({_spoken(reason)})")
+        return InvokeResult(
+            request_id=run.request_id,
+            status="throttled",
+            payload=b"",
+            error_type="TooManyRequestsException",
+            error_message="Rate Exceeded.",
+            throttle_reason=reason,
+            row=invocation_row(record),
+        )
+
+    def _record(
+        self,
+        run: _Run,
+        *,
+        status: str,
+        failure: results.Failure | None = None,
+        error_type: str | None = None,
+        error_message: str | None = None,
+        duration_us: int | None = None,
+        billed_ms: int | None = None,
+        max_memory_mb: int | None = None,
+        result: bytes | None = None,
+        frames: bytes | None = None,
+    ) -> InvocationRecord:
+        request, environment = run.request, run.environment
+        record = InvocationRecord(
+            id=self._history.next_invocation_id(),
+            request_id=run.request_id,
+            function=run.function.name,
+            version=run.function.version,
+            type=request.type,
+            source=request.source,
+            status=status,
+            error_type=failure.error_type if failure else error_type,
+            error_message=failure.error_message if failure else error_message,
+            started_us=run.started_us,
+            queued_us=max(0, run.started_us - run.arrived_us - (run.init_us or 0)),
+            init_us=run.init_us,
+            duration_us=duration_us,
+            billed_ms=billed_ms,
+            max_memory_mb=max_memory_mb,
+            attempt=request.attempt,
+            cold=run.init_us is not None,
+            environment=environment.id if environment else None,
+            code_sha=run.code_sha or run.function.code_sha,
+            parent_id=request.parent_id,
+            replay_of=request.replay_of,
+            event=request.payload,
+            result=result,
+            error=results.error_text(failure) if failure else None,
+            frames=frames,
+        )
+        self._telemetry.invocation(record)
+        return record
+
+    def _note_health(self, function: Function, record: InvocationRecord) -> None:
+        """Say the turning points: the first failure after success, the first success after failures."""
+        failed = record.status != "ok"
+        if failed:
+            function.last_error = f"{record.error_type}: {record.error_message}"
+        if failed and not function.failing:
+            self._telemetry.say("error", function.name, f"{record.error_type}: {_first_line(record.error_message)}")
+        elif function.failing and not failed:
+            self._telemetry.say("ok", function.name, "succeeds again")
+        function.failing = failed
+
+    def _measure_concurrency(self, name: str) -> None:
+        self._telemetry.metrics.level(name, "ConcurrentExecutions", self._admission.used(name))
+
+
+def _spoken(reason: str) -> str:
+    return "its reserve is in use" if reason == limits.RESERVED_LIMIT else "the account's concurrency is in use"
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").splitlines()[0][:120] if text else ""

@@ -1,0 +1,54 @@
+"""What to do about an init that failed: the problem that `check` and the screen show. Pure."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lambdatui.config.model import Problem
+
+if TYPE_CHECKING:
+    from lambdatui.engine.environment import Outcome
+    from lambdatui.engine.functions import Function
+
+# Modules whose distribution has another name, among those that functions import most.
+_DISTRIBUTIONS = {
+    "PIL": "Pillow", "yaml": "PyYAML", "cv2": "opencv-python", "bs4": "beautifulsoup4", "sklearn": "scikit-learn",
+    "jwt": "PyJWT", "dotenv": "python-dotenv", "dateutil": "python-dateutil", "Crypto": "pycryptodome",
+    "aws_xray_sdk": "aws-xray-sdk", "aws_lambda_powertools": "aws-lambda-powertools", "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient", "google": "google-api-python-client", "requests_aws4auth": "requests-aws4auth",
+}  # fmt: skip
+_MISSING = re.compile(r"No module named '([^']+)'")
+
+
+def import_problem(function: Function, init: Outcome) -> Problem:
+    """The problem of a function whose init ended as `init`."""
+    missing = _MISSING.search(init.error_message or "")
+    if missing is not None:
+        module = missing[1].split(".")[0]
+        message, remedy = f"No module named '{missing[1]}'", _install(function, module)
+    elif init.kind == "timeout":
+        message, remedy = "init took longer than 10 s", "move slow work from the module's top level into the handler"
+    else:
+        message = f"{init.error_type or 'init failed'}: {init.error_message or 'the process ended'}"
+        remedy = "the function's log has the traceback; the next save tries again"
+    return Problem(
+        severity="error",
+        file=function.config.file,
+        line=function.config.line,
+        message=message,
+        remedy=remedy,
+        function=function.name,
+    )
+
+
+def _install(function: Function, module: str) -> str:
+    if module == "boto3":
+        return "pip install 'lambdatui[aws]'"
+    requirements = Path(function.config.code_root) / "requirements.txt"
+    what = f"-r {requirements}" if requirements.is_file() else _DISTRIBUTIONS.get(module, module)
+    python = function.interpreter
+    if python is not None and python.virtual_env:
+        return f"{python.virtual_env}/bin/pip install {what}"
+    return f"python{python.version if python else '3'} -m venv .venv && .venv/bin/pip install {what}"

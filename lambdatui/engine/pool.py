@@ -1,0 +1,210 @@
+"""All execution environments of the engine: which are warm, which may be started, which must go."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
+
+from lambdatui.clock import MICROS
+from lambdatui.engine.environment import Blueprint, Environment, Outcome, State
+
+if TYPE_CHECKING:
+    from lambdatui.clock import Clock
+    from lambdatui.engine.spawner import Spawner
+
+INIT_LIMIT = 10.0  # seconds; https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+IDLE_LIFE = 600.0  # seconds an idle environment is kept; AWS names no figure, observers report 5 to 15 minutes
+_SWEEP_EVERY = 30.0
+_MEMORY_EVERY = 0.02
+
+
+class HostFull(Exception):  # noqa: N818 (a signal to the invoker, not an error shown to anybody)
+    """No process could be had on this machine within the time given."""
+
+
+class Lease:
+    """A right to use one environment. `init` is the outcome of its start where this lease started it."""
+
+    def __init__(self, environment: Environment, init: Outcome | None) -> None:
+        self.environment = environment
+        self.init = init
+
+
+class Pool:
+    """Hands out warm environments, starts new ones up to `limit` processes, ends the idle and the outdated."""
+
+    def __init__(self, spawner: Spawner, clock: Clock, limit: int, *, idle_life: float = IDLE_LIFE) -> None:
+        self._spawner = spawner
+        self._clock = clock
+        self._limit = limit
+        self._idle_life = idle_life
+        self._all: dict[str, Environment] = {}
+        self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
+        self._busy: set[Environment] = set()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._watching = False
+
+    # --- leasing
+
+    async def lease(
+        self,
+        blueprint: Blueprint,
+        on_log: Callable[[bytes], None],
+        *,
+        init_limit: float = INIT_LIMIT,
+        wait: float | None = None,
+    ) -> Lease:
+        """A warm environment of that generation, else a new one; `wait` seconds for the machine, None: forever.
+
+        Raises HostFull. A lease whose `init` failed carries an environment that has already ended.
+        """
+        until = None if wait is None else self._clock.monotonic() + wait
+        while True:
+            warm = self._warm(blueprint)
+            if warm is not None:
+                warm.on_log = on_log
+                self._take(warm)
+                return Lease(warm, None)
+            if len(self._all) < self._limit or self._evict():
+                break
+            await self._wait(until)
+        environment = Environment(blueprint.build(uuid.uuid4().hex), self._spawner, self._clock, on_log)
+        self._all[environment.id] = environment
+        self._take(environment)
+        try:
+            init = await environment.start(init_limit)
+        except BaseException:
+            self._discard(environment)
+            raise
+        return Lease(environment, init)
+
+    def release(self, lease: Lease) -> None:
+        """Give an environment back: kept warm and frozen, or ended where it is over or outdated."""
+        environment = lease.environment
+        self._busy.discard(environment)
+        if environment.retired or not environment.alive or environment.state is not State.IDLE:
+            self._discard(environment)
+        else:
+            self._idle[environment.launch.function].append(environment)
+            if self._waiters:
+                self._wake()
+            else:
+                environment.freeze()
+
+    def _warm(self, blueprint: Blueprint) -> Environment | None:
+        idle = self._idle[blueprint.function]
+        while idle:
+            environment = idle.pop()
+            if environment.alive and environment.launch.generation == blueprint.generation:
+                return environment
+            self._discard(environment)
+        return None
+
+    def _take(self, environment: Environment) -> None:
+        self._busy.add(environment)
+        if not self._watching:
+            self._watching = True
+            asyncio.get_running_loop().call_later(_MEMORY_EVERY, self._watch_memory)
+
+    def _watch_memory(self) -> None:
+        for environment in self._busy:
+            environment.check_memory()
+        self._watching = bool(self._busy)
+        if self._watching:
+            asyncio.get_running_loop().call_later(_MEMORY_EVERY, self._watch_memory)
+
+    # --- the machine's limit
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a process on this machine ("host wait")."""
+        return len(self._waiters)
+
+    def _evict(self) -> bool:
+        """End the environment that has been idle longest, to make room; False where none is idle."""
+        idle = [environment for stack in self._idle.values() for environment in stack]
+        if not idle:
+            return False
+        oldest = min(idle, key=lambda environment: environment.idle_since_us or 0)
+        self._idle[oldest.launch.function].remove(oldest)
+        self._discard(oldest)
+        return True
+
+    async def _wait(self, until: float | None) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        left = None if until is None else until - self._clock.monotonic()
+        try:
+            await asyncio.wait_for(waiter, left)
+        except TimeoutError:
+            raise HostFull from None
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def _wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.pop(0)
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    # --- endings
+
+    def retire(self, function: str, keep: str | None = None) -> int:
+        """Let every environment of `function` but generation `keep` go: idle ones now, busy ones at their end."""
+        count = 0
+        for environment in list(self._all.values()):
+            if environment.launch.function == function and environment.launch.generation != keep:
+                environment.retired = True
+                count += 1
+                idle = self._idle[function]
+                if environment in idle:
+                    idle.remove(environment)
+                    self._discard(environment)
+        return count
+
+    def _discard(self, environment: Environment) -> None:
+        self._busy.discard(environment)
+        self._spawn(self._end(environment))
+
+    async def _end(self, environment: Environment) -> None:
+        await environment.end()
+        self._all.pop(environment.id, None)
+        self._wake()
+        await asyncio.to_thread(shutil.rmtree, environment.launch.home, ignore_errors=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def recycle(self) -> None:
+        """Runs until cancelled: ends environments that have been idle for long, and forgets those that died."""
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            before = self._clock.now_us() - round(self._idle_life * MICROS)
+            for stack in self._idle.values():
+                for environment in [one for one in stack if not one.alive or (one.idle_since_us or 0) < before]:
+                    stack.remove(environment)
+                    self._discard(environment)
+
+    async def close(self) -> None:
+        """End every environment, running ones included."""
+        await asyncio.gather(*(environment.end() for environment in list(self._all.values())))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._all.clear()
+        self._idle.clear()
+
+    # --- what there is
+
+    def __iter__(self) -> Iterator[Environment]:
+        return iter([environment for environment in self._all.values() if environment.pid and not environment.gone])
+
+    def __len__(self) -> int:
+        return len(self._all)

@@ -1,0 +1,248 @@
+"""Hot reload: a save becomes a new code snapshot, and no invocation that starts after it runs the old one.
+
+From the first event of a save until its outcome is known, new invocations of the functions concerned wait (at most
+HOLD seconds). A save that does not compile changes nothing but the problem that is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lambdatui.config.handlers import check_handler
+from lambdatui.config.model import Problem
+from lambdatui.engine import interpreters
+from lambdatui.engine.code import CodeTree, compile_error
+from lambdatui.engine.functions import Function, Snapshot
+
+if TYPE_CHECKING:
+    from lambdatui.clock import Clock
+    from lambdatui.engine.pool import Pool
+    from lambdatui.store.store import Store
+    from lambdatui.telemetry.telemetry import Telemetry
+
+HOLD = 2.0  # seconds that invocations wait for a save to end before the old code serves them
+_QUIET = 0.02  # a save has ended when nothing changed for so long (watchers fire up to 29 ms before a slow one ends)
+_QUIET_BURST = 0.06  # the same while many files change: a checkout pauses between files
+_BURST = 3
+
+
+class _Unit:
+    """One code folder and the functions that are served from it."""
+
+    def __init__(self, tree: CodeTree) -> None:
+        self.tree = tree
+        self.functions: dict[str, Function] = {}
+        self.dirty: set[str] = set()
+        self.broken: dict[str, Problem] = {}  # files that a save broke: the old version serves until all are mended
+        self.touched_at = 0.0
+        self.task: asyncio.Task[None] | None = None
+        self.loaded = asyncio.Lock()
+
+
+class Reloader:
+    """Keeps every function's snapshot current."""
+
+    def __init__(self, root: Path, store: Store, pool: Pool, telemetry: Telemetry, clock: Clock) -> None:
+        self._root = root
+        self._store = store
+        self._pool = pool
+        self._telemetry = telemetry
+        self._clock = clock
+        self._units: dict[str, _Unit] = {}
+        self._outside: dict[
+            str, set[str]
+        ] = {}  # project files outside a code folder -> keys of the units importing them
+        self.on_outside: Callable[[set[str]], None] = lambda folders: None
+
+    # --- what is served
+
+    def serve(self, functions: Iterable[Function]) -> None:
+        """Take over the functions of a (re)loaded project; those with the same code folder share one reading of it."""
+        wanted: dict[str, dict[str, Function]] = {}
+        for function in functions:
+            wanted.setdefault(_key(function), {})[function.name] = function
+        for key in self._units.keys() - wanted.keys():
+            del self._units[key]
+        for key, members in wanted.items():
+            unit = self._units.get(key)
+            if unit is None:
+                one = next(iter(members.values())).config
+                unit = self._units[key] = _Unit(CodeTree(Path(one.code_root), one.inline_code))
+            for name, function in members.items():
+                if unit.functions.get(name) is not function and unit.tree.sha and function.interpreter is not None:
+                    self._adopt(unit, function, self._clock.now_us())
+            unit.functions = members
+
+    async def ready(self, function: Function) -> None:
+        """Returns when the function's code and interpreter are known and no save is being read."""
+        if function.settled.is_set():
+            return
+        if not function.loaded:
+            await self._load(self._units[_key(function)])
+        else:
+            try:
+                await asyncio.wait_for(function.settled.wait(), HOLD)
+            except TimeoutError:  # a save without end: the old version serves meanwhile
+                return
+
+    async def load_all(self) -> None:
+        """Read every code folder once, one after the other; invocations that come first do it for themselves."""
+        for unit in list(self._units.values()):
+            await self._load(unit)
+
+    async def _load(self, unit: _Unit) -> None:
+        async with unit.loaded:
+            if all(function.loaded for function in unit.functions.values()):
+                return
+            await asyncio.to_thread(unit.tree.scan)
+            await self._commit(unit, announce=False, changed=[])
+
+    def imported(self, function: Function, files: list[str]) -> None:
+        """Watch also the project's files that an environment imported from outside its code folder."""
+        news = {file for file in files if _key(function) not in self._outside.get(file, ())}
+        for file in news:
+            self._outside.setdefault(file, set()).add(_key(function))
+        if news:
+            self.on_outside({str(Path(file).parent) for file in self._outside})
+
+    # --- saves
+
+    def touched(self, paths: set[str]) -> None:
+        """Files have changed (absolute paths); called on the loop for every delivery of the watch."""
+        now = self._clock.monotonic()
+        for key, unit in self._units.items():
+            root = str(unit.tree.root) + "/"
+            mine = {path for path in paths if path.startswith(root) or key in self._outside.get(path, ())}
+            if not mine or unit.tree.inline:
+                continue
+            unit.dirty |= mine
+            unit.touched_at = now
+            for function in unit.functions.values():
+                if function.snapshot is not None:
+                    function.settled.clear()
+            if unit.task is None:
+                unit.task = asyncio.get_running_loop().create_task(self._settle(unit))
+
+    async def _settle(self, unit: _Unit) -> None:
+        """Wait for the end of the save, read it, and put it in force."""
+        try:
+            while unit.dirty:
+                await self._quiet(unit)
+                touched, unit.dirty = unit.dirty, set()
+                async with unit.loaded:
+                    changed = await asyncio.to_thread(unit.tree.scan, touched)
+                    changed += sorted(path for path in touched if path in self._outside)
+                    if changed and not unit.dirty:
+                        await self._commit(unit, announce=True, changed=changed)
+                    elif changed:  # it went on while it was read: read it all again
+                        unit.dirty |= {str(unit.tree.root / name) for name in changed}
+                        unit.tree.forget(changed)
+        finally:
+            unit.task = None
+            for function in unit.functions.values():
+                function.settled.set()
+
+    async def _quiet(self, unit: _Unit) -> None:
+        """Return when neither an event nor a look at the files has shown a change for the quiet time."""
+        while True:
+            need = _QUIET if len(unit.dirty) <= _BURST else _QUIET_BURST
+            before = _signatures(unit.dirty)
+            seen_at = unit.touched_at
+            await asyncio.sleep(need)
+            if unit.touched_at == seen_at and _signatures(unit.dirty) == before:
+                return
+
+    # --- outcome
+
+    async def _commit(self, unit: _Unit, *, announce: bool, changed: list[str]) -> None:
+        if announce:
+            await asyncio.to_thread(self._check, unit, changed)
+            if unit.broken:
+                self._keep_old(unit)
+                return
+        now = self._clock.now_us()
+        await asyncio.to_thread(self._choose_interpreters, unit)
+        for function in unit.functions.values():
+            await self._store.code.put(function.name, unit.tree.sha, unit.tree.manifest, unit.tree.blobs, now)
+        for function in unit.functions.values():
+            old = function.code_sha
+            self._adopt(unit, function, now, outside=[name for name in changed if name.startswith("/")])
+            if announce:
+                self._announce(function, old, changed)
+
+    def _adopt(self, unit: _Unit, function: Function, now: int, outside: list[str] | None = None) -> None:
+        """Let `function` be served from what the unit's tree holds; its outdated environments go."""
+        sha = unit.tree.sha
+        function.snapshot = Snapshot(sha=sha, manifest=str(self._store.code.manifest_path(sha)), changed_us=now)
+        if outside:
+            function.outside_changes += 1
+        function.code_problems = check_handler(function.config, self._root)
+        function.settled.set()
+        self._pool.retire(function.name, keep=function.generation)
+
+    def _choose_interpreters(self, unit: _Unit) -> None:
+        for function in unit.functions.values():
+            if function.interpreter is None:
+                function.interpreter = interpreters.choose(self._root, function.config.runtime, function.active_venv)
+                function.boto3 = interpreters.boto3()
+
+    def _check(self, unit: _Unit, changed: list[str]) -> None:
+        """Note which of the changed sources do not compile, and which compile again."""
+        for name in changed:
+            source = unit.tree.source(name)
+            fault = compile_error(source, name) if source is not None else None
+            if fault is not None and self._newer_python(unit):
+                one = next(iter(unit.functions.values())).interpreter
+                fault = interpreters.syntax_error(one, str(unit.tree.root / name)) if one else fault
+            if fault is None:
+                unit.broken.pop(name, None)
+            else:
+                unit.broken[name] = self._syntax_problem(unit, name, *fault)
+
+    @staticmethod
+    def _newer_python(unit: _Unit) -> bool:
+        own = interpreters.own_version()
+        return any(one.interpreter is not None and one.interpreter.version != own for one in unit.functions.values())
+
+    def _syntax_problem(self, unit: _Unit, name: str, line: int | None, message: str) -> Problem:
+        path = unit.tree.root / name
+        shown = str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
+        return Problem(
+            severity="error",
+            file=shown,
+            line=line,
+            message=f"does not compile: {message}",
+            remedy="the version before this save still serves; mend the line and save",
+        )
+
+    def _keep_old(self, unit: _Unit) -> None:
+        problems = list(unit.broken.values())
+        first = problems[0]
+        for function in unit.functions.values():
+            function.code_problems = problems
+            where = f"{first.file}:{first.line}" if first.line else str(first.file)
+            self._telemetry.say("syntax", function.name, f"{where} {first.message}; the old version still serves")
+
+    def _announce(self, function: Function, old: str, changed: list[str]) -> None:
+        names = ", ".join(Path(name).name for name in changed[:3]) + (" …" if len(changed) > 3 else "")
+        self._telemetry.say("reload", function.name, f"{names}  {old[:4]} → {function.code_sha[:4]}")
+
+
+def _key(function: Function) -> str:
+    config = function.config
+    return f"inline:{config.name}" if config.inline_code is not None else config.code_root
+
+
+def _signatures(paths: Iterable[str]) -> list[tuple[str, int, int] | None]:
+    found: list[tuple[str, int, int] | None] = []
+    for path in sorted(paths)[:64]:
+        try:
+            stat = Path(path).stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((path, stat.st_size, stat.st_mtime_ns))
+    return found

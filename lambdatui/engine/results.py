@@ -1,0 +1,119 @@
+"""What Lambda answers when an invocation did not end by itself. Pure.
+
+The texts are AWS's own, as recorded: timeout (late 2025), exit, signal, memory, oversized response.
+"""
+
+from __future__ import annotations
+
+import signal
+
+import msgspec
+
+from lambdatui import wire
+from lambdatui.engine.environment import Outcome
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """An error payload as the caller gets it, and what the log says beside it."""
+
+    status: str  # error | timeout
+    error_type: str
+    error_message: str
+    payload: bytes
+    report_type: str | None = None  # "Error Type" of the REPORT line
+    log_line: str | None = None
+
+
+def _failure(
+    request_id: str, error_type: str, text: str, *, status: str = "error", report: str | None = None
+) -> Failure:
+    message = f"RequestId: {request_id} Error: {text}"
+    payload = msgspec.json.encode({"errorType": error_type, "errorMessage": message})
+    return Failure(
+        status=status,
+        error_type=error_type,
+        error_message=message,
+        payload=payload,
+        report_type=report or error_type,
+        log_line=message,
+    )
+
+
+def timed_out(request_id: str, timeout_s: float) -> Failure:
+    return _failure(request_id, "Sandbox.Timedout", f"Task timed out after {timeout_s:.2f} seconds", status="timeout")
+
+
+def out_of_memory(request_id: str) -> Failure:
+    return _failure(request_id, "Runtime.OutOfMemory", "Runtime exited with error: signal: killed")
+
+
+def exited(request_id: str, outcome: Outcome) -> Failure:
+    """The process ended under the handler."""
+    end = outcome.exit
+    if end is not None and end.signal:
+        name = signal.strsignal(end.signal) or str(end.signal)
+        text = f"Runtime exited with error: signal: {name.lower()}"
+    elif end is not None and end.status:
+        text = f"Runtime exited with error: exit status {end.status}"
+    else:
+        text = "Runtime exited without providing a reason"
+    return _failure(request_id, "Runtime.ExitError", text)
+
+
+def too_large() -> Failure:
+    message = f"Response payload size exceeded maximum allowed payload size ({wire.MAX_SYNC_PAYLOAD} bytes)."
+    body = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+    return Failure(
+        status="error",
+        error_type="Function.ResponseSizeTooLarge",
+        error_message=message,
+        payload=msgspec.json.encode(body),
+        report_type="Function.ResponseSizeTooLarge",
+    )
+
+
+def unserved(reason: str) -> Failure:
+    """A function that is declared and cannot run here."""
+    message = f"This function is not run here: {reason}"
+    body = {"errorMessage": message, "errorType": "Runtime.Unsupported"}
+    return Failure(
+        status="error",
+        error_type="Runtime.Unsupported",
+        error_message=message,
+        payload=msgspec.json.encode(body),
+    )
+
+
+def of(request_id: str, outcome: Outcome, timeout_s: float) -> Failure | None:
+    """The failure that `outcome` is, None where the function succeeded."""
+    match outcome.kind:
+        case "result":
+            return too_large() if len(outcome.payload) > wire.MAX_SYNC_PAYLOAD else None
+        case "error":
+            return Failure(
+                status="error",
+                error_type=outcome.error_type or "Exception",
+                error_message=outcome.error_message or "",
+                payload=outcome.payload,
+                report_type=None,
+            )
+        case "timeout":
+            return timed_out(request_id, timeout_s)
+        case "memory":
+            return out_of_memory(request_id)
+        case _:
+            return exited(request_id, outcome)
+
+
+class _Body(msgspec.Struct):
+    stackTrace: list[str] = []  # noqa: N815 (AWS's key)
+
+
+def error_text(failure: Failure) -> str:
+    """The error with its traceback as text, as `show` prints it."""
+    try:
+        trace = msgspec.json.decode(failure.payload, type=_Body).stackTrace
+    except msgspec.DecodeError:
+        trace = []
+    head = ["Traceback (most recent call last):", *(line.rstrip("\n") for line in trace)] if trace else []
+    return "\n".join([*head, f"{failure.error_type}: {failure.error_message}"])

@@ -1,0 +1,137 @@
+"""The engine's side of the spawner: asks for environments, hears of their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from lambdatui.errors import OperationFailed
+from lambdatui.spawner import launch, protocol, tree
+
+_END_PATIENCE = 10.0
+_REAP_PATIENCE = 2.0
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a process ended: an exit status, or the number of the signal that ended it."""
+
+    status: int | None = None
+    signal: int | None = None
+
+
+class Spawner:
+    """One spawner process. If it dies, `on_death` is called and every environment counts as killed."""
+
+    def __init__(self, on_death: Callable[[], None]) -> None:
+        self._on_death = on_death
+        self._process: subprocess.Popen[bytes] | None = None
+        self._exits: dict[str, Callable[[Exit], None]] = {}
+        self._starting: dict[str, asyncio.Future[int]] = {}
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start the process; environments that outlive it in a double kill come to this process and are swept."""
+        tree.become_subreaper()
+        self._process, self._sock = await asyncio.to_thread(launch.start)
+        self._sock.setblocking(False)
+        self._receiver = protocol.Receiver(self._sock)
+        asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    async def spawn(
+        self,
+        environment_id: str,
+        argv: Sequence[str],
+        variables: dict[str, str],
+        cwd: str,
+        fds: Sequence[int],
+        *,
+        on_exit: Callable[[Exit], None],
+    ) -> int:
+        """Start a process and return its pid; OSError where it cannot be started. `on_exit` comes once, later."""
+        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._starting[environment_id] = started
+        self._exits[environment_id] = on_exit
+        try:
+            protocol.send(self._sock, protocol.spawn(environment_id, argv, variables, cwd), fds)
+            return await started
+        except OSError:
+            self._exits.pop(environment_id, None)
+            raise
+        finally:
+            self._starting.pop(environment_id, None)
+
+    def kill(self, environment_id: str) -> None:
+        """SIGKILL for the environment and all that it started; its `on_exit` tells when all are gone."""
+        with contextlib.suppress(OSError):
+            protocol.send(self._sock, protocol.kill(environment_id))
+
+    def _readable(self) -> None:
+        messages = self._receiver.receive()
+        if messages is None:
+            self._lost()
+            return
+        for message in messages:
+            self._handle(message.body)
+
+    def _handle(self, body: dict[str, Any]) -> None:
+        environment_id = body["id"]
+        started = self._starting.get(environment_id)
+        if body["say"] == "started" and started is not None and not started.done():
+            started.set_result(body["pid"])
+        elif body["say"] == "failed" and started is not None and not started.done():
+            started.set_exception(OSError(body["error"]))
+        elif body["say"] == "exited":
+            on_exit = self._exits.pop(environment_id, None)
+            if on_exit is not None:
+                on_exit(Exit(status=body.get("status"), signal=body.get("signal")))
+
+    def _lost(self) -> None:
+        """The spawner has gone: its children die with it (PDEATHSIG), what is left comes to us."""
+        asyncio.get_running_loop().remove_reader(self._sock.fileno())
+        self._sock.close()
+        for started in self._starting.values():
+            if not started.done():
+                started.set_exception(OSError("the spawner ended"))
+        exits, self._exits = self._exits, {}
+        for on_exit in exits.values():
+            on_exit(Exit(signal=9))
+        if not self._closing:
+            self._on_death()
+
+    def reap(self) -> None:
+        """After the spawner's death: take the end of it and of the killed processes that came to us. Blocking."""
+        if self._process is not None:
+            self._process.wait()
+        end = time.monotonic() + _REAP_PATIENCE
+        while time.monotonic() < end:
+            left = tree.children(os.getpid())
+            for pid in left:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+            if not left:
+                return
+            time.sleep(0.005)
+
+    async def close(self) -> None:
+        """End the spawner with everything below it; returns when it has gone."""
+        if self._process is None:
+            return
+        self._closing = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(2)
+        try:
+            await asyncio.to_thread(self._process.wait, _END_PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            self._process.kill()
+            raise OperationFailed("the spawner did not end; processes of functions may be left") from error

@@ -1,0 +1,90 @@
+"""The variables of an execution environment. Pure: nothing of the user's shell is inherited but what is named.
+
+Facts: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from lambdatui import wire
+from lambdatui.config.model import FunctionConfig
+
+# Needed to reach the network from a laptop; harmless otherwise.
+_PASSED_ON = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "https_proxy",
+)
+_NO_PROXY = "127.0.0.1,localhost,::1"
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for all environments of one engine."""
+
+    endpoint_url: str
+    region: str
+    account: str
+    engine_mark: str
+    shell: Mapping[str, str]  # the engine's own variables, from which a few are passed on
+
+
+def log_stream(version: str, environment_id: str, day: str) -> str:
+    """`2026/11/21/[$LATEST]<32 hex>`; `day` is YYYY/MM/DD."""
+    return f"{day}/[{version}]{environment_id}"
+
+
+def build(
+    config: FunctionConfig,
+    around: Surroundings,
+    *,
+    version: str,
+    python: str,
+    path: str,
+    stream: str,
+    home: str,
+    mark: str,
+) -> dict[str, str]:
+    """All variables of one environment; the function's own come first, so that none of Lambda's can be replaced."""
+    passed = {name: around.shell[name] for name in _PASSED_ON if name in around.shell}
+    if passed:
+        passed["NO_PROXY"] = passed["no_proxy"] = ",".join(filter(None, (_NO_PROXY, around.shell.get("NO_PROXY", ""))))
+    return {
+        **passed,
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONUTF8": "1",
+        "HOME": home,
+        "TMPDIR": home,
+        "AWS_ENDPOINT_URL": around.endpoint_url,
+        "PATH": path,
+        **config.environment,
+        "_HANDLER": config.handler,
+        "_X_AMZN_TRACE_ID": "",
+        "AWS_REGION": around.region,
+        "AWS_DEFAULT_REGION": around.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{python}",
+        "AWS_LAMBDA_FUNCTION_NAME": config.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{config.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_ACCESS_KEY_ID": "ASIALAMBDATUILOCAL00",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_SESSION_TOKEN": "local",
+        # The user's own AWS files must not be found, wherever HOME points.
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "LAMBDA_TASK_ROOT": config.code_root,
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        wire.MARK_ENGINE: around.engine_mark,
+        wire.MARK_ENVIRONMENT: mark,
+    }

@@ -1,0 +1,168 @@
+"""The engine as rows: what the feed, the API and the metrics endpoint show of it. Reads, changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psutil
+
+from lambdatui import __version__, schema
+from lambdatui.clock import MICROS, iso
+from lambdatui.config.model import Problem
+from lambdatui.engine.environment import Environment
+
+if TYPE_CHECKING:
+    from lambdatui.engine.engine import Engine
+    from lambdatui.engine.functions import Function
+
+
+class Views:
+    """Builds schema rows from the engine's present state."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._processes: dict[str, psutil.Process] = {}
+
+    def functions(self) -> list[schema.FunctionRow]:
+        engine = self._engine
+        triggers = _triggers(engine)
+        depths = {config.name: config.dead_letter_queue for config in engine.project.functions}
+        return [
+            self._function(function, triggers.get(function.name, []), depths.get(function.name))
+            for function in engine.functions()
+        ]
+
+    def _function(self, function: Function, triggers: list[str], queue: str | None) -> schema.FunctionRow:
+        engine, config = self._engine, function.config
+        figures = engine.telemetry.metrics.figures(function.name)
+        depth = engine.store.queues.depth(queue) if queue else None
+        return schema.FunctionRow(
+            name=function.name,
+            handler=config.handler,
+            runtime=config.runtime,
+            memory=config.memory,
+            timeout=config.timeout,
+            reserved_concurrency=config.reserved_concurrency,
+            state=function.state,
+            problems=[problem_row(one) for one in engine.problems_of(function)],
+            logical_id=config.logical_id,
+            arn=function.arn,
+            description=config.description,
+            code_root=config.code_root,
+            file=config.file,
+            line=config.line,
+            code_sha=function.code_sha,
+            version=function.version,
+            environment=config.environment,
+            overrides=function.overrides,
+            triggers=triggers,
+            dead_letter_queue=queue,
+            interpreter=function.interpreter.path if function.interpreter else "",
+            invocations=figures.invocations,
+            errors=figures.errors,
+            throttles=figures.throttles,
+            p50_ms=figures.p50_ms,
+            p95_ms=figures.p95_ms,
+            concurrency=engine.in_flight(function.name),
+            iterator_age_ms=figures.iterator_age_ms,
+            dlq_depth=depth.visible + depth.in_flight if depth else 0,
+            rate=figures.rate,
+            line60=figures.line60,
+            last_error=function.last_error,
+        )
+
+    def environments(self) -> list[schema.EnvironmentRow]:
+        now = self._engine.clock.now_us()
+        rows = [self._environment(one, now) for one in self._engine.pool]
+        for gone in self._processes.keys() - {row.id for row in rows}:
+            del self._processes[gone]
+        return rows
+
+    def _environment(self, one: Environment, now: int) -> schema.EnvironmentRow:
+        return schema.EnvironmentRow(
+            id=one.id,
+            function=one.launch.function,
+            pid=one.pid,
+            state=one.state.value,
+            start="fresh",
+            version=one.launch.version,
+            code_sha=one.launch.code_sha,
+            memory_mb=round(one.resident_mb(), 1),
+            memory_limit_mb=one.launch.memory_mb,
+            cpu_percent=self._cpu(one),
+            invocations=one.invocations,
+            age_s=(now - one.started_us) // MICROS,
+            idle_s=None if one.idle_since_us is None else (now - one.idle_since_us) // MICROS,
+        )
+
+    def _cpu(self, one: Environment) -> float:
+        """Percent of one core since the last call."""
+        try:
+            process = self._processes.get(one.id)
+            if process is None:
+                process = self._processes[one.id] = psutil.Process(one.pid)
+            return round(process.cpu_percent(None), 1)
+        except psutil.Error:
+            return 0.0
+
+    def concurrency(self) -> list[schema.ConcurrencyRow]:
+        return [
+            schema.ConcurrencyRow(
+                function=function.name,
+                used=self._engine.in_flight(function.name),
+                reserved=function.config.reserved_concurrency,
+            )
+            for function in self._engine.functions()
+        ]
+
+    def header(self) -> schema.Header:
+        engine = self._engine
+        figures = engine.telemetry.metrics.figures()
+        dlq = [engine.store.queues.depth(name) for name in engine.dlq_names()]
+        limit, _ = engine.account_concurrency()
+        return schema.Header(
+            project=engine.project.name,
+            root=engine.project.root,
+            functions=len(engine.functions()),
+            rate=round(figures.rate, 1),
+            error_rate=figures.error_rate,
+            invocations=figures.invocations,
+            errors=figures.errors,
+            throttles=figures.throttles,
+            concurrency=engine.in_flight(),
+            concurrency_limit=limit,
+            host_wait=engine.pool.waiting,
+            dlq_depth=sum(one.visible + one.in_flight for one in dlq),
+            in_flight=engine.in_flight(),
+            pending_events=engine.store.events.count(),
+            state="stopping" if engine.stopping else "running",
+            started_at=iso(engine.started_us),
+            url=engine.options.url,
+            http_url=engine.options.http_url,
+            version=__version__,
+            problems=[problem_row(one) for one in engine.project_problems()],
+        )
+
+
+def problem_row(problem: Problem) -> schema.ProblemRow:
+    return schema.ProblemRow(
+        severity=problem.severity,
+        file=problem.file,
+        line=problem.line,
+        message=problem.message,
+        remedy=problem.remedy,
+    )
+
+
+def _triggers(engine: Engine) -> dict[str, list[str]]:
+    """What each function is triggered by, a sentence a trigger."""
+    found: dict[str, list[str]] = {}
+    project = engine.project
+    for mapping in project.mappings:
+        kind, name = ("queue", mapping.queue) if hasattr(mapping, "queue") else ("stream", mapping.stream)
+        found.setdefault(mapping.function, []).append(f"{kind} {name} (batch {mapping.batch_size})")
+    for schedule in project.schedules:
+        found.setdefault(schedule.function, []).append(f"schedule {schedule.expression}")
+    for route in project.routes:
+        found.setdefault(route.function, []).append(f"{route.method} {route.path}")
+    return found

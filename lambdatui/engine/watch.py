@@ -1,0 +1,160 @@
+"""Hears of saved files: few watches, no caches and virtual environments, thousands of events in one call.
+
+Knows watchdog; does not know what the files mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import psutil
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserver
+
+from lambdatui.engine.code import IGNORED_FOLDERS, counts
+
+# On Linux a save ends with a close or a rename; IN_MODIFY would only multiply the events, and SQLite's writes in the
+# data directory, which never close, stay silent. Elsewhere there is no close event.
+_KINDS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent, FileDeletedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
+    FileClosedEvent if sys.platform == "linux" else FileModifiedEvent,
+]  # fmt: skip
+# Small folders that may lie under a recursive watch; the others can hold thousands of folders.
+_LIGHT = frozenset({".git", ".lambdatui", ".idea", ".vscode"})
+_REMOTE = frozenset(
+    {"9p", "drvfs", "nfs", "nfs4", "cifs", "smbfs", "smb3", "vboxsf", "fuse.sshfs", "fuse.osxfs", "fuse.grpcfuse"}
+)
+
+
+class FolderWatch:
+    """Calls `on_touched` on the loop with the absolute paths that changed since the last call."""
+
+    def __init__(self, on_touched: Callable[[set[str]], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_touched = on_touched
+        self._observer: BaseObserver | None = None
+        self._watched: set[tuple[str, bool]] = set()
+        self._lock = threading.Lock()
+        self._touched: set[str] = set()
+        self.notice: str | None = None  # a sentence where files are polled
+
+    def watch(self, deep: Iterable[Path], flat: Iterable[Path]) -> None:
+        """Watch the trees `deep` and the folders `flat`, and nothing else. Blocking: walks the trees."""
+        wanted = {(str(folder), False) for folder in flat if folder.is_dir()}
+        for folder in deep:
+            wanted |= cover(folder)
+        wanted = {one for one in wanted if one[1] or (one[0], True) not in wanted}
+        if wanted == self._watched and self._observer is not None:
+            return
+        self.close()
+        remote = any(_is_remote(Path(folder)) for folder, _ in wanted)
+        if remote:
+            self.notice = "this file system tells of no changes: files are looked at twice a second instead"
+        try:
+            self._start(PollingObserver(timeout=0.5) if remote else Observer(), wanted)
+        except OSError as error:  # the user's inotify watches or instances are used up
+            self.notice = f"watching files failed ({error.strerror}): they are looked at twice a second instead"
+            self._start(PollingObserver(timeout=0.5), wanted)
+
+    def _start(self, observer: BaseObserver, wanted: set[tuple[str, bool]]) -> None:
+        for folder, recursive in sorted(wanted):
+            observer.schedule(
+                _Handler(folder, self._event), folder, recursive=recursive, event_filter=None if self.notice else _KINDS
+            )
+        observer.start()
+        self._observer, self._watched = observer, wanted
+
+    def _event(self, path: str) -> None:
+        """Runs in watchdog's thread; one call on the loop however many events come."""
+        with self._lock:
+            first = not self._touched
+            self._touched.add(path)
+        if first:
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            touched, self._touched = self._touched, set()
+        if touched and self._observer is not None:
+            self._on_touched(touched)
+
+    def close(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(2.0)
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, root: str, report: Callable[[str], None]) -> None:
+        self._root = root
+        self._report = report
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type in ("opened", "closed_no_write") or (event.is_directory and event.event_type == "modified"):
+            return
+        for path in (event.src_path, event.dest_path):
+            text = os.fsdecode(path)
+            if text and relevant(os.path.relpath(text, self._root), is_folder=event.is_directory):
+                self._report(text)
+
+
+def relevant(path: str, *, is_folder: bool) -> bool:
+    """Whether a change at `path` (relative to what is watched) can matter.
+
+    What lies in an ignored folder cannot, nor what editors and databases leave.
+    """
+    parts = Path(path).parts
+    folders = parts if is_folder else parts[:-1]
+    return not IGNORED_FOLDERS.intersection(folders) and (is_folder or counts(parts[-1]))
+
+
+def cover(root: Path) -> set[tuple[str, bool]]:
+    """The fewest (folder, recursive) watches that see all of `root` but heavy ignored folders."""
+    if not root.is_dir():
+        return set()
+    heavy = [
+        Path(folder)
+        for folder, subfolders, _ in _walk(root)
+        if any(name in IGNORED_FOLDERS and name not in _LIGHT for name in subfolders)
+    ]
+    if not heavy:
+        return {(str(root), True)}
+    watches: set[tuple[str, bool]] = {(str(root), False)}
+    for child in root.iterdir():
+        if child.is_dir() and not child.is_symlink() and child.name not in IGNORED_FOLDERS:
+            watches |= cover(child)
+    return watches
+
+
+def _walk(root: Path) -> Iterable[tuple[str, list[str], list[str]]]:
+    for folder, subfolders, files in os.walk(root):
+        yield folder, list(subfolders), files
+        subfolders[:] = [name for name in subfolders if name not in IGNORED_FOLDERS]
+
+
+def _is_remote(path: Path) -> bool:
+    best = ""
+    kind = ""
+    for partition in psutil.disk_partitions(all=True):
+        if path.is_relative_to(partition.mountpoint) and len(partition.mountpoint) >= len(best):
+            best, kind = partition.mountpoint, partition.fstype
+    return kind in _REMOTE

@@ -1,0 +1,248 @@
+"""The life of an engine process: lock, sockets, rooms, ready, run, grace, end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import hashlib
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lambdatui import __version__, wire
+from lambdatui.api.app import ApiSettings, build_front_app, build_lambda_app
+from lambdatui.api.server import HttpServer
+from lambdatui.clock import SystemClock, iso
+from lambdatui.config.loader import load_project
+from lambdatui.config.model import LoadOptions
+from lambdatui.engine.engine import Engine, EngineOptions
+from lambdatui.errors import LambdaTuiError, StoreError
+from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments, parse
+from lambdatui.host.aws import MotoServer
+from lambdatui.host.console import Console
+from lambdatui.host.lock import EngineLock
+from lambdatui.host.sockets import address, listen
+from lambdatui.schema import EngineInfo
+from lambdatui.sources.manager import SourceManager
+from lambdatui.spawner import tree
+from lambdatui.store.location import DATA_NAME, project_data
+from lambdatui.store.store import Store
+from lambdatui.telemetry.telemetry import Telemetry
+
+ACCOUNT = "000000000000"
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one engine until it is told to end; the exit code. Errors are one sentence, on stderr or the ready pipe."""
+    ready: int | None = None
+    try:
+        arguments = parse(argv, dict(os.environ))
+        ready = arguments.ready
+        return asyncio.run(Host(arguments).run())
+    except LambdaTuiError as error:
+        _tell_failure(error, ready)
+        return error.exit_code
+
+
+def _tell_failure(error: LambdaTuiError, ready: int | None) -> None:
+    if ready is None:
+        print(f"lambdatui: {error}", file=sys.stderr)
+        return
+    with contextlib.suppress(OSError):
+        os.write(ready, msgspec.json.encode({"error": str(error), "exit_code": error.exit_code}) + b"\n")
+
+
+class Host:
+    """Puts the rooms together and takes them down again."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._clock = SystemClock()
+        self._ending = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._exit_code = 0
+        self._grace = arguments.grace
+
+    async def run(self) -> int:
+        """From nothing to the end of the engine."""
+        self._own_signals()
+        arguments = self._arguments
+        root = arguments.project.expanduser().absolute()
+        data = project_data(root, arguments.data)
+        load = LoadOptions(region=arguments.region, account=ACCOUNT, env_vars=arguments.env_vars)
+        load_project(root, load, data)  # a folder that is none is said before anything is made in it
+        _make_folder(data)
+        lock = EngineLock(data)
+        try:
+            await self._run(root, data, load, lock)
+        finally:
+            lock.release()
+        return self._exit_code
+
+    async def _run(self, root: Path, data: Path, load: LoadOptions, lock: EngineLock) -> None:
+        arguments = self._arguments
+        mark = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
+        swept = await asyncio.to_thread(tree.sweep, wire.MARK_ENGINE, mark)
+        lambda_socket = listen(arguments.host, arguments.port, DEFAULT_PORT, "--port")
+        front_socket = listen(arguments.host, arguments.http_port, DEFAULT_HTTP_PORT, "--http-port")
+        url, http_url = address(lambda_socket), address(front_socket)
+        load = msgspec.structs.replace(load, endpoint_url=url, http_url=http_url)
+        project = load_project(root, load, data)
+
+        store = Store.open(data, self._clock)
+        await store.start()
+        telemetry = Telemetry(store.history, self._clock)
+        await telemetry.start()
+        engine = Engine(
+            project,
+            store,
+            telemetry,
+            self._clock,
+            EngineOptions(
+                url=url,
+                http_url=http_url,
+                region=arguments.region,
+                account=ACCOUNT,
+                engine_mark=mark,
+                account_concurrency=arguments.account_concurrency,
+                max_environments=arguments.max_environments,
+                retry_delays=arguments.retry_delays,
+                one_shot=arguments.one_shot,
+            ),
+            load,
+        )
+        sources = SourceManager(engine, paused_all=arguments.one_shot)
+        moto = MotoServer(ACCOUNT, mark, engine.spawner)
+        info = EngineInfo(
+            pid=os.getpid(),
+            url=url,
+            http_url=http_url,
+            aws_url=None,
+            token=secrets.token_urlsafe(32),
+            project=project.root,
+            version=__version__,
+            started_at=iso(self._clock.now_us()),
+        )
+
+        async def start_aws() -> str:
+            aws_url = await moto.start()
+            lock.publish(msgspec.structs.replace(info, aws_url=aws_url))
+            return aws_url
+
+        settings = ApiSettings(
+            token=info.token,
+            region=arguments.region,
+            account=ACCOUNT,
+            allow_hosts=arguments.allow_hosts,
+            aws=arguments.aws,
+            on_stop=self._stop,
+            info=lambda: msgspec.structs.replace(info, aws_url=moto.url),
+            start_aws=start_aws if MotoServer.available() else None,
+        )
+        servers = [
+            HttpServer(build_lambda_app(engine, sources, settings), lambda_socket),
+            HttpServer(build_front_app(engine, sources, settings), front_socket),
+        ]
+        console = Console(telemetry) if arguments.headless else None
+        try:
+            await engine.start()
+            for server in servers:
+                await server.start()
+            await sources.start()
+            lock.publish(info)
+            self._say_start(engine, data, swept, store)
+            self._say_ready(info)
+            if console is not None:
+                console.start(info)
+            gc.freeze()  # what start-up made stays: later collections need not look at it
+            await self._ending.wait()
+        finally:
+            await self._end(engine, sources, servers, telemetry, store)
+            if console is not None:
+                await console.stop()
+
+    async def _end(
+        self, engine: Engine, sources: SourceManager, servers: list[HttpServer], telemetry: Telemetry, store: Store
+    ) -> None:
+        """New calls get 503, those in flight may end; then everything goes, from the top floor down."""
+        engine.stopping = True
+        await self._while_patient(sources.stop(self._grace))
+        await self._while_patient(engine.drain(self._grace))
+        for server in servers:
+            await server.close(0.5)
+        await engine.stop()
+        await telemetry.close()
+        await store.close()
+
+    async def _while_patient(self, work: Coroutine[Any, Any, object]) -> None:
+        """Wait for `work`, but no longer than until somebody asks a second time."""
+        task = asyncio.ensure_future(work)
+        hurry = asyncio.ensure_future(self._at_once.wait())
+        await asyncio.wait({task, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        for one in (task, hurry):
+            if not one.done():
+                one.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await one
+
+    # --- signals and the leash
+
+    def _own_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, 0), (signal.SIGHUP, 0)):
+            loop.add_signal_handler(number, self._signalled, code)
+        leash = self._arguments.leash
+        if leash is not None:
+            os.set_blocking(leash, False)
+            loop.add_reader(leash, self._leash_ended, leash)
+
+    def _signalled(self, code: int) -> None:
+        if self._ending.is_set():
+            self._at_once.set()
+        self._exit_code = code
+        self._ending.set()
+
+    def _leash_ended(self, leash: int) -> None:
+        if not os.read(leash, 1):
+            asyncio.get_running_loop().remove_reader(leash)
+            self._ending.set()
+
+    def _stop(self, grace: float | None) -> None:
+        """Asked through the control API."""
+        if grace is not None:
+            self._grace = grace
+        self._ending.set()
+
+    # --- words
+
+    def _say_start(self, engine: Engine, data: Path, swept: int, store: Store) -> None:
+        say = engine.telemetry.say
+        count = len(engine.functions())
+        say("engine", None, f"engine started: {count} function{'' if count == 1 else 's'}")
+        if data.name != DATA_NAME and self._arguments.data is None:
+            say("notice", None, f"the project folder is read-only: state is kept in {data}")
+        if swept:
+            say("notice", None, f"{swept} processes that an earlier engine left were ended")
+        for notice in [*store.notices, *([store.fallback] if store.fallback else [])]:
+            say("notice", None, notice)
+
+    def _say_ready(self, info: EngineInfo) -> None:
+        ready = self._arguments.ready
+        if ready is not None:
+            os.write(ready, msgspec.json.encode(info) + b"\n")
+            os.close(ready)
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(f"{data} cannot be made ({error.strerror}): name another folder with --data") from error

@@ -1,0 +1,186 @@
+"""One invocation through the door, in a real environment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import psutil
+
+from lambdatui import wire
+from tests.engine.conftest import Start, call, eventually
+
+ECHO = "def handler(event, context):\n    print('seen', event)\n    return {'event': event}\n"
+
+
+def toml(function: str) -> dict[str, str]:
+    return {"lambdatui.toml": function}
+
+
+async def test_a_result_comes_back_and_the_environment_is_reused(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    first = await call(engine, "echo", {"a": 1})
+    second = await call(engine, "echo", {"a": 2})
+    assert (first.status, json.loads(first.payload)) == ("ok", {"event": {"a": 1}})
+    assert first.row is not None and first.row.cold
+    assert second.row is not None and not second.row.cold
+    assert first.row.environment == second.row.environment
+
+
+async def test_the_log_has_start_lines_end_and_report_in_order(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    result = await call(engine, "echo", {"a": 1})
+    lines = [line.message for line in engine.telemetry.logs.after(0)[0]]
+    assert lines[0] == f"START RequestId: {result.request_id} Version: $LATEST"
+    assert lines[1] == "seen {'a': 1}"
+    assert lines[2] == f"END RequestId: {result.request_id}"
+    assert lines[3].startswith(f"REPORT RequestId: {result.request_id}\tDuration: ")
+    assert b"seen {'a': 1}\n" in result.log_tail
+
+
+async def test_no_line_is_lost_or_attributed_to_another_request(start: Start) -> None:
+    code = "def handler(event, context):\n    for n in range(300): print(event['id'], n)\n    print('last', end='')\n"
+    engine = await start({"chatty.py": code})
+    results = await asyncio.gather(*(call(engine, "chatty", {"id": n}) for n in range(4)))
+    lines, dropped = engine.telemetry.logs.after(0)
+    assert dropped == 0
+    for number, result in enumerate(results):
+        mine = [line.message for line in lines if line.request_id == result.request_id and line.level == "PRINT"]
+        assert mine == [f"{number} {n}" for n in range(300)] + ["last"]
+
+
+async def test_an_exception_is_an_answer_with_its_traceback(start: Start) -> None:
+    engine = await start({"bad.py": "def handler(event, context):\n    colour = 'blue'\n    return event['postcode']\n"})
+    result = await call(engine, "bad", {})
+    body = json.loads(result.payload)
+    assert (result.status, result.function_error) == ("error", "Unhandled")
+    assert (body["errorType"], body["errorMessage"]) == ("KeyError", "'postcode'")
+    await engine.store.history.flush()
+    detail = engine.reader.invocation(result.request_id)
+    assert detail is not None and detail.error is not None
+    assert "event['postcode']" in detail.error
+    assert detail.frames[-1].locals["colour"] == "'blue'"
+    assert detail.event == b"{}"
+
+
+async def test_a_timeout_kills_the_process_and_its_children(start: Start, tmp_path: Path) -> None:
+    code = (
+        "import subprocess, time\n"
+        "def handler(event, context):\n"
+        "    child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "    open(event['file'], 'w').write(str(child.pid))\n"
+        "    time.sleep(60)\n"
+    )
+    engine = await start({"fns/slow.py": code, **toml("[functions.slow]\nhandler='slow.handler'\ncode='fns'\ntimeout=1\n")})
+    result = await call(engine, "slow", {"file": str(tmp_path / "pid")})
+    assert result.status == "timeout"
+    assert json.loads(result.payload) == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 1.00 seconds",
+    }
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+    assert engine.environment_rows() == []
+
+
+async def test_a_handler_that_exits_is_reported_as_lambda_does(start: Start) -> None:
+    engine = await start({"leaves.py": "import os\ndef handler(event, context):\n    os._exit(event['status'])\n"})
+    silent, loud = await call(engine, "leaves", {"status": 0}), await call(engine, "leaves", {"status": 127})
+    assert json.loads(silent.payload)["errorMessage"].endswith("Error: Runtime exited without providing a reason")
+    assert json.loads(loud.payload)["errorMessage"].endswith("Error: Runtime exited with error: exit status 127")
+    assert silent.error_type == loud.error_type == "Runtime.ExitError"
+
+
+async def test_memory_over_the_limit_ends_the_invocation(start: Start) -> None:
+    code = (
+        "import time\n"
+        "def handler(event, context):\n"
+        "    hog = []\n"
+        "    while True:\n"
+        "        hog.append(b'x' * 5_000_000)\n"
+        "        time.sleep(0.01)\n"
+    )
+    engine = await start(
+        {"fns/hog.py": code, **toml("[functions.hog]\nhandler='hog.handler'\ncode='fns'\nmemory=128\ntimeout=30\n")}
+    )
+    result = await call(engine, "hog")
+    assert (result.status, result.error_type) == ("error", "Runtime.OutOfMemory")
+
+
+async def test_nothing_of_the_users_aws_configuration_is_inherited(start: Start, monkeypatch: object) -> None:
+    os.environ["AWS_PROFILE"] = "production"
+    os.environ["MY_SECRET"] = "1"
+    try:
+        engine = await start({"seen.py": "import os\ndef handler(event, context):\n    return dict(os.environ)\n"})
+        seen = json.loads((await call(engine, "seen")).payload)
+    finally:
+        del os.environ["AWS_PROFILE"], os.environ["MY_SECRET"]
+    assert "AWS_PROFILE" not in seen and "MY_SECRET" not in seen
+    assert seen["AWS_LAMBDA_FUNCTION_NAME"] == "seen"
+    assert seen["AWS_ENDPOINT_URL"] == engine.options.url
+    assert seen["TZ"] == ":UTC"
+
+
+async def test_at_the_reserve_a_call_is_throttled_and_counted_as_nothing_else(start: Start) -> None:
+    code = "import time\ndef handler(event, context):\n    time.sleep(0.5)\n"
+    engine = await start(
+        {"fns/one.py": code, **toml("[functions.one]\nhandler='one.handler'\ncode='fns'\nreserved_concurrency=1\n")}
+    )
+    results = await asyncio.gather(*(call(engine, "one") for _ in range(3)))
+    assert sorted(result.status for result in results) == ["ok", "throttled", "throttled"]
+    figures = engine.telemetry.metrics.figures("one")
+    assert (figures.invocations, figures.errors, figures.throttles) == (1, 0, 2)
+    assert engine.in_flight() == 0
+
+
+async def test_a_reserve_of_zero_stops_a_function_and_is_remembered(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    await engine.set_reserved_concurrency("echo", 0)
+    assert (await call(engine, "echo")).status == "throttled"
+    assert engine.function("echo").state == "stopped"
+    assert engine.function("echo").overrides == {"reserved_concurrency": "0"}
+    await engine.reset_override("echo", "reserved_concurrency")
+    assert (await call(engine, "echo")).status == "ok"
+
+
+async def test_between_invocations_no_code_runs(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    await call(engine, "echo")
+    (row,) = engine.environment_rows()
+    assert row.state == "frozen"
+    await eventually(lambda: psutil.Process(row.pid).status() == psutil.STATUS_STOPPED)
+
+
+async def test_an_import_that_fails_is_a_problem_with_its_remedy(start: Start) -> None:
+    engine = await start({"needs.py": "import surely_not_there\ndef handler(event, context): ...\n"})
+    result = await call(engine, "needs")
+    assert result.error_type == "Runtime.ImportModuleError"
+    (problem,) = [one for one in engine.problems_of(engine.function("needs")) if one.severity == "error"]
+    assert "surely_not_there" in problem.message
+    assert "pip install surely_not_there" in problem.remedy
+
+
+async def test_above_the_machines_limit_an_idle_environment_makes_room(start: Start) -> None:
+    engine = await start({"a.py": ECHO, "b.py": ECHO}, max_environments=1)
+    assert (await call(engine, "a")).status == "ok"
+    assert (await call(engine, "b")).status == "ok"
+    await eventually(lambda: [row.function for row in engine.environment_rows()] == ["b"])
+
+
+async def test_every_process_carries_the_mark_that_a_later_start_sweeps(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    await call(engine, "echo")
+    (row,) = engine.environment_rows()
+    assert psutil.Process(row.pid).environ()[wire.MARK_ENGINE] == engine.options.engine_mark
+
+
+async def test_a_dead_spawner_is_replaced(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    await call(engine, "echo")
+    (row,) = engine.environment_rows()
+    before = engine.spawner.pid
+    psutil.Process(before).kill()
+    await eventually(lambda: engine.spawner.pid != before)
+    assert (await call(engine, "echo")).status == "ok"
+    await eventually(lambda: not psutil.pid_exists(row.pid))

@@ -1,0 +1,132 @@
+"""Hot reload: what a save changes, and what it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+from lambdatui.engine.engine import Engine
+from tests.engine.conftest import Start, call, eventually
+
+
+def version(number: int) -> str:
+    return f"VERSION = {number:04}\ndef handler(event, context):\n    return VERSION\n".replace("= 0", "= 1")
+
+
+async def answer(engine: Engine, function: str = "app") -> object:
+    return json.loads((await call(engine, function)).payload)
+
+
+def said(engine: Engine, kind: str) -> list[str]:
+    return [one.message for one in engine.telemetry.happenings_after(0) if one.kind == kind]
+
+
+def code(number: int) -> str:
+    return f"def handler(event, context):\n    return {number:04}\n".replace("return 0", "return 1")
+
+
+async def test_same_size_edits_are_never_answered_by_old_code(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": code(1)})
+    assert await answer(engine) == 1001
+    for number in range(2, 42):
+        (tmp_path / "app.py").write_text(code(number))
+        await asyncio.sleep(0.1)  # the promise: 100 ms after the save ended
+        assert await answer(engine) == 1000 + number
+
+
+async def test_a_file_that_does_not_compile_keeps_the_old_version_serving(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": code(1)})
+    await answer(engine)
+    (tmp_path / "app.py").write_text("def handler(event, context):\n    return = 3\n")
+    await eventually(lambda: said(engine, "syntax"))
+    assert await answer(engine) == 1001
+    (problem,) = [one for one in engine.problems_of(engine.function("app")) if one.severity == "error"]
+    assert (problem.file, problem.line) == ("app.py", 2)
+    for row in engine.environment_rows():  # a fresh environment runs the old version too
+        os.kill(row.pid, 9)
+    await eventually(lambda: not engine.environment_rows() or all(not one.alive for one in engine.pool))
+    assert await answer(engine) == 1001
+    (tmp_path / "app.py").write_text(code(2))
+    await eventually(lambda: said(engine, "reload"))
+    assert await answer(engine) == 1002
+    assert engine.function("app").state == "idle"
+
+
+async def test_an_invocation_in_flight_ends_on_the_code_it_began_with(start: Start, tmp_path: Path) -> None:
+    slow = "import time\ndef handler(event, context):\n    time.sleep(1)\n    return 'old'\n"
+    engine = await start({"app.py": slow})
+    running = asyncio.create_task(answer(engine))
+    await eventually(lambda: engine.in_flight() == 1 and any(row.state == "busy" for row in engine.environment_rows()))
+    (tmp_path / "app.py").write_text(slow.replace("old", "new"))
+    await eventually(lambda: said(engine, "reload"))
+    assert await running == "old"
+    assert await answer(engine) == "new"
+
+
+async def test_a_burst_of_changed_files_reloads_once(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": code(1), **{f"lib/m{n}.py": "x = 1\n" for n in range(200)}})
+    await answer(engine)
+    for n in range(200):
+        (tmp_path / "lib" / f"m{n}.py").write_text("x = 2\n")
+    (tmp_path / "app.py").write_text(code(2))
+    await eventually(lambda: said(engine, "reload"))
+    assert await answer(engine) == 1002
+    assert len(said(engine, "reload")) == 1
+
+
+async def test_a_save_without_a_change_reloads_nothing(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": code(1)})
+    first = (await call(engine, "app")).row
+    (tmp_path / "app.py").write_text(code(1))
+    await asyncio.sleep(0.2)
+    again = (await call(engine, "app")).row
+    assert first is not None and again is not None and first.environment == again.environment
+    assert said(engine, "reload") == []
+
+
+async def test_a_data_file_beside_the_code_counts_as_code(start: Start, tmp_path: Path) -> None:
+    handler = "import os\nDATA = open(os.path.join(os.path.dirname(__file__), 'p.json')).read()\n"
+    engine = await start({"app.py": handler + "def handler(e, c): return DATA\n", "p.json": "one"})
+    assert await answer(engine) == "one"
+    (tmp_path / "p.json").write_text("two")
+    await eventually(lambda: said(engine, "reload"))
+    assert await answer(engine) == "two"
+
+
+async def test_configuration_edits_are_taken_over(start: Start, tmp_path: Path) -> None:
+    toml = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\nenvironment = { COLOUR = '%s' }\n"
+    handler = "import os\ndef handler(e, c): return os.environ['COLOUR']\n"
+    engine = await start({"fns/app.py": handler, "lambdatui.toml": toml % "red"})
+    assert await answer(engine) == "red"
+    (tmp_path / "lambdatui.toml").write_text(toml % "blue")
+    await eventually(lambda: said(engine, "config"))
+    assert await answer(engine) == "blue"
+
+
+async def test_configuration_that_stops_parsing_stays_in_force_as_it_was(start: Start, tmp_path: Path) -> None:
+    toml = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\n"
+    engine = await start({"fns/app.py": code(1), "lambdatui.toml": toml})
+    (tmp_path / "lambdatui.toml").write_text(toml + "[[[\n")
+    await eventually(lambda: engine.project_problems())
+    assert await answer(engine) == 1001
+    (tmp_path / "lambdatui.toml").write_text(toml)
+    await eventually(lambda: not engine.project_problems())
+
+
+async def test_a_new_file_in_a_plain_folder_is_a_new_function(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": code(1)})
+    (tmp_path / "fresh.py").write_text(code(7))
+    await eventually(lambda: "fresh" in [one.name for one in engine.functions()])
+    assert await answer(engine, "fresh") == 1007
+
+
+async def test_an_override_gives_way_when_its_property_is_edited(start: Start, tmp_path: Path) -> None:
+    toml = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\nreserved_concurrency = %d\n"
+    engine = await start({"fns/app.py": code(1), "lambdatui.toml": toml % 5})
+    await engine.set_reserved_concurrency("app", 2)
+    (tmp_path / "lambdatui.toml").write_text(toml % 7)
+    await eventually(lambda: engine.function("app").config.reserved_concurrency == 7)
+    assert engine.reserved_concurrency("app") == 7
+    assert engine.function("app").overrides == {}
