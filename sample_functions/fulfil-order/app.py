@@ -11,7 +11,7 @@ import os
 import boto3
 from botocore.config import Config
 
-logger = logging.getLogger()
+logger = logging.getLogger("shop")
 logger.setLevel(logging.INFO)
 
 # A throttle is answered below: no retries of boto3's own.

@@ -3,7 +3,7 @@
 import logging
 import time
 
-logger = logging.getLogger()
+logger = logging.getLogger("shop")
 logger.setLevel(logging.INFO)
 
 

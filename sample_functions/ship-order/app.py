@@ -2,7 +2,7 @@
 
 import logging
 
-logger = logging.getLogger()
+logger = logging.getLogger("shop")
 logger.setLevel(logging.INFO)
 
 

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 
-logger = logging.getLogger()
+logger = logging.getLogger("shop")
 logger.setLevel(logging.INFO)
 
 
