@@ -34,6 +34,7 @@ class Environment:
         self._start = start
         self._pid = _getpid()
         self._variables = os.environ
+        self._traced = "_X_AMZN_TRACE_ID" in self._variables
         self._marshaller = Marshaller(keeps_unicode())
         self._handler: Callable[[Any, Any], Any] | None = None
         _add_site_builtins()
@@ -135,8 +136,10 @@ class Environment:
     def _set_trace(self, trace_id: str | None) -> None:
         if trace_id is not None:
             self._variables["_X_AMZN_TRACE_ID"] = trace_id
-        else:
+            self._traced = True
+        elif self._traced:
             self._variables.pop("_X_AMZN_TRACE_ID", None)
+            self._traced = False
 
     def _fail(self, error: BaseException, meta: dict[str, Any], request_id: bytes) -> None:
         payload = payload_of(error, self._log.request_id)

@@ -48,7 +48,7 @@ class LogCapture:
         self.json_format = False
         # A descriptor of our own: user code may close 1 and 2.
         self._fd = move_high(1, 1)
-        self._streams = []
+        self._streams: list[Any] = []
         for name, fd, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
             binary = open(fd, "wb", closefd=False)  # noqa: SIM115 - for as long as the process lives
             stream = _Stream(binary, encoding="utf-8", errors=errors)
@@ -68,7 +68,10 @@ class LogCapture:
 
     def flush(self) -> None:
         """Bring out what user code has left in any of the streams."""
-        for stream in {id(each): each for each in (*self._streams, sys.stdout, sys.stderr)}.values():
+        streams = list(self._streams)
+        if sys.stdout is not streams[0] or sys.stderr is not streams[1]:
+            streams += [sys.stdout, sys.stderr]
+        for stream in streams:
             try:
                 stream.flush()
             except Exception:

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `harness`
+sys.path.insert(0, str(Path(__file__).parent))  # for `runtime_harness`
 
-import harness
-
-Start = Callable[..., harness.EnvironmentProcess]
+import runtime_harness as harness
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +20,7 @@ def spawner() -> Iterator[harness.SpawnerProcess]:
 
 
 @pytest.fixture
-def start(spawner: harness.SpawnerProcess, tmp_path: Path) -> Iterator[Start]:
+def start(spawner: harness.SpawnerProcess, tmp_path: Path) -> Iterator[harness.Start]:
     """Start an environment from `{path: source}` (or one source for app.py); READY is the caller's to read."""
     running = []
 

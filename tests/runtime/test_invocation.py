@@ -6,9 +6,9 @@ import json
 import re
 import signal
 
-import harness
 import pytest
-from conftest import Start
+import runtime_harness as harness
+from runtime_harness import Start
 
 from lambdatui import wire
 

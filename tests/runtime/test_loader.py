@@ -8,10 +8,9 @@ import py_compile
 import shutil
 from pathlib import Path
 
-import harness
 import pytest
-from conftest import Start
-from harness import EnvironmentProcess, SpawnerProcess
+import runtime_harness as harness
+from runtime_harness import EnvironmentProcess, SpawnerProcess, Start
 
 from lambdatui import wire
 

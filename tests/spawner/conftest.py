@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))  # for `harness`
+sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))  # for `runtime_harness`
 
-import harness
+import runtime_harness as harness
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import harness
-from harness import SpawnerProcess, until
+import runtime_harness as harness
+from runtime_harness import SpawnerProcess, until
 
 from lambdatui.spawner import protocol, tree
 

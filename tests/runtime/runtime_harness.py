@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -166,6 +167,9 @@ class EnvironmentProcess:
     def close(self) -> None:
         self.channel.close()
         os.close(self._log)
+
+
+Start = Callable[..., EnvironmentProcess]  # the fixture `start`: ({path: source} or a source, handler, ...)
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
