@@ -68,7 +68,7 @@ class Client:
     """Calls on one engine. Every method raises NoEngine where it does not answer, and the error it reports else."""
 
     def __init__(self, url: str, token: str = "", *, timeout: float = 30.0) -> None:
-        self.url = url.rstrip("/")
+        self.url = (url if "//" in url else f"http://{url}").rstrip("/")
         self._transport = Transport(self.url, token, timeout)
 
     @classmethod

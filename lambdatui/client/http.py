@@ -59,11 +59,11 @@ class Transport:
     """Connections to one address, one for each request. `timeout` in seconds, of silence."""
 
     def __init__(self, url: str, token: str, timeout: float) -> None:
-        parts = urlsplit(url if "//" in url else f"http://{url}")
         try:
+            parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            port = None
+            parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"{url} is not an engine's address; expected something like http://127.0.0.1:3001")
         self.url = url
