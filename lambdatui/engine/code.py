@@ -39,10 +39,13 @@ def counts(name: str) -> bool:
     return not name.startswith((".", "#")) and not name.endswith(_IGNORED_ENDINGS)
 
 
+Signature = tuple[int, int, int, int]
+
+
 class FileState(msgspec.Struct, frozen=True):
     """One file: its stat signature (size, mtime, inode, ctime; nanoseconds) and the SHA-256 of its content."""
 
-    signature: tuple[int, int, int, int]
+    signature: Signature
     sha: str
 
 
@@ -66,10 +69,23 @@ class CodeTree:
         """SHA-256 -> content of every Python source."""
         return {self._files[name].sha: data for name, data in self._sources.items()}
 
+    def __len__(self) -> int:
+        return len(self._files)
+
     @property
     def inline(self) -> bool:
         """Whether the code stands in the template instead of a folder."""
         return self._inline is not None
+
+    def look(self) -> set[str]:
+        """Absolute paths of known files whose stat signature differs now; without reading any (1.5 µs a file)."""
+        if self._inline is not None:
+            return set()
+        return {
+            str(self.root / name)
+            for name, known in self._files.items()
+            if _signature(self.root / name) != known.signature
+        }
 
     def forget(self, names: Iterable[str]) -> None:
         """Let the next scan read `names` again and count them as changed."""
@@ -112,16 +128,25 @@ class CodeTree:
         path = self.root / name
         known = self._files.get(name)
         try:
-            stat = path.stat()
-            signature = (stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns)
+            signature = _signature(path)
+            if signature is None:
+                return None
             if known is not None and not force and known.signature == signature:
                 return known, self._sources.get(name)
-            if not name.endswith(".py") and stat.st_size > _HASHED_WHOLE:
+            if not name.endswith(".py") and signature[0] > _HASHED_WHOLE:
                 return FileState(signature, _sha(repr(signature).encode())), None
             data = path.read_bytes()
         except OSError:  # it went away between the listing and the read, or may not be read
             return None
         return FileState(signature, _sha(data)), data if name.endswith(".py") else None
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns
 
 
 def _sha(data: bytes) -> str:
