@@ -22,7 +22,8 @@ MAX_VALUE = 200
 LINES_AROUND = 5
 PATIENCE_S = 0.5
 _SECRETS = (
-    "secret", "passw", "token", "api_key", "apikey", "credential", "private_key", "access_key", "authorization", "cookie",
+    "secret", "passw", "token", "api_key", "apikey", "credential", "private_key", "access_key",
+    "authorization", "cookie",
 )  # fmt: skip
 _encode = encoder(ascii=True)
 
