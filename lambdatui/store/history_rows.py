@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,7 @@ from lambdatui.store.limits import (
     MAX_INVOCATIONS,
     MAX_LOG_LINES,
     MINUTES_KEPT,
+    STEP_BYTES,
     STEP_INVOCATIONS,
     STEP_ROWS,
     STEP_VACUUM_PAGES,
@@ -134,9 +135,7 @@ def add_histogram(counts: dict[int, int], packed: bytes) -> None:
 def trim_step(connection: sqlite3.Connection, now_us: int, *, max_bytes: int = HISTORY_BYTES) -> int:
     """Give up the oldest rows beyond age, count and size; how many went. 0: nothing is left to do."""
     before_us = now_us - HISTORY_AGE_US
-    gone = _trim_table(connection, "invocation", "started_us", before_us, MAX_INVOCATIONS, STEP_INVOCATIONS)
-    gone += _trim_table(connection, "log", "time_us", before_us, MAX_LOG_LINES, STEP_ROWS)
-    gone += _trim_table(connection, "happening", "time_us", before_us, MAX_HAPPENINGS, STEP_ROWS)
+    gone = sum(_trim_table(connection, table, before_us) for table in (_INVOCATIONS, _LOGS, _HAPPENINGS))
     gone += connection.execute(
         "DELETE FROM metric WHERE minute < ? AND minute <= (SELECT max(minute) FROM"
         " (SELECT minute FROM metric ORDER BY minute LIMIT ?))",
@@ -163,11 +162,43 @@ def vacuum(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA incremental_vacuum({STEP_VACUUM_PAGES})").fetchall()
 
 
-def _trim_table(
-    connection: sqlite3.Connection, table: str, time_column: str, before_us: int, most: int, step: int
-) -> int:
-    """Delete up to `step` of the rows with the smallest ids, while they are too old or too many."""
-    oldest = connection.execute(f"SELECT id, {time_column} FROM {table} ORDER BY id LIMIT ?", (step,)).fetchall()
+class _Table(NamedTuple):
+    """How a table is trimmed: oldest row, when it was, what deleting it frees; how many rows may stay and go at once."""
+
+    name: str
+    oldest: str
+    most: int
+    step: int
+
+
+_INVOCATIONS = _Table(
+    "invocation",
+    "SELECT i.id, i.started_us, length(e.data) + ifnull(length(r.data), 0) FROM invocation i"
+    " JOIN payload e ON e.id = i.event LEFT JOIN payload r ON r.id = i.result ORDER BY i.id LIMIT ?",
+    MAX_INVOCATIONS,
+    STEP_INVOCATIONS,
+)
+_LOGS = _Table("log", "SELECT id, time_us, length(message) FROM log ORDER BY id LIMIT ?", MAX_LOG_LINES, STEP_ROWS)
+_HAPPENINGS = _Table(
+    "happening", "SELECT id, time_us, length(message) FROM happening ORDER BY id LIMIT ?", MAX_HAPPENINGS, STEP_ROWS
+)
+
+
+def _portion(connection: sqlite3.Connection, table: _Table) -> list[tuple[int, int]]:
+    """(id, time) of the oldest rows, as many as one step may take: few where they are large."""
+    rows: list[tuple[int, int]] = []
+    size = 0
+    for row_id, time_us, length in connection.execute(table.oldest, (table.step,)):
+        rows.append((row_id, time_us))
+        size += length
+        if size >= STEP_BYTES:
+            break
+    return rows
+
+
+def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int) -> int:
+    """Delete a portion of the oldest rows, while they are too old or too many."""
+    oldest = _portion(connection, table)
     if not oldest:
         return 0
     until = -1
@@ -175,28 +206,26 @@ def _trim_table(
         if time_us >= before_us:
             break
         until = row_id
-    # Ids leave gaps, so the newest `most` ids hold at most `most` rows: find the one that stands there.
-    extra = connection.execute(f"SELECT id FROM {table} ORDER BY id DESC LIMIT 1 OFFSET ?", (most,)).fetchone()
+    extra = connection.execute(
+        f"SELECT id FROM {table.name} ORDER BY id DESC LIMIT 1 OFFSET ?", (table.most,)
+    ).fetchone()
     if extra is not None:
         until = max(until, min(extra[0], oldest[-1][0]))
-    if until < oldest[0][0]:
-        return 0
-    return connection.execute(f"DELETE FROM {table} WHERE id <= ?", (until,)).rowcount
+    return _delete_until(connection, table, until) if until >= oldest[0][0] else 0
 
 
 def _give_up_oldest(connection: sqlite3.Connection) -> int:
-    """For size: from whichever of invocations and log lines reaches further back."""
-    ((invocation, log),) = connection.execute(
-        "SELECT (SELECT started_us FROM invocation ORDER BY id LIMIT 1), (SELECT time_us FROM log ORDER BY id LIMIT 1)"
-    ).fetchall()
-    if invocation is None and log is None:
+    """For size: a portion of whichever of invocations and log lines reaches further back."""
+    portions = [(table, _portion(connection, table)) for table in (_INVOCATIONS, _LOGS)]
+    filled = [(rows[0][1], table, rows[-1][0]) for table, rows in portions if rows]
+    if not filled:
         return 0
-    table, step = ("invocation", STEP_INVOCATIONS) if log is None else ("log", STEP_ROWS)
-    if invocation is not None and log is not None and invocation <= log:
-        table, step = "invocation", STEP_INVOCATIONS
-    return connection.execute(
-        f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM (SELECT id FROM {table} ORDER BY id LIMIT ?))", (step,)
-    ).rowcount
+    _, table, until = min(filled, key=lambda each: each[0])
+    return _delete_until(connection, table, until)
+
+
+def _delete_until(connection: sqlite3.Connection, table: _Table, until: int) -> int:
+    return connection.execute(f"DELETE FROM {table.name} WHERE id <= ?", (until,)).rowcount
 
 
 def _roll_up(connection: sqlite3.Connection, before_minute: int) -> int:

@@ -15,7 +15,8 @@ SNAPSHOTS_KEPT = 5  # of each function's code, beside those that an invocation s
 
 # A step of trimming is one transaction; other writes pass between two steps.
 STEP_ROWS = 2_000
-STEP_INVOCATIONS = 200  # each may carry 6 MB
+STEP_INVOCATIONS = 200
+STEP_BYTES = 4 * 1024 * 1024  # of messages and payloads; at least one row
 STEP_VACUUM_PAGES = 1_000
 TRIM_EVERY_US = 30 * MICROS
 

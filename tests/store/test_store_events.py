@@ -1,0 +1,103 @@
+"""Accepted events: kept until done, oldest first, exact."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from lambdatui.clock import ManualClock, new_request_id
+from lambdatui.errors import StoreError
+from lambdatui.store.records import AsyncEvent, NewMessage
+from lambdatui.store.store import Store
+
+
+def event(clock: ManualClock, payload: bytes = b"{}", request_id: str | None = None, **more: object) -> AsyncEvent:
+    now_us = clock.now_us()
+    return AsyncEvent(
+        request_id=request_id or new_request_id(),
+        function="f",
+        payload=payload,
+        accepted_us=now_us,
+        visible_us=now_us,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+async def test_an_event_comes_back_exactly_and_after_a_restart(data: Path, clock: ManualClock) -> None:
+    store = Store.open(data, clock)
+    sent = event(clock, b'{"a":"\xff\x00"}', client_context='{"c":1}', source="http", parent_id=new_request_id())
+    await store.events.accept(sent)
+    await store.close()
+    again = Store.open(data, clock)
+    assert await again.events.pending(clock.now_us(), 10) == [sent]
+    assert again.events.count() == 1
+    await again.close()
+
+
+async def test_pending_is_oldest_first_and_leaves_out_what_runs(store: Store, clock: ManualClock) -> None:
+    events = [event(clock) for _ in range(6)]
+    for each in events:
+        await store.events.accept(each)
+    ids = [each.request_id for each in events]
+    found = await store.events.pending(clock.now_us(), 3, exclude={ids[0], ids[2]})
+    assert [each.request_id for each in found] == [ids[1], ids[3], ids[4]]
+
+
+async def test_a_retry_waits_for_its_time_and_knows_the_last_error(store: Store, clock: ManualClock) -> None:
+    sent = event(clock)
+    await store.events.accept(sent)
+    at_us = clock.now_us() + 60_000_000
+    await store.events.retry(sent.request_id, 2, at_us, 1, "KeyError", "'sku'")
+    assert store.events.next_visible_us() == at_us
+    assert await store.events.pending(clock.now_us(), 10) == []
+    clock.advance(60)
+    (found,) = await store.events.pending(clock.now_us(), 10)
+    assert (found.attempt, found.throttles, found.error_type, found.error_message) == (2, 1, "KeyError", "'sku'")
+
+
+async def test_done_removes_event_and_payload_once(store: Store, clock: ManualClock) -> None:
+    same = [event(clock, b"same"), event(clock, b"same")]
+    for each in same:
+        await store.events.accept(each)
+    assert payloads(store) == [(b"same", 2)]
+    await store.events.done(same[0].request_id)
+    await store.events.done(same[0].request_id)
+    assert (store.events.count(), payloads(store)) == (1, [(b"same", 1)])
+    await store.events.done(same[1].request_id)
+    assert (store.events.count(), payloads(store), store.events.next_visible_us()) == (0, [], None)
+
+
+async def test_a_dead_letter_moves_or_nothing_happens(store: Store, clock: ManualClock) -> None:
+    heard: list[str] = []
+    store.queues.add_listener(heard.append)
+    sent = event(clock, b'{"order":1}')
+    await store.events.accept(sent)
+    letter = NewMessage(body='{"order":1}', function="f", request_id=sent.request_id, error_code="KeyError", attempts=3)
+    await store.events.dead_letter(sent.request_id, "dlq", letter)
+    await store.events.dead_letter(sent.request_id, "dlq", letter)
+    assert (store.events.count(), store.queues.depth("dlq").visible, heard) == (0, 1, ["dlq"])
+    assert payloads(store) == [(b'{"order":1}', 1)]
+
+
+async def test_the_same_request_is_accepted_once(store: Store, clock: ManualClock) -> None:
+    sent = event(clock)
+    await store.events.accept(sent)
+    with pytest.raises(StoreError):
+        await store.events.accept(sent)
+    assert store.events.count() == 1
+
+
+async def test_large_payloads_come_in_portions(store: Store, clock: ManualClock) -> None:
+    for n in range(20):
+        await store.events.accept(event(clock, bytes([n]) * 1_000_000))
+    found = await store.events.pending(clock.now_us(), 100)
+    assert 16 <= len(found) < 20
+
+
+def payloads(store: Store) -> list[tuple[bytes, int]]:
+    connection = sqlite3.connect(store.data / "state.db")
+    found = connection.execute("SELECT data, refs FROM payload").fetchall()
+    connection.close()
+    return found

@@ -1,0 +1,190 @@
+"""History: batches, ids that only rise, metrics that add up, retention."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lambdatui.clock import ManualClock, new_request_id
+from lambdatui.errors import StoreError
+from lambdatui.store import history_rows, limits
+from lambdatui.store.database import open_writable
+from lambdatui.store.reader import Reader
+from lambdatui.store.records import InvocationRecord, LogRecord, MetricDelta
+from lambdatui.store.store import Store
+from lambdatui.store.tables import HISTORY
+
+
+def invocation(key: int, **more: object) -> InvocationRecord:
+    base: dict[str, object] = {
+        "request_id": new_request_id(),
+        "function": "f",
+        "version": "$LATEST",
+        "type": "Event",
+        "source": "api",
+        "status": "ok",
+        "started_us": 1_000_000 * key,
+        "event": b"{}",
+        "result": b"null",
+    }
+    return InvocationRecord(id=key, **{**base, **more})  # type: ignore[arg-type]
+
+
+def log(key: int, time_us: int = 0) -> LogRecord:
+    return LogRecord(id=key, time_us=time_us, function="f", request_id=None, level="INFO", message=f"line {key}")
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    opened, _ = open_writable(tmp_path / "history.db", HISTORY, full=False)
+    yield opened
+    opened.close()
+
+
+def write(connection: sqlite3.Connection, **batch: list) -> None:  # type: ignore[type-arg]
+    connection.execute("BEGIN")
+    history_rows.write(connection, history_rows.Batch(**batch), {})
+    connection.execute("COMMIT")
+
+
+async def test_a_batch_and_its_metrics_are_written_together(store: Store) -> None:
+    """What a collector gives is in the same transaction: rows and counts never disagree after a crash."""
+    delta = MetricDelta(minute=1, function="f", name="Invocations", sum=1)
+    given = [[delta]]
+    store.history.on_flush(lambda: given.pop() if given else [])
+    statements: list[str] = []
+    store._history._connection.set_trace_callback(statements.append)
+    store.history.add(invocations=[invocation(store.history.next_invocation_id())], logs=[log(1)])
+    await store.history.flush()
+    store._history._connection.set_trace_callback(None)
+    assert sum(sql.startswith("COMMIT") for sql in statements) == 1
+    assert sum("INTO metric" in sql or "INTO invocation" in sql or "INTO log" in sql for sql in statements) == 3
+    assert Reader(store.data).stats()["f"].Invocations == 1
+
+
+async def test_ids_rise_over_a_clean_restart_without_gaps(data: Path, clock: ManualClock) -> None:
+    store = Store.open(data, clock)
+    await store.start()
+    taken = [store.history.next_log_id() for _ in range(3)]
+    await store.close()
+    again = Store.open(data, clock)
+    await again.start()
+    assert again.history.next_log_id() == taken[-1] + 1
+    await again.close()
+
+
+async def test_ids_rise_over_a_crash_whatever_was_lost(store: Store, clock: ManualClock) -> None:
+    """Ids that were given out and never written are not given out again."""
+    seen = [store.history.next_happening_id() for _ in range(10)]
+    crashed = store.data.parent / "copy"
+    crashed.mkdir()
+    for path in store.data.iterdir():
+        if path.is_file():
+            (crashed / path.name).write_bytes(path.read_bytes())
+    again = Store.open(crashed, clock)
+    assert again.history.next_happening_id() > seen[-1]
+    await again.close()
+
+
+async def test_rows_wait_while_the_disk_refuses_and_are_written_afterwards(store: Store) -> None:
+    store._history._connection.execute("PRAGMA max_page_count=1")
+    store.history.add(
+        logs=[
+            LogRecord(id=n, time_us=0, function="f", request_id=None, level="INFO", message="x" * 9000)
+            for n in range(1, 40)
+        ]
+    )
+    with pytest.raises(StoreError, match="full"):
+        await store.history.flush()
+    assert Reader(store.data).logs() == []
+    store._history._connection.execute("PRAGMA max_page_count=1000000")
+    await store.history.flush()
+    assert len(Reader(store.data).logs()) == 39
+    assert store.history.lost == 0
+
+
+def test_metric_deltas_of_a_minute_add_up(connection: sqlite3.Connection) -> None:
+    write(
+        connection,
+        metrics=[MetricDelta(minute=7, function="f", name="Duration", sum=3, max=2, histogram={1: 2}, last=1)],
+    )
+    write(
+        connection,
+        metrics=[MetricDelta(minute=7, function="f", name="Duration", sum=9, max=9, histogram={1: 1, 5: 1}, last=9)],
+    )
+    row = connection.execute("SELECT sum, max, last, histogram FROM metric").fetchone()
+    counts: dict[int, int] = {}
+    history_rows.add_histogram(counts, row[3])
+    assert (*row[:3], counts) == (12, 9, 9, {1: 3, 5: 1})
+
+
+def test_payloads_are_stored_once_and_go_with_their_last_row(connection: sqlite3.Connection) -> None:
+    write(connection, invocations=[invocation(n, event=b"same", result=b"same") for n in range(1, 4)])
+    assert connection.execute("SELECT data, refs FROM payload").fetchall() == [(b"same", 6)]
+    connection.execute("DELETE FROM invocation WHERE id < 3")
+    assert connection.execute("SELECT data, refs FROM payload").fetchall() == [(b"same", 2)]
+    connection.execute("DELETE FROM invocation")
+    assert connection.execute("SELECT count(*) FROM payload").fetchone() == (0,)
+
+
+def test_rows_beyond_their_age_go(connection: sqlite3.Connection) -> None:
+    now_us = limits.HISTORY_AGE_US + 50_000_000
+    write(
+        connection,
+        invocations=[invocation(n) for n in range(1, 101)],
+        logs=[log(n, n * 1_000_000) for n in range(1, 101)],
+        metrics=[MetricDelta(minute=0, function="f", name="Invocations", sum=1)],
+    )
+    while history_rows.trim_step(connection, now_us):
+        pass
+    assert connection.execute("SELECT min(id), count(*) FROM invocation").fetchone() == (50, 51)
+    assert connection.execute("SELECT min(id), count(*) FROM log").fetchone() == (50, 51)
+
+
+def test_rows_beyond_their_count_go_in_small_steps(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_rows, "_LOGS", history_rows._LOGS._replace(most=1_000))
+    write(connection, logs=[log(3 * n) for n in range(1, 9_001)])
+    steps = []
+    while gone := history_rows.trim_step(connection, 0):
+        steps.append(gone)
+    assert max(steps) <= limits.STEP_ROWS
+    assert connection.execute("SELECT count(*), max(id) FROM log").fetchone() == (1_000, 27_000)
+
+
+def test_a_database_beyond_its_size_gives_up_the_oldest_and_shrinks(
+    tmp_path: Path, connection: sqlite3.Connection
+) -> None:
+    for part in range(0, 400, 40):
+        write(
+            connection, invocations=[invocation(part + n, event=bytes([part % 256, n]) * 20_000) for n in range(1, 41)]
+        )
+    before = history_rows.used_bytes(connection)
+    while history_rows.trim_step(connection, 0, max_bytes=before // 2):
+        pass
+    left = [key for (key,) in connection.execute("SELECT id FROM invocation ORDER BY id")]
+    assert left == list(range(left[0], 401))
+    assert 100 < len(left) < 200
+    assert history_rows.used_bytes(connection) <= before // 2
+    pages, free = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+    assert free < limits.STEP_VACUUM_PAGES + 1 < pages + free
+
+
+def test_minutes_older_than_a_day_become_hours(connection: sqlite3.Connection) -> None:
+    write(
+        connection,
+        metrics=[
+            MetricDelta(minute=n, function="f", name="Duration", sum=1, max=n, histogram={1: 1}, last=n)
+            for n in range(1, 180)
+        ],
+    )
+    now_us = (limits.MINUTES_KEPT + 125) * history_rows.MINUTE_US
+    while history_rows.trim_step(connection, now_us):
+        pass
+    rows = connection.execute("SELECT minute, sum, max, last FROM metric WHERE minute < 120").fetchall()
+    assert rows == [(0, 59, 59, 59), (60, 60, 119, 119)]
+    assert connection.execute("SELECT count(*), sum(sum) FROM metric WHERE minute >= 120").fetchone() == (60, 60)

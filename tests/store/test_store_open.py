@@ -1,0 +1,138 @@
+"""Opening the data directory: what it creates, what it refuses, what it sets aside."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from lambdatui.clock import ManualClock
+from lambdatui.config.model import QueueConfig
+from lambdatui.errors import StoreError
+from lambdatui.store.records import AsyncEvent, NewMessage
+from lambdatui.store.store import Store
+from lambdatui.store.tables import HISTORY, STATE
+
+QUEUE = QueueConfig(name="q", logical_id="Q")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_everything_is_this_users_only_and_git_ignores_it(store: Store) -> None:
+    await store.queues.send(QUEUE, [NewMessage(body="x")])
+    assert mode(store.data) == 0o700
+    assert (store.data / ".gitignore").read_text() == "*\n"
+    files = [path for path in store.data.iterdir() if path.is_file()]
+    assert {"state.db", "state.db-wal", "history.db"} <= {path.name for path in files}
+    assert all(mode(path) == 0o600 for path in files)
+
+
+async def test_auto_vacuum_and_versions_are_there_from_the_first_page(store: Store) -> None:
+    for name, migrations in (("state.db", STATE), ("history.db", HISTORY)):
+        connection = sqlite3.connect(store.data / name)
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations),)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
+
+
+@pytest.mark.parametrize("name", ["state.db", "history.db"])
+async def test_a_newer_database_is_refused_by_name_and_left_alone(data: Path, clock: ManualClock, name: str) -> None:
+    await Store.open(data, clock).close()
+    connection = sqlite3.connect(data / name)
+    connection.execute("PRAGMA user_version=999")
+    connection.close()
+    with pytest.raises(StoreError, match=rf"{name} was written by a newer lambdatui .*999"):
+        Store.open(data, clock)
+    assert sqlite3.connect(data / name).execute("PRAGMA user_version").fetchone() == (999,)
+
+
+async def test_a_damaged_state_is_refused_and_not_touched(data: Path, clock: ManualClock) -> None:
+    data.mkdir()
+    (data / "state.db").write_bytes(b"this is no database" * 300)
+    with pytest.raises(StoreError, match=r"state\.db is damaged .*move state\.db"):
+        Store.open(data, clock)
+    assert (data / "state.db").read_bytes().startswith(b"this is no database")
+
+
+async def test_a_damaged_history_is_set_aside_and_said(data: Path, clock: ManualClock) -> None:
+    data.mkdir()
+    (data / "history.db").write_bytes(b"this is no database" * 300)
+    store = Store.open(data, clock)
+    await store.start()
+    assert len(store.notices) == 1
+    assert "history.db was damaged; it is kept as history.db.damaged-" in store.notices[0]
+    kept = next(data.glob("history.db.damaged-*"))
+    assert kept.read_bytes().startswith(b"this is no database")
+    await store.close()
+
+
+async def test_damage_inside_a_page_is_found_too(data: Path, clock: ManualClock) -> None:
+    store = Store.open(data, clock)
+    await store.queues.send(QUEUE, [NewMessage(body="x" * 500) for _ in range(200)])
+    await store.close()
+    content = bytearray((data / "state.db").read_bytes())
+    content[4096 * 3 : 4096 * 9] = os.urandom(4096 * 6)
+    (data / "state.db").write_bytes(content)
+    with pytest.raises(StoreError, match=r"state\.db is damaged"):
+        Store.open(data, clock)
+
+
+async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"the data directory .* cannot be used .*--data"):
+        Store.open(tmp_path / "file" / "data", clock)
+
+
+async def test_without_wal_a_slower_journal_serves_and_it_is_said(data: Path, clock: ManualClock) -> None:
+    store = Store.open(data, clock, wal=False)
+    await store.start()
+    assert store.fallback is not None
+    assert "WAL" in store.fallback
+    await store.events.accept(AsyncEvent(request_id="r", function="f", payload=b"{}", accepted_us=0, visible_us=0))
+    assert [event.request_id for event in await store.events.pending(1, 10)] == ["r"]
+    await store.close()
+    again = Store.open(data, clock)
+    assert again.fallback is None
+    assert again.events.count() == 1
+    await again.close()
+
+
+async def test_closing_leaves_one_file_for_each_database(data: Path, clock: ManualClock) -> None:
+    store = Store.open(data, clock)
+    await store.start()
+    await store.queues.send(QUEUE, [NewMessage(body="x")])
+    await store.close()
+    assert sorted(path.name for path in data.iterdir() if path.is_file()) == [".gitignore", "history.db", "state.db"]
+    with pytest.raises(StoreError, match="closed"):
+        await store.queues.send(QUEUE, [NewMessage(body="x")])
+
+
+async def test_closing_writes_what_was_submitted_before(data: Path, clock: ManualClock) -> None:
+    import asyncio
+
+    store = Store.open(data, clock)
+    waiting = [asyncio.ensure_future(store.queues.send(QUEUE, [NewMessage(body=str(n))])) for n in range(50)]
+    await asyncio.sleep(0)
+    await store.close()
+    assert all(len(sent) == 1 for sent in await asyncio.gather(*waiting))
+    again = Store.open(data, clock)
+    assert again.queues.depth("q").visible == 50
+    await again.close()
+
+
+async def test_overrides_last(data: Path, clock: ManualClock) -> None:
+    store = Store.open(data, clock)
+    await store.overrides.put("f", "reserved_concurrency", "0", "null")
+    await store.overrides.put("f", "reserved_concurrency", "5", "null")
+    await store.overrides.put("g", "memory", "512", "128")
+    await store.overrides.delete("g", "memory")
+    await store.close()
+    again = Store.open(data, clock)
+    assert again.overrides.all() == {("f", "reserved_concurrency"): ("5", "null")}
+    await again.close()

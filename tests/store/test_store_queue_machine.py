@@ -1,0 +1,167 @@
+"""Queues against a model, over random sends, receives, deletes, time and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from lambdatui.clock import ManualClock
+from lambdatui.config.model import QueueConfig
+from lambdatui.store.records import Message, NewMessage
+from lambdatui.store.store import Store
+
+MAX_RECEIVES = 3
+
+
+@dataclass
+class Known:
+    """What the model believes of one message."""
+
+    number: int
+    group: str | None
+    visible_us: int
+    held: bool = False
+    receipt: str | None = None
+    count: int = 0
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """No message is lost, given to two holders, miscounted, or (FIFO) given out of order."""
+
+    fifo = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.clock = ManualClock()
+        self.loop = asyncio.new_event_loop()
+        name = "q.fifo" if self.fifo else "q"
+        self.queue = QueueConfig(
+            name=name, logical_id="Q", fifo=self.fifo, redrive_queue="dlq", max_receive_count=MAX_RECEIVES
+        )
+        self.known: dict[str, Known] = {}
+        self.dead: set[str] = set()
+        self.numbers = 0
+        self.store = self.open()
+
+    def open(self) -> Store:
+        return Store.open(self.folder / "data", self.clock)
+
+    def run(self, coroutine):  # type: ignore[no-untyped-def]
+        return self.loop.run_until_complete(coroutine)
+
+    @rule(groups=st.lists(st.sampled_from("abc"), min_size=1, max_size=5), delay=st.sampled_from([0, 0, 0, 2]))
+    def send(self, groups: list[str], delay: int) -> None:
+        new = []
+        for group in groups:
+            self.numbers += 1
+            text = str(self.numbers)
+            new.append(
+                NewMessage(body=text, group_id=group, dedup_id=text)
+                if self.fifo
+                else NewMessage(body=text, delay_s=delay)
+            )
+        for message in self.run(self.store.queues.send(self.queue, new)):
+            self.known[message.id] = Known(int(message.body), message.group_id, message.visible_us)
+
+    @rule(most=st.integers(1, 6), visibility=st.sampled_from([0, 1, 5]))
+    def receive(self, most: int, visibility: int) -> None:
+        now_us = self.clock.now_us()
+        out_groups = {each.group for each in self.known.values() if each.held and each.visible_us > now_us}
+        before = dict(self.known)
+        messages: list[Message] = self.run(self.store.queues.receive(self.queue, most, visibility))
+        assert len(messages) <= most
+        self.settle_redriven()
+        for message in messages:
+            known = self.known[message.id]
+            assert known.visible_us <= now_us, "given to a second holder"
+            assert message.receive_count == known.count + 1 <= MAX_RECEIVES
+            assert message.body == str(known.number)
+            if self.fifo:
+                assert known.group not in out_groups
+                earlier = [each for each in self.known.values() if each.group == known.group]
+                given = {self.known[each.id].number for each in messages}
+                assert all(each.number in given for each in earlier if each.number < known.number)
+        if self.fifo:
+            numbers = [self.known[message.id].number for message in messages]
+            assert numbers == sorted(numbers)
+        elif len(messages) < most:
+            ready = {key for key, each in before.items() if each.visible_us <= now_us and each.count < MAX_RECEIVES}
+            assert ready == {message.id for message in messages}, "a visible message was not given"
+        for message in messages:
+            known = self.known[message.id]
+            known.count += 1
+            known.held, known.receipt = True, message.receipt
+            known.visible_us = message.visible_us
+            assert message.visible_us == now_us + visibility * 1_000_000
+
+    def settle_redriven(self) -> None:
+        """What left the queue must be dead, and must have been received as often as it may be."""
+        dead = {
+            message.id
+            for message in self.run(self.store.queues.receive(QueueConfig(name="dlq", logical_id="D"), 1000, 0))
+        }
+        for key in dead - self.dead:
+            assert self.known.pop(key).count == MAX_RECEIVES
+        assert dead >= self.dead, "a dead letter was lost"
+        self.dead = dead
+
+    @rule(pick=st.integers(0, 50))
+    def delete_by_receipt(self, pick: int) -> None:
+        held = [key for key, each in self.known.items() if each.receipt]
+        if held:
+            key = held[pick % len(held)]
+            receipt = self.known[key].receipt
+            assert receipt is not None
+            assert self.run(self.store.queues.delete_by_receipt(self.queue.name, receipt))
+            del self.known[key]
+
+    @rule(pick=st.integers(0, 50), visibility=st.sampled_from([0, 3]))
+    def change_visibility(self, pick: int, visibility: int) -> None:
+        now_us = self.clock.now_us()
+        held = [key for key, each in self.known.items() if each.held and each.visible_us > now_us]
+        if held:
+            key = held[pick % len(held)]
+            assert self.run(self.store.queues.change_visibility(self.queue.name, [key], visibility)) == 1
+            self.known[key].visible_us = now_us + visibility * 1_000_000
+
+    @rule(seconds=st.sampled_from([0.5, 1, 3, 6]))
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule()
+    def restart(self) -> None:
+        self.run(self.store.close())
+        self.store = self.open()
+
+    @invariant()
+    def depth_is_the_models(self) -> None:
+        now_us = self.clock.now_us()
+        hidden = [each for each in self.known.values() if each.visible_us > now_us]
+        depth = self.store.queues.depth(self.queue.name)
+        assert depth.visible == len(self.known) - len(hidden)
+        assert depth.in_flight == sum(each.held for each in hidden)
+        assert depth.delayed == sum(not each.held for each in hidden)
+
+    def teardown(self) -> None:
+        self.run(self.store.close())
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+
+class FifoMachine(QueueMachine):
+    fifo = True
+
+
+_settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+TestStandardQueue = QueueMachine.TestCase
+TestStandardQueue.settings = _settings
+TestFifoQueue = FifoMachine.TestCase
+TestFifoQueue.settings = _settings

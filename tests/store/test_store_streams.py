@@ -1,0 +1,131 @@
+"""Kinesis semantics: shards by hash, rising sequence numbers, order within a shard, checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdatui.clock import ManualClock, new_request_id
+from lambdatui.config.model import StreamConfig
+from lambdatui.store.records import Checkpoint, NewMessage
+from lambdatui.store.shards import hash_range, seq_number, seq_text, shard_name, shard_names, shard_of
+from lambdatui.store.store import Store
+
+STREAM = StreamConfig(name="clicks", logical_id="Clicks", shards=2)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**128 - 1))
+def test_hash_ranges_cover_every_key_once(count: int, key: int) -> None:
+    ranges = [hash_range(index, count) for index in range(count)]
+    assert ranges[0][0] == 0
+    assert ranges[-1][1] == 2**128 - 1
+    assert all(left[1] + 1 == right[0] for left, right in itertools.pairwise(ranges))
+    index = next(index for index, (low, high) in enumerate(ranges) if low <= key <= high)
+    assert shard_of("any", count, key) == shard_of("any", count, str(key)) == shard_name(index)
+
+
+@given(st.text(), st.integers(1, 9))
+def test_a_partition_key_goes_by_its_md5(key: str, count: int) -> None:
+    hashed = int(hashlib.md5(key.encode()).hexdigest(), 16)
+    assert shard_of(key, count) == shard_of("other", count, hashed)
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+def test_sequence_numbers_sort_as_they_count(a: int, b: int) -> None:
+    assert len(seq_text(a)) == 56
+    assert (seq_text(a) < seq_text(b)) == (a < b)
+    assert seq_number(seq_text(a)) == a
+
+
+def test_numbers_of_another_making_do_not_break() -> None:
+    assert [seq_number(text) for text in ("", "abc", "5", "-3", "9" * 56, "9" * 99)] == [0, 0, 0, 0, 2**63 - 1, 0]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.one_of(st.just("restart"), st.just("trim"), st.lists(st.text(max_size=3), max_size=6)), max_size=12))
+def test_numbers_rise_and_order_holds_over_restarts_and_trims(steps: list[object]) -> None:
+    folder = Path(tempfile.mkdtemp())
+
+    async def scenario() -> None:
+        clock = ManualClock()
+        store = Store.open(folder / "data", clock)
+        kept: dict[str, list[bytes]] = {name: [] for name in shard_names(2)}
+        newest, number = "", 0
+        for step in steps:
+            clock.advance(1)
+            if step == "restart":
+                await store.close()
+                store = Store.open(folder / "data", clock)
+            elif step == "trim":
+                await store.streams.trim("clicks", clock.now_us())
+                kept = {name: [] for name in kept}
+            else:
+                assert isinstance(step, list)
+                wanted = [(key, str(number + n).encode(), None) for n, key in enumerate(step)]
+                number += len(step)
+                for record in await store.streams.put(STREAM, wanted):
+                    assert record.seq > newest
+                    newest = record.seq
+                    kept[record.shard].append(record.data)
+            for shard, expected in kept.items():
+                records = await store.streams.read("clicks", shard, "", 1000)
+                assert [record.data for record in records] == expected
+                for position, record in enumerate(records, start=1):
+                    assert store.streams.backlog("clicks", shard, record.seq) == len(expected) - position
+                assert store.streams.backlog("clicks", shard, "") == len(expected)
+                assert store.streams.backlog("clicks", shard, store.streams.last_seq("clicks", shard)) == 0
+        await store.close()
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        shutil.rmtree(folder)
+
+
+async def test_reading_goes_on_after_a_number(store: Store) -> None:
+    records = await store.streams.put(STREAM, [("k", str(n).encode(), 0) for n in range(10)])
+    some = await store.streams.read("clicks", shard_name(0), records[3].seq, 4)
+    assert [record.data for record in some] == [b"4", b"5", b"6", b"7"]
+    assert some[0] == records[4]
+    assert await store.streams.read("clicks", shard_name(1), "", 4) == []
+
+
+async def test_latest_after_a_trim_is_not_the_beginning(store: Store, clock: ManualClock) -> None:
+    assert store.streams.last_seq("clicks", shard_name(0)) == ""
+    (record,) = await store.streams.put(STREAM, [("k", b"1", 0)])
+    clock.advance(1)
+    assert await store.streams.trim("clicks", clock.now_us()) == 1
+    assert store.streams.last_seq("clicks", shard_name(0)) == record.seq
+
+
+async def test_listeners_hear_of_a_put_after_it_is_there(store: Store) -> None:
+    heard: list[tuple[str, int]] = []
+    store.streams.add_listener(lambda name: heard.append((name, store.streams.backlog(name, shard_name(0), ""))))
+    await store.streams.put(STREAM, [("k", b"1", 0)])
+    assert heard == [("clicks", 1)]
+
+
+async def test_checkpoints_last_and_an_on_failure_record_comes_with_one(data: Path, clock: ManualClock) -> None:
+    mapping, shard = new_request_id(), shard_name(0)
+    store = Store.open(data, clock)
+    assert await store.streams.checkpoint(mapping, shard) is None
+    failing = Checkpoint(
+        mapping=mapping, shard=shard, seq="", attempts=2, failed_since_us=5, error="KeyError", batch_end=seq_text(9)
+    )
+    await store.streams.save(failing)
+    assert await store.streams.checkpoint(mapping, shard) == failing
+    after = Checkpoint(mapping=mapping, shard=shard, seq=seq_text(9))
+    await store.streams.save_and_send(after, "failed-clicks", NewMessage(body="{}"))
+    await store.close()
+    again = Store.open(data, clock)
+    assert await again.streams.checkpoint(mapping, shard) == after
+    assert again.queues.depth("failed-clicks").visible == 1
+    await again.close()
