@@ -3,32 +3,139 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from lambdatui.config.model import LoadOptions, Project
+from lambdatui.config.declared import Declared
+from lambdatui.config.finish import finish
+from lambdatui.config.handlers import Compiles, check_handler, compiles
+from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.config.plain import find_functions
 from lambdatui.config.problems import Problems
+from lambdatui.config.sam import load_template
+from lambdatui.config.toml import FILE, TomlFile
 from lambdatui.errors import UsageError
+
+TEMPLATES = ("template.yaml", "template.yml", "template.json")
+SERVERLESS = ("serverless.yml", "serverless.yaml")
+# All files whose appearance or change is a reload, beside those that were read.
+CONFIGURATION_FILES = (*TEMPLATES, *SERVERLESS, FILE)
+Kind = Literal["sam", "serverless", "toml", "plain"]
 
 
 def load_project(root: Path, options: LoadOptions, data: Path | None = None) -> Project:
     """Read the project in `root`. Whatever it says becomes problems; only a folder that is none raises UsageError.
 
-    `data` is the folder for state: inline code is placed below it.
+    `data` is the folder for state (default `root`/.lambdatui): inline code has its code root below it.
+    `Project.broken` tells that a configuration file could not be read at all, so that its part is missing.
     """
-    root = Path(root).expanduser()
-    if not root.exists():
-        raise UsageError(f"there is no folder {root}: name the folder that holds the functions")
-    if not root.is_dir():
-        raise UsageError(f"{root} is not a folder: name the folder that holds it")
-    root = root.resolve()
+    root = _folder(root)
+    stack = root.name or "root"
+    into = Declared(root=root, stack=stack, options=options, data=data or root / ".lambdatui")
+    toml_path = root / FILE
+    toml = TomlFile(toml_path, FILE) if _exists(toml_path) else None
+    template = next((root / name for name in TEMPLATES if _exists(root / name)), None)
+    serverless = next((root / name for name in SERVERLESS if _exists(root / name)), None)
+    kind: Kind
+    if template is not None:
+        kind = "sam"
+        into.files.append(str(template))
+        load_template(template, into, toml.parameters if toml else {})
+    elif serverless is not None:
+        kind = "serverless"
+        into.files.append(str(serverless))
+        _serverless(serverless, into)
+    else:
+        kind = "toml" if toml else "plain"
+        _plain(into, toml)
+    if toml is not None:
+        into.files.append(str(toml_path))
+        into.broken = into.broken or toml.broken
+        toml.apply(into)
+    finish(into)
+    if not into.functions and not any(problem.severity == "error" for problem in into.problems):
+        _no_functions(into, kind, template)
+    return _project(into, kind)
+
+
+def check_project(project: Project, check: Compiles = compiles) -> tuple[Problem, ...]:
+    """Every problem that shows without running code: those of the load, then handlers that cannot be found or compiled.
+
+    `check` compiles one file; the default asks this process's own Python.
+    """
+    root = Path(project.root)
+    found = [problem for function in project.functions for problem in check_handler(function, root, check)]
+    return (*project.problems, *found)
+
+
+def _folder(root: Path) -> Path:
+    try:
+        root = Path(root).expanduser()
+        if not root.exists():
+            raise UsageError(f"there is no folder {root}: name the folder that holds the functions")
+        if not root.is_dir():
+            raise UsageError(f"{root} is not a folder: name the folder that holds it")
+        root = root.resolve()
+        next(root.iterdir(), None)
+        return root
+    except (OSError, ValueError, RuntimeError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise UsageError(f"the folder {root} cannot be read: {reason}") from None
+
+
+def _exists(path: Path) -> bool:
+    return path.is_file() or path.is_symlink()
+
+
+def _serverless(path: Path, into: Declared) -> None:
+    problems = Problems(into.shown(path))
+    problems.error(
+        "serverless.yml is not read yet: its functions are not here",
+        f"Declare them in {FILE} beside it: [functions.NAME] with handler and code.",
+        line=1,
+    )
+    into.problems.extend(problems.found)
+
+
+def _plain(into: Declared, toml: TomlFile | None) -> None:
+    """The folder's own functions. Where lambdatui.toml declares functions, only those that it names beside them."""
     problems = Problems(None)
-    functions = find_functions(root, problems)
+    found = {function.name: function for function in find_functions(into.root, problems)}
+    if toml is None or not toml.declared():
+        into.problems.extend(problems.found)
+    else:
+        named = toml.root.table("functions").values
+        found = {name: function for name, function in found.items() if name in named and name not in toml.declared()}
+    into.functions.update(found)
+
+
+def _no_functions(into: Declared, kind: Kind, template: Path | None) -> None:
+    problems = Problems(into.shown(template) if template else None)
+    if kind == "sam":
+        problems.notice(
+            "the template declares no functions", "Add a resource of type AWS::Serverless::Function.", line=1
+        )
+    else:
+        problems.warning(
+            "no functions were found",
+            "Write NAME.py or NAME/app.py with def handler(event, context), or declare functions in a template.",
+        )
+    into.problems.extend(problems.found)
+
+
+def _project(into: Declared, kind: Kind) -> Project:
     return Project(
-        root=str(root),
-        name=root.name or "root",
-        kind="plain",
-        region=options.region,
-        account=options.account,
-        functions=tuple(functions),
-        problems=tuple(problems.found),
+        root=str(into.root),
+        name=into.stack,
+        kind=kind,
+        region=into.options.region,
+        account=into.options.account,
+        functions=tuple(into.functions.values()),
+        queues=tuple(into.queues.values()),
+        streams=tuple(into.streams.values()),
+        mappings=tuple(into.mappings),
+        schedules=tuple(into.schedules),
+        routes=tuple(into.routes),
+        problems=tuple(dict.fromkeys(into.problems)),
+        files=tuple(into.files),
+        broken=into.broken,
     )

@@ -29,7 +29,7 @@ def find_functions(root: Path, problems: Problems) -> list[FunctionConfig]:
         if handler:
             found.append(_function(file.stem, file.stem, handler, root, root, file))
     for folder in _folders(root, 1):
-        entry = _entry(folder)
+        entry = entry_of(folder)
         if entry:
             file, handler = entry
             found.append(_function(folder.name, file.stem, handler, folder, root, file))
@@ -70,12 +70,13 @@ def _folders(folder: Path, depth: int) -> list[Path]:
         if skipped(child):
             continue
         result.append(child)
-        if depth < MAX_DEPTH and _entry(child) is None:
+        if depth < MAX_DEPTH and entry_of(child) is None:
             result.extend(_folders(child, depth + 1))
     return result
 
 
-def _entry(folder: Path) -> tuple[Path, str] | None:
+def entry_of(folder: Path) -> tuple[Path, str] | None:
+    """The folder's entry file and the name of its handler."""
     for name in ENTRY_FILES:
         file = folder / name
         if file.is_file():

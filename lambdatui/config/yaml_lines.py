@@ -20,6 +20,8 @@ _NULLS = {"", "~", "null", "Null", "NULL"}
 # The tags whose long form has no `Fn::` before it.
 _PLAIN_TAGS = {"Ref", "Condition"}
 _HALVES = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[dD][89a-fA-F][0-9a-fA-F]{2})+)")
+# Not printable for YAML, or a line break to it; in JSON they can only stand inside of strings.
+_RARE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 class Text(str):
@@ -103,8 +105,10 @@ def parse_json(text: str) -> Document:
         raise ParseError(exc.msg, exc.lineno) from None
     except RecursionError:
         raise ParseError(f"it is nested more than {MAX_DEPTH} deep", None) from None
-    # Of valid JSON, YAML refuses only tabs, which stand between tokens there, and characters written in two halves.
-    return parse_yaml(_HALVES.sub(_whole, text.replace("\t", " ")))
+    # What YAML refuses of valid JSON: tabs, which stand between tokens there, characters written in two halves, and
+    # rare ones that are not. (Keys of more than 1,000 characters it refuses as well, and nobody has them.)
+    text = _HALVES.sub(_whole, text.replace("\t", " "))
+    return parse_yaml(_RARE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def _whole(match: re.Match[str]) -> str:

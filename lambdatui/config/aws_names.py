@@ -1,0 +1,178 @@
+"""What `Ref` and `GetAtt` of a resource give: names, ARNs and URLs as they are in the local account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lambdatui.config.intrinsics import NO_VALUE, Names, Resolved, Resolver, Unresolved, as_written
+from lambdatui.config.model import LoadOptions
+from lambdatui.config.yaml_lines import Map, Value
+
+FUNCTION_TYPES = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
+# The property that holds the name a person gave, where a type has one. `Ref` gives it, save for _REF_IS_ARN.
+_NAME_PROPERTY = {
+    "AWS::Serverless::Function": "FunctionName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Serverless::SimpleTable": "TableName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Events::EventBus": "Name",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::Serverless::StateMachine": "Name",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+}
+# service:resource-prefix of the ARN; {region}/{account} are left out where AWS leaves them out.
+_ARN = {
+    "AWS::Serverless::Function": "lambda:{region}:{account}:function:{name}",
+    "AWS::Lambda::Function": "lambda:{region}:{account}:function:{name}",
+    "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
+    "AWS::Kinesis::Stream": "kinesis:{region}:{account}:stream/{name}",
+    "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
+    "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Serverless::SimpleTable": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::S3::Bucket": "s3:::{name}",
+    "AWS::IAM::Role": "iam::{account}:role/{name}",
+    "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
+    "AWS::SecretsManager::Secret": "secretsmanager:{region}:{account}:secret:{name}",
+    "AWS::StepFunctions::StateMachine": "states:{region}:{account}:stateMachine:{name}",
+    "AWS::Serverless::StateMachine": "states:{region}:{account}:stateMachine:{name}",
+    "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
+    "AWS::KinesisFirehose::DeliveryStream": "firehose:{region}:{account}:deliverystream/{name}",
+}
+_REF_IS_ARN = {
+    "AWS::SNS::Topic",
+    "AWS::SecretsManager::Secret",
+    "AWS::StepFunctions::StateMachine",
+    "AWS::Serverless::StateMachine",
+}
+_NAME_ATTRIBUTES = {"QueueName", "TopicName", "Name", "RoleName"}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One entry of the template's Resources."""
+
+    logical_id: str
+    type: str
+    properties: Map
+    body: Map
+    line: int | None
+
+
+class TemplateNames(Names):
+    """The names of one template's resources. Each name is worked out once."""
+
+    def __init__(self, resources: dict[str, Resource], resolver: Resolver, options: LoadOptions) -> None:
+        self.resources = resources
+        self.resolver = resolver
+        self.options = options
+        self.valid: Callable[[Resource, str], bool] = lambda resource, name: True
+        self._names: dict[str, str | Unresolved] = {}
+        self._open: set[str] = set()
+
+    def name(self, resource: Resource) -> str | Unresolved:
+        """The physical name: the name property's value, else the logical id (AWS would add random letters)."""
+        if resource.logical_id in self._names:
+            return self._names[resource.logical_id]
+        if resource.logical_id in self._open:
+            return Unresolved(f"the name of {resource.logical_id} depends on itself")
+        self._open.add(resource.logical_id)
+        try:
+            found = self._worked_out(resource)
+        finally:
+            self._open.discard(resource.logical_id)
+        self._names[resource.logical_id] = found
+        return found
+
+    def _worked_out(self, resource: Resource) -> str | Unresolved:
+        own = resource.properties.get(_NAME_PROPERTY.get(resource.type, ""))
+        value = self.resolver.resolve(own) if own is not None else NO_VALUE
+        if isinstance(value, Unresolved):
+            return value
+        if isinstance(value, str):
+            written = as_written(value)
+            if written and self.valid(resource, written):
+                return written
+        return self.default_name(resource)
+
+    def default_name(self, resource: Resource) -> str:
+        """The logical id, with `.fifo` where a FIFO queue has no name."""
+        fifo: Value = resource.properties.get("FifoQueue")
+        if resource.type == "AWS::SQS::Queue" and isinstance(fifo, str) and fifo.lower() == "true":
+            return resource.logical_id + ".fifo"
+        return resource.logical_id
+
+    def arn(self, resource: Resource) -> str | Unresolved:
+        """The ARN; Unresolved for types whose form is not known here."""
+        name = self.name(resource)
+        form = _ARN.get(resource.type)
+        if isinstance(name, Unresolved):
+            return name
+        if form is None:
+            return Unresolved(f"the ARN of a {resource.type} is only known in an account")
+        filled = form.format(region=self.options.region, account=self.options.account, name=name)
+        return f"arn:{partition(self.options.region)}:{filled}"
+
+    def url(self, name: str) -> str:
+        """A queue's URL at the engine."""
+        return f"{self.options.endpoint_url.rstrip('/')}/{self.options.account}/{name}"
+
+    def ref(self, logical_id: str) -> Resolved:
+        resource = self.resources.get(logical_id)
+        if resource is None:
+            return self._implicit(logical_id) or super().ref(logical_id)
+        if resource.type in _REF_IS_ARN:
+            return self.arn(resource)
+        name = self.name(resource)
+        if resource.type == "AWS::SQS::Queue" and isinstance(name, str):
+            return self.url(name)
+        return name
+
+    def attribute(self, logical_id: str, name: str) -> Resolved:
+        resource = self.resources.get(logical_id)
+        if resource is None:
+            return self._implicit_attribute(logical_id, name) or super().attribute(logical_id, name)
+        if name in {"Arn", "TopicArn"}:
+            return self.arn(resource)
+        if name == "QueueUrl" and resource.type == "AWS::SQS::Queue":
+            return self.ref(logical_id)
+        if name in _NAME_ATTRIBUTES:
+            return self.name(resource)
+        if resource.type in FUNCTION_TYPES and name in {"Version", "Alias"}:
+            return self.arn(resource)  # what AutoPublishAlias adds; versions are not published locally
+        if name in {"FunctionUrl", "ApiEndpoint", "ApiUrl"}:
+            return self.options.http_url
+        return Unresolved(f"{logical_id}.{name} is only known in an account")
+
+    def _implicit(self, logical_id: str) -> Resolved:
+        """What SAM adds by itself: the implicit APIs, and per function a role and an alias."""
+        if logical_id in {"ServerlessRestApi", "ServerlessHttpApi"}:
+            return logical_id.lower()
+        owner = self._owner(logical_id, "Role")
+        return logical_id if owner else None
+
+    def _implicit_attribute(self, logical_id: str, name: str) -> Resolved:
+        if self._owner(logical_id, "Role") and name == "Arn":
+            return f"arn:{partition(self.options.region)}:iam::{self.options.account}:role/{logical_id}"
+        if self._owner(logical_id, "Url") and name == "FunctionUrl":
+            return self.options.http_url.rstrip("/") + "/"
+        return None
+
+    def _owner(self, logical_id: str, suffix: str) -> Resource | None:
+        owner = self.resources.get(logical_id.removesuffix(suffix)) if logical_id.endswith(suffix) else None
+        return owner if owner and owner.type in FUNCTION_TYPES else None
+
+
+def partition(region: str) -> str:
+    """`aws`, `aws-cn` or `aws-us-gov`."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -1,0 +1,119 @@
+"""What has been declared so far: loaders add to it and override it, `loader` turns it into a Project."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from lambdatui.config.model import (
+    FunctionConfig,
+    LoadOptions,
+    Problem,
+    QueueConfig,
+    QueueMapping,
+    RouteConfig,
+    ScheduleConfig,
+    StreamConfig,
+    StreamMapping,
+)
+from lambdatui.config.problems import Problems
+
+# The root of all mapping ids: a fixed value, so that checkpoints find their mapping again after every load.
+_NAMESPACE = uuid.UUID("5f0a2a52-6a2c-5d3e-9f0b-1a3d8c5b7e10")
+
+
+@dataclass
+class Declared:
+    """One project under construction. Functions, queues and streams are keyed by their names."""
+
+    root: Path
+    stack: str
+    options: LoadOptions
+    data: Path
+    functions: dict[str, FunctionConfig] = field(default_factory=dict)
+    queues: dict[str, QueueConfig] = field(default_factory=dict)
+    streams: dict[str, StreamConfig] = field(default_factory=dict)
+    mappings: list[QueueMapping | StreamMapping] = field(default_factory=list)
+    schedules: list[ScheduleConfig] = field(default_factory=list)
+    routes: list[RouteConfig] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    broken: bool = False
+
+    def shown(self, path: Path) -> str:
+        """The path relative to the project where it lies inside."""
+        try:
+            return str(path.relative_to(self.root))
+        except ValueError:
+            return str(path)
+
+    def mapping_uuid(self, logical_id: str) -> str:
+        """The id of an event source mapping: the same for the same stack and logical id, always."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.stack}/{logical_id}"))
+
+    def function_named(self, reference: str) -> FunctionConfig | None:
+        """By name, logical id or ARN (with or without a qualifier)."""
+        name = reference.split(":function:", 1)[-1].split(":")[0]
+        if name in self.functions:
+            return self.functions[name]
+        return next((function for function in self.functions.values() if function.logical_id == name), None)
+
+    def queue_named(self, reference: str) -> QueueConfig | None:
+        """By name, logical id, ARN or URL."""
+        name = resource_name(reference)
+        return self.queues.get(name) or next((q for q in self.queues.values() if q.logical_id == name), None)
+
+    def stream_named(self, reference: str) -> StreamConfig | None:
+        """By name, logical id or ARN (a consumer's too)."""
+        name = resource_name(reference)
+        return self.streams.get(name) or next((s for s in self.streams.values() if s.logical_id == name), None)
+
+    def need_queue(self, reference: str, problems: Problems, line: int | None, function: str | None) -> str:
+        """The name of the queue; one that is declared elsewhere gets an empty local stand-in, which is said."""
+        queue = self.queue_named(reference)
+        if queue is None:
+            name = resource_name(reference)
+            queue = QueueConfig(name=name, logical_id=name, fifo=name.endswith(".fifo"), file=problems.file, line=line)
+            self.queues[name] = queue
+            problems.notice(
+                f"the queue {name} is not declared in this project: a local one stands in for it",
+                f"Nothing needs to be done; fill it with: lambdatui send {name}",
+                line=line,
+                function=function,
+            )
+        return queue.name
+
+    def need_stream(self, reference: str, problems: Problems, line: int | None, function: str | None) -> str:
+        """As `need_queue`, of a stream."""
+        stream = self.stream_named(reference)
+        if stream is None:
+            name = resource_name(reference)
+            stream = StreamConfig(name=name, logical_id=name, file=problems.file, line=line)
+            self.streams[name] = stream
+            problems.notice(
+                f"the stream {name} is not declared in this project: a local one stands in for it",
+                f"Nothing needs to be done; fill it with: lambdatui send {name}",
+                line=line,
+                function=function,
+            )
+        return stream.name
+
+    def update_function(self, name: str, **changes: object) -> None:
+        """Replace fields of one function."""
+        self.functions[name] = msgspec.structs.replace(self.functions[name], **changes)
+
+
+def resource_name(reference: str) -> str:
+    """The name in an ARN (`arn:aws:sqs:…:orders`, `…:stream/clicks/consumer/…`), a queue URL, or the name itself."""
+    reference = reference.strip()
+    if reference.startswith("arn:"):
+        last = reference.split(":", 5)[-1]
+        if last.startswith("stream/"):
+            return last.split("/")[1]
+        return last
+    if "://" in reference:
+        return reference.rstrip("/").rpartition("/")[2]
+    return reference

@@ -1,0 +1,165 @@
+"""The last pass over what was declared: variables from the command line, and rules between one thing and another."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from lambdatui.config.declared import Declared
+from lambdatui.config.model import FunctionConfig, QueueMapping, StreamMapping
+from lambdatui.config.problems import Problems, did_you_mean
+
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+RESERVED_VARIABLES = frozenset(
+    {
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    }
+)
+VARIABLE_NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")
+MAX_ENVIRONMENT = 4096  # bytes of names and values together
+_EVERYBODY = ("", "Parameters")
+
+
+def finish(declared: Declared) -> None:
+    """Apply --env-vars and check what only the whole can show."""
+    given = declared.options.env_vars
+    names = [*declared.functions, *(function.logical_id for function in declared.functions.values())]
+    for name in given:
+        if name not in _EVERYBODY and name not in names:
+            here = Problems(None)
+            remedy = did_you_mean(name, names, "Name a function of the project, or Parameters for all of them.")
+            here.notice(f"--env-vars names {name}, which is no function", remedy)
+            declared.problems.extend(here.found)
+    for function in list(declared.functions.values()):
+        _variables(declared, function, given)
+    _mappings(declared)
+    _queues(declared)
+    _routes(declared)
+
+
+def _variables(declared: Declared, function: FunctionConfig, given: dict[str, dict[str, str]]) -> None:
+    """The final variables: reserved and impossible names are refused in AWS's words, the others stay."""
+    variables = dict(function.environment)
+    for who in (*_EVERYBODY, function.logical_id, function.name):
+        variables.update(given.get(who, {}))
+    here = Problems(function.file)
+    reserved = sorted(RESERVED_VARIABLES.intersection(variables))
+    invalid = sorted(name for name in variables if name not in RESERVED_VARIABLES and not VARIABLE_NAME.fullmatch(name))
+    if reserved:
+        here.warning(
+            f"{function.name}: Lambda was unable to configure your environment variables because the environment "
+            "variables you have provided contains reserved keys that are currently not supported for modification. "
+            f"Reserved keys used in this request: {', '.join(reserved)}",
+            "Remove them: the runtime sets them itself.",
+            line=function.line,
+            function=function.name,
+        )
+    if invalid:
+        here.warning(
+            f"{function.name}: the variables {', '.join(map(repr, invalid))} are refused: Map keys must satisfy "
+            "constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+]",
+            "Rename them: a letter first, then letters, digits and _, at least two characters.",
+            line=function.line,
+            function=function.name,
+        )
+    kept = {name: value for name, value in variables.items() if name not in {*reserved, *invalid}}
+    size = sum(len(name.encode()) + len(value.encode("utf-8", "replace")) for name, value in kept.items())
+    if size > MAX_ENVIRONMENT:
+        here.warning(
+            f"{function.name}: Lambda was unable to configure your environment variables because the environment "
+            f"variables you have provided exceeded the 4KB limit: they measure {size:,} bytes",
+            "They are served here; AWS would refuse them.",
+            line=function.line,
+            function=function.name,
+        )
+    declared.update_function(function.name, environment=kept)
+    declared.problems.extend(here.found)
+
+
+def _mappings(declared: Declared) -> None:
+    seen: set[tuple[str, str]] = set()
+    kept: list[QueueMapping | StreamMapping] = []
+    for mapping in declared.mappings:
+        source = mapping.queue if isinstance(mapping, QueueMapping) else mapping.stream
+        function = declared.functions[mapping.function]
+        here = Problems(function.file)
+        if (mapping.function, source) in seen:
+            here.warning(
+                f"{function.name}: {source} is already an event source of this function",
+                "Remove one of the two.",
+                line=function.line,
+                function=function.name,
+            )
+            declared.problems.extend(here.found)
+            continue
+        seen.add((mapping.function, source))
+        kept.append(mapping)
+        if isinstance(mapping, QueueMapping):
+            queue = declared.queues[mapping.queue]
+            if queue.visibility_timeout < function.timeout:
+                here = Problems(queue.file)
+                here.warning(
+                    f"{queue.name}: Queue visibility timeout: {queue.visibility_timeout:g} seconds is less than "
+                    f"Function timeout: {function.timeout:g} seconds",
+                    f"Raise it to {function.timeout * 6:g} (six times the timeout of {function.name}, as AWS advises).",
+                    line=queue.line,
+                    function=function.name,
+                )
+        declared.problems.extend(here.found)
+    declared.mappings = kept
+
+
+def _queues(declared: Declared) -> None:
+    """Redrive targets exist, differ from their source and are of its kind."""
+    for queue in list(declared.queues.values()):
+        if queue.redrive_queue is None:
+            continue
+        here = Problems(queue.file)
+        target = declared.need_queue(queue.redrive_queue, here, queue.line, None)
+        declared.queues[queue.name] = msgspec.structs.replace(queue, redrive_queue=target)
+        if target == queue.name:
+            here.warning(
+                f"{queue.name}: a queue cannot be its own dead-letter queue", "Name another one.", line=queue.line
+            )
+        elif declared.queues[target].fifo != queue.fifo:
+            kind = "a FIFO queue" if queue.fifo else "a standard queue"
+            here.warning(
+                f"{queue.name}: the dead-letter queue of {kind} must be {kind} too", "Name another.", line=queue.line
+            )
+        declared.problems.extend(here.found)
+
+
+def _routes(declared: Declared) -> None:
+    """Two functions on one route: the first declared answers."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for route in declared.routes:
+        first = seen.setdefault((route.kind, route.method, route.path), route.function)
+        if first != route.function and not (route.kind == "url" and route.path == "/"):
+            function = declared.functions[route.function]
+            here = Problems(function.file)
+            what = "its function URL" if route.kind == "url" else f"{route.method} {route.path}"
+            here.warning(
+                f"{function.name}: {what} is shared with {first}: one address serves all routes here",
+                f"Invoke it directly: lambdatui invoke {function.name}",
+                line=function.line,
+                function=function.name,
+            )
+            declared.problems.extend(here.found)

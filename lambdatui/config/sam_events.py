@@ -1,0 +1,308 @@
+"""What invokes the functions of a template: Events, FunctionUrlConfig, event source mappings and rules."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lambdatui.config.aws_names import Resource
+from lambdatui.config.intrinsics import as_written
+from lambdatui.config.model import QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
+from lambdatui.config.problems import did_you_mean
+from lambdatui.config.sam_properties import EVENT_TYPES
+from lambdatui.config.schedules import parse
+from lambdatui.config.template import Template
+from lambdatui.config.values import Reader
+from lambdatui.config.yaml_lines import Map, Value
+from lambdatui.errors import UsageError
+
+_FILTERS = "event filters are not served: every message reaches the function"
+
+
+def declare_events(template: Template, resource: Resource, function: str, values: Map) -> None:
+    """The Events of a SAM function and its FunctionUrlConfig."""
+    reader = template.read(values, resource.logical_id, function)
+    if "FunctionUrlConfig" in reader and reader.mapping("FunctionUrlConfig") is not None:
+        _add_url(template, f"{resource.logical_id}Url", function, reader.child("FunctionUrlConfig"))
+    events = reader.mapping("Events")
+    for name, event in (events or Map()).items():
+        line = events.line_of(name) if events else None
+        where = f"{resource.logical_id}, event {name}"
+        kind = event.get("Type") if isinstance(event, Map) else None
+        if not isinstance(event, Map) or not isinstance(kind, str):
+            template.problems.warning(f"{where}: it has no Type", "Give it one.", line=line, function=function)
+            continue
+        properties = event.get("Properties")
+        inner = properties if isinstance(properties, Map) else Map(line)
+        inner.line = inner.line or line
+        _declare_event(template, f"{resource.logical_id}{name}", str(kind), template.read(inner, where, function), line)
+
+
+def _declare_event(template: Template, logical_id: str, kind: str, reader: Reader, line: int | None) -> None:
+    function = reader.function or ""
+    if kind == "SQS":
+        _add_queue_mapping(template, logical_id, function, reader, "Queue")
+    elif kind == "Kinesis":
+        _add_stream_mapping(template, logical_id, function, reader, "Stream")
+    elif kind == "Schedule":
+        _add_schedule(template, logical_id, function, reader, "Schedule")
+    elif kind == "ScheduleV2":
+        _add_schedule(template, logical_id, function, reader, "ScheduleExpression")
+    elif kind in {"Api", "HttpApi"}:
+        _add_route(template, logical_id, function, reader, "rest" if kind == "Api" else "http")
+    elif kind in EVENT_TYPES:
+        template.problems.warning(
+            f"{reader.where}: events of type {kind} are not served yet",
+            f"Invoke the function with a sample: lambdatui event lists them, lambdatui invoke {function} -e FILE.",
+            line=line,
+            function=function,
+        )
+    else:
+        remedy = did_you_mean(kind, EVENT_TYPES, "Use one of " + ", ".join(EVENT_TYPES[:8]) + ".")
+        template.problems.warning(
+            f"{reader.where}: there is no event type {kind}", remedy, line=line, function=function
+        )
+
+
+# event source mappings
+
+
+def declare_mapping(template: Template, resource: Resource) -> None:
+    """AWS::Lambda::EventSourceMapping of a queue or a Kinesis stream."""
+    reader = template.reader(resource)
+    function = template.into.function_named(reader.text("FunctionName") or "")
+    source = reader.text("EventSourceArn")
+    if function is None:
+        reader.warn("FunctionName", "it names no function of the template", "Name one by !Ref.")
+        return
+    reader.function = function.name
+    service = source.split(":")[2] if source and source.count(":") >= 5 else ""
+    if service == "sqs":
+        _add_queue_mapping(template, resource.logical_id, function.name, reader, "EventSourceArn")
+    elif service == "kinesis":
+        _add_stream_mapping(template, resource.logical_id, function.name, reader, "EventSourceArn")
+    else:
+        what = f"event sources of {service}" if service else "this event source"
+        reader.warn("EventSourceArn", f"{what} are not served yet", "Invoke the function with a sample event.")
+
+
+def _source(reader: Reader, key: str) -> str | None:
+    source = reader.text(key)
+    if source is None and key not in reader:
+        reader.warn(key, f"{key} is missing", f"Name it: {key}: !GetAtt X.Arn.")
+    return source or None
+
+
+def _add_queue_mapping(template: Template, logical_id: str, function: str, reader: Reader, key: str) -> None:
+    source = _source(reader, key)
+    if source is None:
+        return
+    queue = template.into.need_queue(source, template.problems, reader.line(key), function)
+    fifo = template.into.queues[queue].fifo
+    window = reader.number("MaximumBatchingWindowInSeconds", 0, 300) or 0
+    batch = reader.integer("BatchSize", 1, 10 if fifo else 10_000) or 10
+    if batch > 10 and window < 1:
+        reader.warn(
+            "BatchSize",
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
+            "Set MaximumBatchingWindowInSeconds: 1; 1 is used.",
+        )
+        window = 1
+    if "FilterCriteria" in reader:
+        reader.warn("FilterCriteria", _FILTERS, "Check in the handler for what it should skip.")
+    scaling = reader.child("ScalingConfig") if "ScalingConfig" in reader else None
+    enabled = reader.flag("Enabled")
+    template.into.mappings.append(
+        QueueMapping(
+            uuid=template.into.mapping_uuid(logical_id),
+            function=function,
+            queue=queue,
+            batch_size=batch,
+            batching_window=window,
+            report_batch_item_failures="ReportBatchItemFailures" in reader.texts("FunctionResponseTypes"),
+            enabled=enabled is not False,
+            maximum_concurrency=scaling.integer("MaximumConcurrency", 2, 1000) if scaling else None,
+        )
+    )
+
+
+def _add_stream_mapping(template: Template, logical_id: str, function: str, reader: Reader, key: str) -> None:
+    source = _source(reader, key)
+    if source is None:
+        return
+    stream = template.into.need_stream(source, template.problems, reader.line(key), function)
+    if "FilterCriteria" in reader:
+        reader.warn("FilterCriteria", _FILTERS, "Check in the handler for what it should skip.")
+    if (reader.integer("ParallelizationFactor", 1, 10) or 1) > 1:
+        reader.warn("ParallelizationFactor", "it is served as 1: one batch a shard at a time", "Nothing to be done.")
+    if reader.integer("TumblingWindowInSeconds", 0, 900):
+        reader.warn("TumblingWindowInSeconds", "tumbling windows are not served", "The batches come without state.")
+    attempts = reader.integer("MaximumRetryAttempts", -1, 10_000)
+    age = reader.integer("MaximumRecordAgeInSeconds", -1, 604_800)
+    enabled = reader.flag("Enabled")
+    template.into.mappings.append(
+        StreamMapping(
+            uuid=template.into.mapping_uuid(logical_id),
+            function=function,
+            stream=stream,
+            batch_size=reader.integer("BatchSize", 1, 10_000) or 100,
+            batching_window=reader.number("MaximumBatchingWindowInSeconds", 0, 300) or 0,
+            starting_position=_position(reader),
+            maximum_retry_attempts=-1 if attempts is None else attempts,
+            maximum_record_age=-1 if age is None else age,
+            bisect_on_error=reader.flag("BisectBatchOnFunctionError") or False,
+            report_batch_item_failures="ReportBatchItemFailures" in reader.texts("FunctionResponseTypes"),
+            on_failure=_stream_failures(template, reader, function),
+            enabled=enabled is not False,
+        )
+    )
+
+
+def _position(reader: Reader) -> Literal["TRIM_HORIZON", "LATEST"]:
+    position = reader.text("StartingPosition")
+    if position == "LATEST":
+        return "LATEST"
+    if position != "TRIM_HORIZON":
+        what = f"StartingPosition {position} is not served" if position else "StartingPosition is missing"
+        reader.warn("StartingPosition", f"{what}; TRIM_HORIZON is used", "Set it to TRIM_HORIZON or LATEST.")
+    return "TRIM_HORIZON"
+
+
+def _stream_failures(template: Template, reader: Reader, function: str) -> str | None:
+    if "DestinationConfig" not in reader:
+        return None
+    inner = reader.child("DestinationConfig").child("OnFailure")
+    target = inner.text("Destination")
+    if target is None:
+        return None
+    service = target.split(":")[2] if target.startswith("arn:") and target.count(":") >= 5 else "sqs"
+    if service != "sqs" or inner.text("Type") not in {None, "SQS"}:
+        inner.warn("Destination", f"a destination of {service} is not served", "Use an SQS queue for local runs.")
+        return None
+    return template.into.need_queue(target, template.problems, inner.line("Destination"), function)
+
+
+# schedules
+
+
+def _add_schedule(template: Template, logical_id: str, function: str, reader: Reader, key: str) -> None:
+    expression = reader.text(key)
+    if expression is None:
+        if key not in reader:
+            reader.warn(key, f"{key} is missing", f"Set {key}: rate(5 minutes).")
+        return
+    problem = expression_problem(expression)
+    if problem:
+        reader.warn(key, problem, "Write it as AWS does, e.g. rate(5 minutes) or cron(0 12 * * ? *).")
+        return
+    zone = reader.text("ScheduleExpressionTimezone")
+    if zone not in {None, "UTC"}:
+        reader.warn("ScheduleExpressionTimezone", f"the time zone {zone} is not served; UTC is", "Write it in UTC.")
+    state, enabled = reader.text("State"), reader.flag("Enabled")
+    template.into.schedules.append(
+        ScheduleConfig(
+            id=logical_id,
+            function=function,
+            expression=expression.strip(),
+            input=reader.text("Input"),
+            enabled=state != "DISABLED" and enabled is not False,
+        )
+    )
+
+
+def expression_problem(expression: str, *, finer: bool = False) -> str | None:
+    """What is wrong with a schedule expression; `every 1s` only passes where `finer` allows it."""
+    try:
+        schedule = parse(expression)
+    except UsageError as exc:
+        return str(exc)
+    if not finer and not expression.strip().startswith(("rate(", "cron(")):
+        return f"{expression!r} is no schedule expression of AWS"
+    return None if schedule.next_after(0) is not None else f"{expression} never comes"
+
+
+def declare_rule(template: Template, resource: Resource) -> None:
+    """AWS::Events::Rule with a ScheduleExpression; patterns are not served."""
+    reader = template.reader(resource)
+    if "EventPattern" in reader:
+        reader.warn("EventPattern", "event patterns are not served", "Invoke the function with a sample event.")
+    if "ScheduleExpression" not in reader:
+        return
+    for number, target in enumerate(reader.items("Targets")):
+        inner = reader.inside(target) if isinstance(target, Map) else None
+        arn = inner.text("Arn") if inner else None
+        function = template.into.function_named(arn) if arn else None
+        if function is None or inner is None:
+            reader.warn("Targets", "a target that is no function of the template is not served", "Nothing to be done.")
+            continue
+        values = Map(resource.line)
+        for source in (resource.properties, inner.values):
+            for key in ("ScheduleExpression", "State", "Input"):
+                if key in source:
+                    values[key], values.lines[key] = source[key], source.line_of(key) or 1
+        logical_id = resource.logical_id if number == 0 else f"{resource.logical_id}{number}"
+        own = template.read(values, resource.logical_id, function.name)
+        _add_schedule(template, logical_id, function.name, own, "ScheduleExpression")
+
+
+# routes
+
+
+def _add_route(
+    template: Template, logical_id: str, function: str, reader: Reader, kind: Literal["rest", "http"]
+) -> None:
+    path, method = reader.text("Path"), reader.text("Method")
+    if kind == "rest":
+        for key, value in (("Path", path), ("Method", method)):
+            if value is None and key not in reader:
+                reader.warn(key, f"{key} is missing", f"Set {key}.")
+        if path is None:
+            return
+    if "Auth" in reader and _requires_auth(reader.get("Auth")):
+        reader.warn("Auth", "authorizers are not served: every request passes", "Nothing, for local runs.")
+    if kind == "http" and path in {None, "$default"}:
+        _add_catch_all(template, logical_id, function, "http")
+        return
+    template.into.routes.append(
+        RouteConfig(
+            id=logical_id,
+            function=function,
+            kind=kind,
+            method=normal_method(method),
+            path="/" + (path or "").strip().lstrip("/"),
+        )
+    )
+
+
+def _requires_auth(auth: Value) -> bool:
+    return isinstance(auth, Map) and as_written(str(auth.get("Authorizer") or "NONE")) != "NONE"
+
+
+def normal_method(method: str | None) -> str:
+    """Upper case; `any`, `*` and none are ANY."""
+    upper = (method or "ANY").strip().upper()
+    return "ANY" if upper in {"*", "X-AMAZON-APIGATEWAY-ANY-METHOD"} else upper
+
+
+def _add_catch_all(template: Template, logical_id: str, function: str, kind: Literal["http", "url"]) -> None:
+    """Every path: `{proxy+}` matches at least one character, so the root is a route of its own."""
+    for suffix, path in (("", "/{proxy+}"), ("Root", "/")):
+        template.into.routes.append(
+            RouteConfig(id=f"{logical_id}{suffix}", function=function, kind=kind, method="ANY", path=path)
+        )
+
+
+def declare_url(template: Template, resource: Resource) -> None:
+    """AWS::Lambda::Url."""
+    reader = template.reader(resource)
+    function = template.into.function_named(reader.text("TargetFunctionArn") or "")
+    if function is None:
+        reader.warn("TargetFunctionArn", "it names no function of the template", "Name one by !Ref.")
+        return
+    reader.function = function.name
+    _add_url(template, resource.logical_id, function.name, reader)
+
+
+def _add_url(template: Template, logical_id: str, function: str, reader: Reader) -> None:
+    if reader.text("InvokeMode") == "RESPONSE_STREAM":
+        reader.warn("InvokeMode", "responses are not streamed: they come whole", "Nothing to be done.")
+    _add_catch_all(template, logical_id, function, "url")

@@ -1,0 +1,327 @@
+"""AWS::Serverless::Function and AWS::Lambda::Function: configuration, code, variables, dead letters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lambdatui.config.aws_names import Resource
+from lambdatui.config.declared import resource_name
+from lambdatui.config.intrinsics import Unresolved, as_written
+from lambdatui.config.model import FunctionConfig
+from lambdatui.config.problems import did_you_mean
+from lambdatui.config.sam_properties import CFN_PROPERTIES, SAM_PROPERTIES
+from lambdatui.config.template import Template
+from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
+from lambdatui.config.yaml_lines import Map, Seq, Value
+
+DEFAULT_RUNTIME = "python3.13"
+FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
+PYTHON_RUNTIME = re.compile(r"python3\.\d{1,2}")
+
+
+_NOT_SERVED = {
+    "Layers": ("layers are not served", "Install what they hold into the project's virtual environment."),
+    "FileSystemConfigs": ("file systems are not mounted", "Use a folder that exists on this machine."),
+    "ProvisionedConcurrencyConfig": ("provisioned concurrency is not served", "Environments start on demand."),
+}
+
+
+def merged(base: Value, own: Value) -> Value:
+    """SAM's merge of Globals: mappings key by key, lists one after the other, anything else is overridden."""
+    if isinstance(base, Map) and isinstance(own, Map) and not (_intrinsic(base) or _intrinsic(own)):
+        result = Map(own.line)
+        for source in (base, own):
+            for key, value in source.items():
+                result[key] = merged(base.get(key), value) if source is own and key in base else value
+                result.lines[key] = source.lines.get(key, source.line or 1)
+        return result
+    if isinstance(base, Seq) and isinstance(own, Seq):
+        both = Seq(own.line)
+        both.extend([*base, *own])
+        return both
+    return own
+
+
+def _intrinsic(value: Map) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
+
+
+def declare_function(template: Template, resource: Resource, values: Map) -> None:
+    """Add the function under its name; what keeps it from running stands in `unserved` and in a problem."""
+    name = _name(template, resource)
+    reader = template.read(values, resource.logical_id, name)
+    sam = resource.type == "AWS::Serverless::Function"
+    known = SAM_PROPERTIES if sam else CFN_PROPERTIES
+    for key in resource.properties:
+        if key not in known and not key.startswith("Fn::"):
+            remedy = did_you_mean(key, known, "Remove it, or see the properties of " + resource.type + ".")
+            template.problems.notice(
+                f"{resource.logical_id}: a function has no property {key}", remedy, line=reader.line(key), function=name
+            )
+    for key, (message, remedy) in _NOT_SERVED.items():
+        if key in reader and reader.resolved(key) is not None and reader.items(key):
+            reader.warn(key, message, remedy)
+    code = _Code(template, resource, reader)
+    runtime, unserved = _runtime(reader)
+    unserved = unserved or code.unserved
+    handler = reader.text("Handler") or ""
+    if not handler and unserved is None:
+        unserved = "it has no Handler"
+        message = "Handler is missing: Runtime and Handler are mandatory for functions of deployment packages"
+        template.problems.error(
+            f"{resource.logical_id}: {message}", "Set Handler: app.handler.", line=resource.line, function=name
+        )
+    timeout = reader.number("Timeout", 1, 900)
+    template.into.functions[name] = FunctionConfig(
+        name=name,
+        logical_id=resource.logical_id,
+        handler=handler,
+        code_root=str(code.root),
+        inline_code=code.inline,
+        runtime=runtime,
+        memory=reader.integer("MemorySize", 128, 10_240) or 128,
+        timeout=3 if timeout is None else timeout,
+        reserved_concurrency=reader.integer("ReservedConcurrentExecutions", 0, 10_000_000),
+        environment=environment(reader, name, resource.logical_id, template.into.options.env_vars),
+        description=reader.text("Description") or "",
+        architecture=next(iter(reader.texts("Architectures")), "x86_64"),
+        unserved=unserved,
+        file=template.problems.file,
+        line=resource.line,
+    )
+    template.function_names[resource.logical_id] = name
+    template.properties[resource.logical_id] = values
+
+
+def _name(template: Template, resource: Resource) -> str:
+    """The function's name; one that is invalid or taken is a problem, and the logical id serves."""
+    line = resource.properties.line_of("FunctionName")
+    raw = template.resolver.resolve(resource.properties.get("FunctionName"))
+    name = template.names.name(resource)
+    if isinstance(name, Unresolved):
+        template.problems.warning(
+            f"{resource.logical_id}: FunctionName cannot be resolved: {name.why}; it is called {resource.logical_id}",
+            UNRESOLVED_REMEDY,
+            line=name.line or line,
+        )
+        name = resource.logical_id
+    elif isinstance(raw, str) and raw and not FUNCTION_NAME.fullmatch(raw):
+        template.problems.warning(
+            f"{resource.logical_id}: Value '{raw[:80]}' at 'functionName' failed to satisfy constraint: Member must "
+            f"satisfy regular expression pattern: [a-zA-Z0-9-_]+, of at most 64 characters",
+            f"Rename it; it is called {name} here.",
+            line=line,
+        )
+    if name in template.into.functions:
+        other = template.into.functions[name].logical_id
+        spare = resource.logical_id
+        template.problems.error(
+            f"{resource.logical_id}: the function name {name} is already that of {other}",
+            f"Rename one; this one is called {spare} here.",
+            line=line,
+            function=spare,
+        )
+        name = spare
+        while name in template.into.functions:
+            name += "-2"
+    return name
+
+
+def _runtime(reader: Reader) -> tuple[str, str | None]:
+    """(runtime, why it is not served)."""
+    package = reader.text("PackageType") or "Zip"
+    if package == "Image" or "ImageUri" in reader:
+        return _not_served(
+            reader, "PackageType", "image", "images are not served", "Package it as a zip for local runs."
+        )
+    runtime = reader.text("Runtime")
+    if runtime is None:
+        if reader.get("Runtime") is None and "Runtime" in reader:
+            return DEFAULT_RUNTIME, None  # said when it could not be resolved
+        reader.warn("Runtime", f"Runtime is missing; {DEFAULT_RUNTIME} is used", f"Set Runtime: {DEFAULT_RUNTIME}.")
+        return DEFAULT_RUNTIME, None
+    if PYTHON_RUNTIME.fullmatch(runtime):
+        return runtime, None
+    if runtime.startswith("python"):
+        message = f"the runtime {runtime} is unknown"
+        return _not_served(reader, "Runtime", runtime, message, f"Set Runtime: {DEFAULT_RUNTIME}.")
+    return _not_served(
+        reader, "Runtime", runtime, f"the runtime {runtime} is not served", "Only Python functions run here."
+    )
+
+
+def _not_served(reader: Reader, key: str, runtime: str, message: str, remedy: str) -> tuple[str, str]:
+    reader.warn(key, message, remedy)
+    return runtime, message
+
+
+class _Code:
+    """Where a function's code is: a folder, or text in the template."""
+
+    def __init__(self, template: Template, resource: Resource, reader: Reader) -> None:
+        self.template = template
+        self.reader = reader
+        self.base = template.path.parent
+        self.root = self.base
+        self.inline: str | None = None
+        self.unserved: str | None = None
+        if "ImageUri" in reader or reader.text("PackageType") == "Image":
+            return
+        if resource.type == "AWS::Serverless::Function":
+            self._sam(resource)
+        else:
+            self._cloudformation(resource)
+
+    def _sam(self, resource: Resource) -> None:
+        if "InlineCode" in self.reader:
+            self._from_text(self.reader, "InlineCode", resource)
+        elif "CodeUri" in self.reader:
+            self._from_uri("CodeUri")
+
+    def _cloudformation(self, resource: Resource) -> None:
+        asset = resource.body.get("Metadata")
+        path = asset.get("aws:asset:path") if isinstance(asset, Map) else None
+        if isinstance(path, str):  # a synthesised CDK template
+            self._at("Code", path)
+            return
+        code = self.reader.get("Code")
+        if isinstance(code, str):
+            self._from_uri("Code")
+        elif isinstance(code, Map) and "ZipFile" in code:
+            self._from_text(self.reader.inside(code), "ZipFile", resource)
+        elif isinstance(code, Map):
+            self._bucket("Code")
+        else:
+            self._missing("Code", "Code is missing", "Set Code to a folder or ZipFile.")
+
+    def _from_text(self, reader: Reader, key: str, resource: Resource) -> None:
+        source = reader.get(key)
+        self.root = self.template.into.data / "inline" / resource.logical_id
+        if isinstance(source, str):
+            self.inline = str(source)
+        else:
+            self._missing(key, f"{key} is no text", f"Write the source as text: {key}: |")
+
+    def _from_uri(self, key: str) -> None:
+        uri = self.reader.get(key)
+        if isinstance(uri, Map):
+            self._bucket(key)
+        elif isinstance(uri, str):
+            if re.match(r"[a-z][a-z0-9+.-]+://", uri):
+                self._bucket(key)
+            else:
+                self._at(key, uri)
+        else:
+            self._missing(key, f"{key} cannot be resolved", f"Set {key} to the folder of the code.")
+
+    def _at(self, key: str, uri: str) -> None:
+        try:
+            path = (self.base / Path(uri)).resolve()
+            is_file, is_folder = path.is_file(), path.is_dir()
+        except (OSError, ValueError, RuntimeError):
+            self._missing(key, f"{uri[:80]!r} cannot be a path", "Name the folder of the code.")
+            return
+        if is_folder:
+            self.root = path
+        elif is_file and path.suffix == ".py":
+            self.root = path.parent
+        elif is_file:
+            self._missing(key, f"{uri} is an archive", "Name the folder that it was made of.")
+        else:
+            self.root = path  # said by the handler check, and gone once the folder is there
+
+    def _bucket(self, key: str) -> None:
+        self._missing(key, "its code is in S3", f"Set {key} to the folder of the code for local runs.")
+
+    def _missing(self, key: str, message: str, remedy: str) -> None:
+        self.unserved = message
+        self.reader.warn(key, message, remedy)
+
+
+def environment(reader: Reader, name: str, logical_id: str, given: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The function's variables as texts. What cannot be resolved is left out and said, unless --env-vars gives it."""
+    variables = reader.child("Environment").child("Variables") if "Environment" in reader else None
+    covered = {key for who in ("", "Parameters", name, logical_id) for key in given.get(who, {})}
+    result: dict[str, str] = {}
+    if variables is None:
+        return result
+    for key in variables.values:
+        value = variables.resolver.resolve(variables.values[key])
+        if isinstance(value, str):
+            result[key] = as_written(value)
+        elif key in covered:
+            continue
+        elif isinstance(value, Unresolved):
+            message = f"the variable {key} is left out: {value.why}"
+            variables.warn(key, message, UNRESOLVED_REMEDY, line=value.line)
+        elif value is None or isinstance(value, Map | Seq):
+            variables.warn(key, f"the variable {key} is left out: it is no text", "Write it as a text.")
+    return result
+
+
+def declare_invoke_config(template: Template, name: str, values: Map) -> None:
+    """DeadLetterQueue, DeadLetterConfig and EventInvokeConfig, once all queues are known."""
+    function = template.into.functions[name]
+    reader = template.read(values, function.logical_id, name)
+    for key in ("DeadLetterQueue", "DeadLetterConfig"):
+        if key in reader:
+            inner = reader.child(key)
+            queue = _queue(template, inner, "TargetArn", inner.text("Type"))
+            if queue:
+                template.into.update_function(name, dead_letter_queue=queue)
+    if "EventInvokeConfig" in reader:
+        _apply_invoke_config(template, name, reader.child("EventInvokeConfig"))
+
+
+def declare_invoke_config_resource(template: Template, resource: Resource) -> None:
+    """AWS::Lambda::EventInvokeConfig."""
+    reader = template.reader(resource)
+    function = template.into.function_named(reader.text("FunctionName") or "")
+    if function is None:
+        reader.warn("FunctionName", "it names no function of the template", "Name one by !Ref.")
+        return
+    reader.function = function.name
+    _apply_invoke_config(template, function.name, reader)
+
+
+def _apply_invoke_config(template: Template, name: str, reader: Reader) -> None:
+    changes: dict[str, object] = {}
+    attempts = reader.integer("MaximumRetryAttempts", 0, 2)
+    age = reader.integer("MaximumEventAgeInSeconds", 60, 21_600)
+    if attempts is not None:
+        changes["maximum_retry_attempts"] = attempts
+    if age is not None:
+        changes["maximum_event_age"] = age
+    if "DestinationConfig" in reader:
+        destinations = reader.child("DestinationConfig")
+        for key, target in (("OnFailure", "on_failure"), ("OnSuccess", "on_success")):
+            if key in destinations:
+                inner = destinations.child(key)
+                kind = inner.text("Type")
+                if kind == "SQS" and "Destination" not in inner:  # SAM adds a queue of its own
+                    logical = template.into.functions[name].logical_id
+                    own = f"{logical}EventInvokeConfig{key}Queue"
+                    changes[target] = template.into.need_queue(own, template.problems, inner.line("Type"), name)
+                else:
+                    changes[target] = _queue(template, inner, "Destination", kind)
+    template.into.update_function(name, **changes)
+
+
+def _queue(template: Template, reader: Reader, key: str, kind: str | None) -> str | None:
+    """The queue that `key` names; other targets are not served."""
+    target = reader.text(key)
+    service = (kind or "").upper()
+    if target is not None and not service:
+        service = target.split(":")[2].upper() if target.startswith("arn:") and target.count(":") >= 5 else "SQS"
+    if service not in {"SQS", ""}:
+        reader.warn(key, f"a target of type {kind or service} is not served", "Use an SQS queue for local runs.")
+        return None
+    if target is None:
+        if key not in reader:
+            reader.warn(key, f"{key} is missing", "Name a queue's ARN: !GetAtt Queue.Arn.")
+        return None
+    if not resource_name(target):
+        reader.warn(key, f"{target!r} names no queue", "Name a queue's ARN: !GetAtt Queue.Arn.")
+        return None
+    return template.into.need_queue(target, template.problems, reader.line(key), reader.function)

@@ -1,0 +1,90 @@
+"""AWS::SQS::Queue and AWS::Kinesis::Stream."""
+
+from __future__ import annotations
+
+from lambdatui.config.aws_names import Resource
+from lambdatui.config.declared import resource_name
+from lambdatui.config.intrinsics import Unresolved
+from lambdatui.config.model import QueueConfig, StreamConfig
+from lambdatui.config.template import Template
+from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
+from lambdatui.config.yaml_lines import Map, ParseError, parse_json
+
+
+def declare_queue(template: Template, resource: Resource) -> None:
+    """Add the queue under its name, with its redrive policy."""
+    reader = template.reader(resource)
+    name = _name(template, resource, reader, "QueueName")
+    fifo = reader.flag("FifoQueue") or False
+    if fifo and not name.endswith(".fifo"):
+        reader.warn("QueueName", f"the name of a FIFO queue ends in .fifo, {name} does not", f"Call it {name}.fifo.")
+    if not fifo and name.endswith(".fifo"):
+        reader.warn("QueueName", f"only a FIFO queue's name ends in .fifo: {name}", "Set FifoQueue: true.")
+        fifo = True
+    redrive, receives = _redrive(template, reader)
+    visibility = reader.number("VisibilityTimeout", 0, 43_200)
+    template.into.queues[name] = QueueConfig(
+        name=name,
+        logical_id=resource.logical_id,
+        fifo=fifo,
+        content_based_deduplication=reader.flag("ContentBasedDeduplication") or False,
+        visibility_timeout=30 if visibility is None else visibility,
+        delay=reader.number("DelaySeconds", 0, 900) or 0,
+        retention=reader.integer("MessageRetentionPeriod", 60, 1_209_600) or 345_600,
+        redrive_queue=redrive,
+        max_receive_count=receives,
+        file=template.problems.file,
+        line=resource.line,
+    )
+
+
+def _redrive(template: Template, reader: Reader) -> tuple[str | None, int]:
+    """(dead-letter queue's name, max receives) of RedrivePolicy: a mapping, or a JSON text as the SQS API has it."""
+    policy = reader.get("RedrivePolicy")
+    if isinstance(policy, str):
+        try:
+            policy = parse_json(policy).value
+        except ParseError:
+            policy = None
+    if not isinstance(policy, Map):
+        if "RedrivePolicy" in reader and reader.resolved("RedrivePolicy") is not None:
+            reader.warn(
+                "RedrivePolicy",
+                "RedrivePolicy must be a mapping with deadLetterTargetArn and maxReceiveCount",
+                "Write both below RedrivePolicy.",
+            )
+        return None, 0
+    inner = reader.inside(policy)
+    target = inner.text("deadLetterTargetArn")
+    receives = inner.integer("maxReceiveCount", 1, 1000)
+    if target is None:
+        inner.warn("deadLetterTargetArn", "RedrivePolicy has no deadLetterTargetArn", "Name the dead-letter queue.")
+        return None, 0
+    if receives is None:
+        inner.warn("maxReceiveCount", "RedrivePolicy has no maxReceiveCount", "Give it; 10 is used.")
+        receives = 10
+    return resource_name(target), receives
+
+
+def declare_stream(template: Template, resource: Resource) -> None:
+    """Add the stream under its name."""
+    reader = template.reader(resource)
+    name = _name(template, resource, reader, "Name")
+    shards = reader.integer("ShardCount", 1, 500)
+    mode = reader.child("StreamModeDetails").text("StreamMode") if "StreamModeDetails" in reader else None
+    template.into.streams[name] = StreamConfig(
+        name=name,
+        logical_id=resource.logical_id,
+        shards=shards or (4 if mode == "ON_DEMAND" else 1),  # on demand begins with four
+        retention_hours=reader.integer("RetentionPeriodHours", 24, 8_760) or 24,
+        file=template.problems.file,
+        line=resource.line,
+    )
+
+
+def _name(template: Template, resource: Resource, reader: Reader, key: str) -> str:
+    name = template.names.name(resource)
+    if isinstance(name, Unresolved):
+        reader.warn(key, f"{key} cannot be resolved: {name.why}", UNRESOLVED_REMEDY, line=name.line)
+        return template.names.default_name(resource)
+    return name

@@ -1,0 +1,36 @@
+"""One template while it is being read: what its readers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambdatui.config.aws_names import Resource, TemplateNames
+from lambdatui.config.declared import Declared
+from lambdatui.config.intrinsics import Resolver
+from lambdatui.config.problems import Problems
+from lambdatui.config.values import Reader
+from lambdatui.config.yaml_lines import Map
+
+
+@dataclass
+class Template:
+    """The template at `path`; what it declares goes `into`."""
+
+    path: Path
+    globals: Map
+    resolver: Resolver
+    names: TemplateNames
+    resources: dict[str, Resource]
+    into: Declared
+    problems: Problems
+    function_names: dict[str, str] = field(default_factory=dict)  # logical id -> name, of those that were declared
+    properties: dict[str, Map] = field(default_factory=dict)  # logical id -> properties with Globals merged in
+
+    def reader(self, resource: Resource, function: str | None = None) -> Reader:
+        """Reads the resource's own properties."""
+        return self.read(resource.properties, resource.logical_id, function)
+
+    def read(self, values: Map, where: str, function: str | None = None) -> Reader:
+        """Reads any properties of this template."""
+        return Reader(values, self.resolver, self.problems, where, function)
