@@ -113,10 +113,11 @@ class Scale:
             self._allowed = min(self._allowed, MOST_CONCURRENCY)
         self._grown_us = now_us
 
-    def drained(self) -> None:
-        """The queue has no more: what load had added goes."""
+    def drained(self, *, idle: bool) -> None:
+        """The queue has no more; when nothing runs either, what load had added goes."""
         self._grown_us = None
-        self._allowed = min(self._allowed, float(STARTING_CONCURRENCY))
+        if idle:
+            self._allowed = min(self._allowed, float(STARTING_CONCURRENCY))
 
     def throttled(self) -> None:
         self._grown_us = None

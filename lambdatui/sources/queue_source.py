@@ -75,21 +75,25 @@ class QueueSource(Loop):
             await self.engine.store.queues.change_visibility(self.queue.name, ids, 0)
 
     async def round(self) -> int | None:
-        queues = self.engine.store.queues
         await self._offer_held()
-        while self.active and not self._held and len(self._running) < self._scale.limit:
+        self._watch_load()
+        while self.active and not self._held and self._room:
             if self._launch_due() or await self._receive():
                 continue
-            if not self._running:
-                self._scale.drained()
+            self._scale.drained(idle=not self._running)
             return self._next_look()
-        now = self.engine.clock.now_us()
         if self._held:
             return min(min(held.due_us, held.expires_us) if self._room else held.expires_us for held in self._held)
-        if queues.depth(self.queue.name).visible and not self._scale.at_most:
-            self._scale.saturated(now)
-            return now + round(SECOND_LOOK_S * MICROS)
+        if self._watch_load() and not self._scale.at_most:
+            return self.engine.clock.now_us() + round(SECOND_LOOK_S * MICROS)
         return None
+
+    def _watch_load(self) -> bool:
+        """Whether messages wait although as many batches run as may; if so, more may with time."""
+        loaded = not self._room and not self._held and self.engine.store.queues.depth(self.queue.name).visible > 0
+        if loaded:
+            self._scale.saturated(self.engine.clock.now_us())
+        return loaded
 
     @property
     def _room(self) -> bool:

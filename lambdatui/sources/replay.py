@@ -112,7 +112,7 @@ class Replayer:
             record = shapes.failure_record(body)
             if record is not None and record.range is not None:
                 return await self._range(record.context.function_arn or message.function or "", record.range)
-            if record is not None and record.payload is not None:
+            if record is not None and bytes(record.payload):
                 function = self._engine.function(record.context.function_arn or message.function or "")
                 return Call(function=function.config.name, payload=bytes(record.payload))
         owner = catalog.owner_of_dlq(message.queue, message.function)

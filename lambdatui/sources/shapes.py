@@ -183,7 +183,7 @@ class FailureRecord(msgspec.Struct, frozen=True):
     version: str
     context: FailureContext = msgspec.field(name="requestContext")
     range: BatchInfo | None = msgspec.field(name="KinesisBatchInfo", default=None)
-    payload: msgspec.Raw | None = msgspec.field(name="requestPayload", default=None)
+    payload: msgspec.Raw = msgspec.field(name="requestPayload", default=msgspec.Raw())  # b"": there is none
 
 
 def failure_record(body: bytes) -> FailureRecord | None:
@@ -192,4 +192,4 @@ def failure_record(body: bytes) -> FailureRecord | None:
         record = msgspec.json.decode(body, type=FailureRecord)
     except msgspec.DecodeError:
         return None
-    return record if record.range is not None or record.payload is not None else None
+    return record if record.range is not None or bytes(record.payload) else None

@@ -1,0 +1,247 @@
+"""A queue's mapping at work, on the real store and a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from lambdatui.config.model import Project, QueueConfig, QueueMapping
+from lambdatui.store.records import NewMessage
+from tests.sources.support import Throttle, World, function, project
+
+UUID = "11111111-1111-4111-8111-111111111111"
+
+
+def shop(mapping: dict[str, Any] | None = None, **queue: Any) -> Project:
+    settings = {"visibility_timeout": 10, "redrive_queue": "orders-dlq", "max_receive_count": 2} | queue
+    return project(
+        functions=(function(), function("slow")),
+        queues=(
+            QueueConfig(name="orders", logical_id="Orders", **settings),
+            QueueConfig(name="orders-dlq", logical_id="OrdersDlq", fifo=settings.get("fifo", False)),
+        ),
+        mappings=(QueueMapping(uuid=UUID, function="work", queue="orders", **(mapping or {})),),
+    )
+
+
+def bodies(event: Any) -> list[str]:
+    return [record["body"] for record in event["Records"]]
+
+
+def messages(*texts: str, **more: Any) -> list[NewMessage]:
+    return [NewMessage(body=text, **more) for text in texts]
+
+
+def total(world: World, queue: str = "orders") -> int:
+    depth = world.store.queues.depth(queue)
+    return depth.visible + depth.in_flight + depth.delayed
+
+
+async def test_a_message_is_delivered_at_once_and_deleted_after_success(world: Any) -> None:
+    here = await world(shop(), work=lambda event: None)
+    [id] = await here.manager.send("Orders", messages("a"))
+    await here.settle(lambda: len(here.engine.requests) == 1)
+    [event] = here.engine.events("work")
+    assert event["Records"][0]["messageId"] == id
+    assert event["Records"][0]["eventSourceARN"] == "arn:aws:sqs:us-east-1:000000000000:orders"
+    assert here.engine.requests[0].source == "queue:orders"
+    assert here.engine.requests[0].patient
+    assert total(here) == 0
+
+
+async def test_a_failed_batch_returns_after_the_visibility_timeout_and_ends_in_the_dlq(world: Any) -> None:
+    def fail(event: Any) -> None:
+        raise ValueError("poison")
+
+    here = await world(shop(), work=fail)
+    await here.manager.send("orders", messages("a"))
+    await here.settle(lambda: len(here.engine.requests) == 1)
+    await here.advance(9)
+    assert len(here.engine.requests) == 1, "hidden until the visibility timeout"
+    await here.advance(2)
+    assert [event["Records"][0]["attributes"]["ApproximateReceiveCount"] for event in here.engine.events("work")] == [
+        "1",
+        "2",
+    ]
+    await here.advance(11)
+    assert len(here.engine.requests) == 2
+    [entry] = here.engine.reader.dlq_entries(["orders-dlq"])
+    assert (entry.function, entry.error_code, entry.error_message, entry.attempts) == (
+        "work",
+        "ValueError",
+        "poison",
+        2,
+    )
+    assert entry.event == "a"
+    assert any(kind == "dlq" and "orders-dlq" in text for kind, _, text in here.engine.telemetry.said)
+
+
+async def test_only_reported_messages_come_back(world: Any) -> None:
+    def partly(event: Any) -> Any:
+        bad = [record["messageId"] for record in event["Records"] if record["body"] == "bad"]
+        return {"batchItemFailures": [{"itemIdentifier": name} for name in bad]}
+
+    here = await world(shop({"report_batch_item_failures": True}), work=partly)
+    await here.manager.send("orders", messages("good", "bad", "fine"))
+    await here.settle(lambda: len(here.engine.requests) == 1)
+    assert total(here) == 1
+    await here.advance(11)
+    assert bodies(here.engine.events("work")[-1]) == ["bad"]
+
+
+async def test_a_throttled_batch_is_offered_again_without_burning_receives(world: Any) -> None:
+    calls = 0
+
+    def busy(event: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls <= 3:
+            raise Throttle
+
+    here = await world(shop(), work=busy)
+    await here.manager.send("orders", messages("a"))
+    await here.settle(lambda: calls == 1)
+    await here.advance(8)
+    counts = [event["Records"][0]["attributes"]["ApproximateReceiveCount"] for event in here.engine.events("work")]
+    assert counts == ["1", "1", "1", "1"]
+    assert total(here) == 0
+
+
+async def test_a_throttle_that_lasts_counts_one_failed_receive_per_visibility_timeout(world: Any) -> None:
+    def busy(event: Any) -> None:
+        raise Throttle
+
+    here = await world(shop(), work=busy)
+    await here.manager.send("orders", messages("a"))
+    await here.settle(lambda: bool(here.engine.requests))
+    await here.advance(9.5)
+    assert total(here, "orders-dlq") == 0
+    await here.advance(14)
+    [entry] = here.engine.reader.dlq_entries(["orders-dlq"])
+    assert entry.error_code == "TooManyRequestsException"
+    counts = {event["Records"][0]["attributes"]["ApproximateReceiveCount"] for event in here.engine.events("work")}
+    assert counts == {"1", "2"}
+
+
+async def test_five_batches_run_at_once_and_no_more_than_maximum_concurrency(world: Any) -> None:
+    gate = asyncio.Event()
+
+    async def wait(event: Any) -> None:
+        await gate.wait()
+
+    for mapping, expected in (({"batch_size": 1}, 5), ({"batch_size": 1, "maximum_concurrency": 2}, 2)):
+        gate.clear()
+        here = await world(shop(mapping), work=wait)
+        await here.store.queues.purge("orders")
+        await here.manager.send("orders", messages(*"abcdefgh"))
+        await here.timer.parked(here.sources, lambda here=here, expected=expected: here.engine.running == expected)
+        assert here.engine.peak == expected
+        gate.set()
+        await here.settle(lambda here=here: total(here) == 0)
+        assert here.engine.peak == expected
+
+
+async def test_while_messages_wait_more_batches_are_allowed(world: Any) -> None:
+    gate = asyncio.Event()
+
+    async def wait(event: Any) -> None:
+        await gate.wait()
+
+    here = await world(shop({"batch_size": 1}, visibility_timeout=60), work=wait)
+    await here.manager.send("orders", messages(*"abcdefghijklmnop"))
+    await here.timer.parked(here.sources, lambda: here.engine.running == 5)
+    here.timer.move(1)
+    await here.timer.parked(here.sources, lambda: here.engine.running == 10)
+    gate.set()
+    await here.settle(lambda: total(here) == 0)
+
+
+async def test_the_batching_window_gathers_a_batch(world: Any) -> None:
+    here = await world(shop({"batching_window": 5}), work=lambda event: None)
+    await here.manager.send("orders", messages("a"))
+    await here.advance(2)
+    await here.manager.send("orders", messages("b"))
+    await here.advance(2)
+    assert not here.engine.requests
+    await here.advance(1.5)
+    assert [bodies(event) for event in here.engine.events("work")] == [["a", "b"]]
+
+
+async def test_a_fifo_group_keeps_its_order_when_its_first_message_fails(world: Any) -> None:
+    failed = []
+
+    def first_fails(event: Any) -> None:
+        if not failed and "1a" in bodies(event):
+            failed.append(True)
+            raise ValueError("once")
+
+    here = await world(shop({"batch_size": 1}, fifo=True, max_receive_count=5), work=first_fails)
+    group_one = [NewMessage(body=text, group_id="1", dedup_id=text) for text in ("1a", "1b")]
+    await here.manager.send("orders", [*group_one, NewMessage(body="2a", group_id="2", dedup_id="2a")])
+    await here.advance(11)
+    await here.settle(lambda: total(here) == 0)
+    order = [body for event in here.engine.events("work") for body in bodies(event)]
+    assert [body for body in order if body.startswith("1")] == ["1a", "1a", "1b"]
+    assert order.index("2a") < order.index("1b")
+
+
+async def test_pause_stops_receiving_and_resume_goes_on(world: Any) -> None:
+    here = await world(shop(), work=lambda event: None)
+    await here.manager.pause("Orders")
+    await here.manager.send("orders", messages("a"))
+    await here.advance(3)
+    assert not here.engine.requests
+    assert here.manager.snapshot().queues[0].paused
+    await here.manager.resume("orders")
+    await here.settle(lambda: len(here.engine.requests) == 1)
+    assert not here.manager.snapshot().queues[0].paused
+
+
+async def test_stopping_waits_for_the_batch_in_flight_and_starts_no_other(world: Any) -> None:
+    gate = asyncio.Event()
+
+    async def wait(event: Any) -> None:
+        await gate.wait()
+
+    here = await world(shop({"batch_size": 1, "maximum_concurrency": 2}), work=wait)
+    await here.manager.send("orders", messages("a", "b", "c"))
+    await here.timer.parked(here.sources, lambda: here.engine.running == 2)
+    stop = asyncio.create_task(here.manager.stop())
+    await asyncio.sleep(0)
+    assert not stop.done()
+    gate.set()
+    await stop
+    assert len(here.engine.requests) == 2
+    assert total(here) == 1
+
+
+async def test_a_batch_cut_short_by_the_engines_end_is_nobodys_failure(world: Any) -> None:
+    async def cut(event: Any) -> None:
+        here.engine.stopping = True
+        raise RuntimeError("killed")
+
+    here = await world(shop(), work=cut)
+    await here.manager.send("orders", messages("a"))
+    await here.settle(lambda: bool(here.engine.requests))
+    here.engine.stopping = False
+    here.clock.advance(30)
+    [message] = await here.store.queues.receive(here.manager.queue("orders"), 1, 1)
+    assert message.error_code is None
+
+
+async def test_a_store_that_fails_once_does_not_end_the_poller(world: Any) -> None:
+    here = await world(shop(), work=lambda event: None)
+    real, broken = here.store.queues.receive, []
+
+    async def once(*args: Any, **named: Any) -> Any:
+        if not broken:
+            broken.append(True)
+            raise OSError("disk full")
+        return await real(*args, **named)
+
+    here.store.queues.receive = once
+    await here.manager.send("orders", messages("a"))
+    await here.timer.parked(here.sources, lambda: bool(broken))
+    await here.advance(6)
+    assert len(here.engine.requests) == 1
+    assert any("disk full" in text for _, _, text in here.engine.telemetry.said)
