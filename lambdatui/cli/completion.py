@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from lambdatui.cli.output import out
 from lambdatui.errors import UsageError
 
 SHELLS = ("bash", "zsh", "fish")
@@ -32,5 +33,5 @@ def completion_command(shell: str | None) -> int:
         raise UsageError(f"completion is there for {', '.join(SHELLS)}; name one of them")
     completer = kind(cli, {}, "lambdatui", "_LAMBDATUI_COMPLETE")
     # Not source(): for bash that starts a bash to ask for its version.
-    click.echo(completer.source_template % completer.source_vars())
+    out(completer.source_template % completer.source_vars())
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambdatui.cli.app import CONTEXT, refuse_unknown
-from lambdatui.cli.output import FAINT, ago, clock, colour, number, on_terminal, print_json, say, shown, table
+from lambdatui.cli.output import FAINT, ago, clock, colour, number, on_terminal, out, print_json, say, shown, table
 from lambdatui.cli.project import Place, json_option, place_options
 from lambdatui.errors import NotFound, OperationFailed, UsageError
 
@@ -100,7 +100,7 @@ def show_entry(entry_id: str, as_json: bool, place: Place) -> int:
     if as_json:
         print_json(entry)
         return 0
-    click.echo(colour(shown(entry.error_code or "dead letter"), fg="red", bold=True))
+    out(colour(shown(entry.error_code or "dead letter"), fg="red", bold=True))
     facts = {
         "id": entry.id,
         "queue": entry.queue,
@@ -110,8 +110,8 @@ def show_entry(entry_id: str, as_json: bool, place: Place) -> int:
         "error": entry.error_message or FAINT,
     }
     for name, value in facts.items():
-        click.echo(f"  {colour(f'{name:<12}', dim=True)}{shown(value)}")
-    click.echo(f"\n{colour('event', bold=True)}\n{shown(entry.event)}")
+        out(f"  {colour(f'{name:<12}', dim=True)}{shown(value)}")
+    out(f"\n{colour('event', bold=True)}\n{shown(entry.event)}")
     return 0
 
 
@@ -138,7 +138,7 @@ def replay_entries(ids: tuple[str, ...], every: bool, queue: str | None, as_json
         result = replay_paced(client, entry.id)
         results.append(result)
         if not as_json:
-            click.echo(_outcome(entry, result))
+            out(_outcome(entry, result))
             sys.stdout.flush()
     failed = sum(result.status != "ok" for result in results)
     if as_json:
@@ -198,10 +198,14 @@ def purge_entries(ids: tuple[str, ...], every: bool, yes: bool, queue: str | Non
 
 def confirm(count: int) -> None:
     """Ask on a terminal; UsageError where there is nobody to ask."""
-    if not (sys.stdin.isatty() and on_terminal()):
+    if not _can_ask():
         raise UsageError(f"{count} entries would be deleted for good; add --yes to do it")
     if not click.confirm(f"Delete {count} dead letters for good?", err=True):
         raise OperationFailed("nothing was deleted")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and on_terminal()
 
 
 def chosen(client: Client, ids: Sequence[str], every: bool, queue: str | None) -> list[DlqEntry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from lambdatui.cli.output import print_json, table
+from lambdatui.cli.output import out, print_json, table
 from lambdatui.cli.project import json_option
 from lambdatui.errors import NotFound
 
@@ -37,12 +37,12 @@ def event_command(service: str | None, kind: str | None, as_json: bool) -> int:
         if as_json:
             print_json(kinds)
         else:
-            click.echo("\n".join(kinds))
+            out("\n".join(kinds))
         return 0
     kind = kind.lower() if kind else kinds[0]
     if kind not in kinds:
         raise NotFound(_unknown("type", kind, kinds, f"lambdatui event {service}"))
-    click.echo(samples.text(service.lower(), kind))
+    out(samples.text(service.lower(), kind))
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lambdatui.cli.output import FAINT, colour, number, print_json, say, shown, table
+from lambdatui.cli.output import FAINT, colour, number, out, print_json, say, shown, table
 from lambdatui.cli.project import Place, json_option, place_options
 
 if TYPE_CHECKING:
@@ -96,16 +96,16 @@ def _print_check(project: Path, rows: list[FunctionRow], problems: list[Problem]
         broken = any(problem.severity == "error" for problem in row.problems)
         mark = colour("✖", fg="red") if broken else colour("✓", fg="green")
         triggers = f"  {colour(shown('← ' + ', '.join(row.triggers)), dim=True)}" if row.triggers else ""
-        click.echo(f"{mark} {shown(f'{row.name}  {row.runtime}  {row.handler}')}{triggers}")
+        out(f"{mark} {shown(f'{row.name}  {row.runtime}  {row.handler}')}{triggers}")
     if rows and problems:
-        click.echo()
+        out()
     for problem in problems:
         where = problem.file or str(project)
         where += f":{problem.line}" if problem.line else ""
         severity = colour(problem.severity, fg=COLOURS.get(problem.severity))
         about = f"{problem.function}: " if problem.function else ""
-        click.echo(f"{shown(where)}: {severity}: {shown(about + problem.message)}")
-        click.echo(shown(f"    {problem.remedy}"))
+        out(f"{shown(where)}: {severity}: {shown(about + problem.message)}")
+        out(shown(f"    {problem.remedy}"))
     counted = [(kind, sum(problem.severity == kind for problem in problems)) for kind in COLOURS]
     parts = [f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counted if count]
     functions = f"{len(rows)} function{'s' if len(rows) != 1 else ''}"

@@ -14,6 +14,7 @@ from lambdatui.cli.output import (
     harmless,
     number,
     on_terminal,
+    out,
     print_json,
     say,
     shown,
@@ -130,7 +131,7 @@ def document(detail: InvocationDetail) -> dict[str, Any]:
 
 def _print_detail(detail: InvocationDetail) -> None:
     row = detail.row
-    click.echo(colour(f"{row.function}  {row.status}", fg=STATUS_COLOURS.get(row.status, "green"), bold=True))
+    out(colour(f"{row.function}  {row.status}", fg=STATUS_COLOURS.get(row.status, "green"), bold=True))
     facts = {
         "request id": row.request_id,
         "started": clock(row.started_at),
@@ -143,10 +144,10 @@ def _print_detail(detail: InvocationDetail) -> None:
     }
     facts |= {"replay of": row.replay_of} if row.replay_of else {}
     for name, value in facts.items():
-        click.echo(f"  {colour(f'{name:<12}', dim=True)}{shown(value)}")
+        out(f"  {colour(f'{name:<12}', dim=True)}{shown(value)}")
     if len(detail.attempts) > 1:
         tries = ", ".join(f"{a.attempt} {a.status}" for a in detail.attempts)
-        click.echo(f"  {colour('attempts    ', dim=True)}{tries}")
+        out(f"  {colour('attempts    ', dim=True)}{tries}")
     _section("event", _text(detail.event))
     if detail.result is not None:
         _section("result", _text(detail.result))
@@ -157,7 +158,7 @@ def _print_detail(detail: InvocationDetail) -> None:
 
 
 def _section(title: str, text: str) -> None:
-    click.echo(f"\n{colour(title, bold=True)}\n{text.rstrip()}")
+    out(f"\n{colour(title, bold=True)}\n{text.rstrip()}")
 
 
 def _text(data: bytes) -> str:
@@ -228,12 +229,12 @@ def _print_one(name: str, stats: Stats | None) -> None:
     if stats is None:
         say(f"nothing measured for {name} yet; make an invocation with `lambdatui invoke {name}`")
         return
-    click.echo(colour(shown(name), bold=True))
+    out(colour(shown(name), bold=True))
     distributions = ("Duration", "IteratorAge", "AsyncEventAge")
     for field in stats.__struct_fields__:
         if field not in distributions:
-            click.echo(f"  {field:<22}{getattr(stats, field):>10}")
-    click.echo()
+            out(f"  {field:<22}{getattr(stats, field):>10}")
+    out()
     parts = ("p50", "p95", "p99", "max", "last")
     rows = [[f"  {d} ms", *(number(getattr(getattr(stats, d), part)) for part in parts)] for d in distributions]
     table(["  METRIC", *(part.upper() for part in parts)], rows, right=[part.upper() for part in parts])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lambdatui.cli.output import clock, colour, on_terminal, print_json_line, say, shown, since, width
+from lambdatui.cli.output import clock, colour, on_terminal, out, print_json_line, say, shown, since, width
 from lambdatui.cli.project import Place, complete_function, function_name, json_option, place_options
 from lambdatui.errors import UsageError
 
@@ -149,6 +149,6 @@ class Printer:
         first, *more = line.message.rstrip("\r\n").replace("\r\n", "\n").replace("\r", "\n").split("\n")
         indent = " " * width(head)
         style = LEVEL_STYLES.get(line.level, {})
-        click.echo(colour(head, dim=True) + colour(shown(first), **style))
+        out(colour(head, dim=True) + colour(shown(first), **style))
         for text in more:
-            click.echo(indent + colour(shown(text), **style))
+            out(indent + colour(shown(text), **style))

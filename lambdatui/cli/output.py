@@ -24,6 +24,11 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def out(text: str = "") -> None:
+    """A line on stdout exactly as it is: `colour` and `shown` have decided what belongs there."""
+    click.echo(text, color=True)
+
+
 def say(message: str) -> None:
     """A message for people, on stderr."""
     click.echo(message, err=True)
@@ -36,22 +41,22 @@ def print_json(value: Any) -> None:
     data = msgspec.json.encode(value)
     if on_terminal():
         text = msgspec.json.format(data, indent=2).decode()
-        click.echo(_HOSTILE.sub(lambda hit: f"\\u{ord(hit[0]):04x}", text))
+        out(_HOSTILE.sub(lambda hit: f"\\u{ord(hit[0]):04x}", text))
         return
-    click.echo(data.decode())
+    out(data.decode())
 
 
 def print_json_line(value: Any) -> None:
     """One object on one line."""
     import msgspec
 
-    click.echo(msgspec.json.encode(value).decode())
+    out(msgspec.json.encode(value).decode())
 
 
 def print_data(data: bytes) -> None:
     """Raw bytes with a final newline; made harmless where a terminal shows them."""
     if on_terminal():
-        click.echo(harmless(data.decode(errors="replace")))
+        out(harmless(data.decode(errors="replace")))
         return
     click.echo(data, nl=not data.endswith(b"\n"))
 
@@ -99,10 +104,10 @@ def table(
 
         room = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
         widths[-1] = max(8, min(widths[-1], room))
-    click.echo(colour(_line(titles, titles, widths, right), bold=True))
+    out(colour(_line(titles, titles, widths, right), bold=True))
     for row in cells:
         styles = [style(i, row) if style else {} for i in range(len(row))]
-        click.echo(_line(row, titles, widths, right, styles))
+        out(_line(row, titles, widths, right, styles))
 
 
 def _line(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lambdatui.cli.output import say
+from lambdatui.cli.output import out, say
 from lambdatui.cli.project import Place, place_options
 from lambdatui.errors import NoEngine, OperationFailed, UsageError
 
@@ -94,7 +94,7 @@ def _headless(place: Place, launch: LaunchOptions) -> int:
     from lambdatui.client.locate import await_engine
 
     if (info := await_engine(place.data, STARTING)) is not None:
-        click.echo(f"lambdatui runs already (pid {info.pid}): Lambda {info.url}  HTTP {info.http_url}")
+        out(f"lambdatui runs already (pid {info.pid}): Lambda {info.url}  HTTP {info.http_url}")
         return 0
     return exec_headless(place.project, launch)
 

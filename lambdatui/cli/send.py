@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lambdatui.cli.output import FAINT, ago, print_json, say, shown, table
+from lambdatui.cli.output import FAINT, ago, out, print_json, say, shown, table
 from lambdatui.cli.payload import is_json, read_payload
 from lambdatui.cli.project import Place, json_option, place_options
 from lambdatui.errors import UsageError
@@ -65,7 +65,7 @@ def send_command(
         print_json({"ids": ids})
     else:
         for sent in ids:
-            click.echo(sent)
+            out(sent)
     return 0
 
 
@@ -146,7 +146,7 @@ def queues_command(as_json: bool, place: Place) -> int:
         titles = ("QUEUE", "VISIBLE", "IN FLIGHT", "DELAYED", "OLDEST", "FOR")
         table(titles, map(_queue_cells, found.queues), right=titles[1:5], style=_style)
     if found.queues and found.streams:
-        click.echo()
+        out()
     if found.streams:
         titles = ("STREAM", "SHARD", "BACKLOG", "AGE", "STATE", "FOR")
         cells = [row for stream in found.streams for row in _shard_cells(stream)]
