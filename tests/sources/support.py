@@ -58,13 +58,14 @@ class ManualTimer:
         resting = [due for wake, due in self.waiting.items() if not wake.is_set() and (due is None or due > now)]
         return len(resting) >= sources
 
-    async def parked(self, sources: int, also: Callable[[], bool] = lambda: True) -> None:
+    async def parked(self, sources: int | Callable[[], int], also: Callable[[], bool] = lambda: True) -> None:
         """Until so many sources sleep, with nothing to do at this time."""
         async with asyncio.timeout(5):
             while True:
                 for _ in range(10):  # what is ready to run runs first
                     await asyncio.sleep(0)
-                if self.quiet(sources) and also():
+                expected = sources if isinstance(sources, int) else sources()
+                if self.quiet(expected) and also():
                     return
                 async with self._parked:
                     try:
@@ -182,7 +183,7 @@ class World:
 
     async def settle(self, also: Callable[[], bool] = lambda: True) -> None:
         """Until every source sleeps and no batch runs."""
-        await self.timer.parked(self.sources, lambda: not batches_running() and also())
+        await self.timer.parked(lambda: self.sources, lambda: not batches_running() and also())
 
     @property
     def sources(self) -> int:
