@@ -1,0 +1,59 @@
+"""`?`: what the keys do where the cursor is, made from the bindings themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from lambdatui.tui.dialogs import Reader
+from lambdatui.tui.keys import display
+from lambdatui.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from lambdatui.tui.main_screen import MainScreen
+
+
+def help_rows(main: MainScreen) -> list[tuple[str, str, str]]:
+    """(place, keys, what they do), nearest place first; keys of one action together."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    told: dict[tuple[str, str], str] = {}
+    for active in main.active_bindings.values():
+        binding = active.binding
+        if not binding.description and not binding.tooltip:
+            continue
+        if isinstance(active.node, Panel):
+            place = active.node.help_name()
+        else:
+            place = main.page.NAME.capitalize() if active.node is main.page else "Everywhere"
+        if (binding.id or "").startswith("move."):
+            place = "Moving"
+        if (binding.id or "").startswith("screen."):
+            place = "Screens"
+        key = (place, binding.action)
+        rows.setdefault(key, []).append(display(binding.key))
+        told[key] = binding.tooltip or binding.description
+    places = list(dict.fromkeys(place for place, _ in rows))
+    last = [place for place in ("Everywhere", "Screens", "Moving") if place in places]
+    ordered = [place for place in places if place not in last] + last
+    return [(p, " ".join(keys), told[p, a]) for want in ordered for (p, a), keys in rows.items() if p == want]
+
+
+def help_screen(main: MainScreen) -> Reader:
+    """The help as a screen to read."""
+    table = RichTable.grid(padding=(0, 2))
+    table.add_column(width=14, no_wrap=True)
+    table.add_column()
+    text, before = [], None
+    for place, keys, told in help_rows(main):
+        if place != before:
+            if before is not None:
+                table.add_row("", "")
+            table.add_row(Text(place, "bold"), "")
+            text.append(place)
+        before = place
+        table.add_row(Text("  " + keys), Text(told))
+        text.append(f"  {keys:12} {told}")
+    focused = main.page.focused_panel()
+    return Reader(f"Keys   {main.page.NAME} · {focused.help_name() if focused else ''}", table, "\n".join(text))

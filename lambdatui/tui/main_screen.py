@@ -1,0 +1,201 @@
+"""The frame around the seven pages: header, tabs, the open page, the filter line and the keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from lambdatui.client.feed import State
+from lambdatui.tui.keys import bind, display
+from lambdatui.tui.screens.dlq import DlqPage
+from lambdatui.tui.screens.environments import EnvironmentsPage
+from lambdatui.tui.screens.function import FunctionPage
+from lambdatui.tui.screens.invocations import InvocationsPage
+from lambdatui.tui.screens.logs import LogsPage
+from lambdatui.tui.screens.overview import OverviewPage
+from lambdatui.tui.screens.page import Page
+from lambdatui.tui.screens.sources import SourcesPage
+from lambdatui.tui.widgets.bars import HeaderBar, KeyBar, TabBar
+from lambdatui.tui.widgets.panel import LineWidget, Panel
+
+if TYPE_CHECKING:
+    from lambdatui.tui.app import LambdaTui
+
+LEAST = (60, 15)  # cells; below it nothing can be read
+PAGES = (OverviewPage, FunctionPage, InvocationsPage, LogsPage, DlqPage, SourcesPage, EnvironmentsPage)
+ALWAYS = ("app.help", "app.commands", "app.leave")
+
+
+class FilterLine(Container):
+    """The line in which a filter is typed."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("/ ")
+        yield Input(placeholder="words that must occur · Enter keeps the filter · Esc clears it", compact=True)
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """Holds the pages; exactly one is open."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("tab", "app.focus_next", "next panel", "To the next panel", "panel.next", show=False),
+        bind(
+            "shift+tab", "app.focus_previous", "previous panel", "To the previous panel", "panel.previous", show=False
+        ),
+        bind("ctrl+c", "app.copy", "copy", "Copy the selection", "panel.copy", show=False),
+    ]
+    AUTO_FOCUS = ""
+
+    def __init__(self, project: str) -> None:
+        super().__init__()
+        self.project = project
+        self.pages = {kind.NAME: kind() for kind in PAGES}
+        self.page: Page = self.pages["overview"]
+        self._filtered: Panel | None = None
+
+    @property
+    def tui(self) -> LambdaTui:
+        """The app, with its own type."""
+        from lambdatui.tui.app import LambdaTui
+
+        assert isinstance(self.app, LambdaTui)
+        return self.app
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar(self.project)
+        yield TabBar()
+        with Container(id="pages"):
+            for page in self.pages.values():
+                page.display = page is self.page
+                yield page
+        yield FilterLine(id="filter")
+        yield KeyBar()
+        yield Static(f"too small: {LEAST[0]}×{LEAST[1]} needed", id="small")
+
+    def on_mount(self) -> None:
+        self.bindings_updated_signal.subscribe(self, lambda _: self.show_keys())
+        self.page.enter()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < LEAST[0] or event.size.height < LEAST[1], "-too-small")
+        self.show_keys()
+
+    @property
+    def dlq_page(self) -> DlqPage:
+        """Screen 5."""
+        page = self.pages["dlq"]
+        assert isinstance(page, DlqPage)
+        return page
+
+    @property
+    def logs_page(self) -> LogsPage:
+        """Screen 4."""
+        page = self.pages["logs"]
+        assert isinstance(page, LogsPage)
+        return page
+
+    @property
+    def invocations_page(self) -> InvocationsPage:
+        """Screen 3."""
+        page = self.pages["invocations"]
+        assert isinstance(page, InvocationsPage)
+        return page
+
+    def open_page(self, name: str) -> None:
+        """Show another page; the one that was open goes stale."""
+        self.close_filter()
+        focused = self.focused
+        if focused is not None and self.page in focused.ancestors:
+            self.page.last_focus = focused
+        with self.app.batch_update():
+            self.page.display = False
+            self.page.stale = True
+            self.page = self.pages[name]
+            self.page.display = True
+            self.page.enter()
+
+    def show_bars(self, state: State, now_us: int, paused: bool) -> None:
+        """Header and tabs."""
+        self.query_one(HeaderBar).show_state(state, now_us, paused)
+        depth = state.header.dlq_depth if state.header is not None else 0
+        self.query_one(TabBar).show_tab(self.page.NAME, depth)
+
+    def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
+        self.tui.action_go(event.name)
+
+    def show_keys(self) -> None:
+        """The footer for where the focus is."""
+        if not self.is_attached or self.app.screen is not self:
+            return
+        keys: list[tuple[str, str]] = []
+        fixed: list[tuple[str, str]] = []
+        seen: set[str] = set()
+        for active in self.active_bindings.values():
+            binding = active.binding
+            if not binding.show or not binding.description or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            pair = (display(binding.key), binding.description)
+            (fixed if binding.id in ALWAYS else keys).append(pair)
+        self.query_one(KeyBar).show_keys(keys, fixed)
+
+    def repaint_all(self) -> None:
+        """Everything anew: another theme."""
+        for widget in self.query(LineWidget):
+            widget.repaint()
+
+    # filter
+
+    def open_filter(self) -> None:
+        """Type a filter for the focused panel, or the page's main one."""
+        panel = self.page.focused_panel()
+        if panel is None or not panel.set_filter(panel.filter_text()):
+            panel = self.page.query_one(self.page.MAIN, Panel)
+        self._filtered = panel
+        line = self.query_one("#filter", FilterLine)
+        line.add_class("-open")
+        entry = line.query_one(Input)
+        with entry.prevent(Input.Changed):
+            entry.value = panel.filter_text()
+        entry.cursor_position = len(entry.value)
+        entry.focus()
+
+    def close_filter(self) -> None:
+        """Back from the filter line; the filter stays."""
+        line = self.query_one("#filter", FilterLine)
+        if not line.has_class("-open"):
+            return
+        line.remove_class("-open")
+        if self._filtered is not None:
+            self._filtered.focus(scroll_visible=False)
+
+    def clear_filter(self) -> bool:
+        """Esc: forget the filter that is typed or in force; False where there is none."""
+        typing = self.query_one("#filter", FilterLine).has_class("-open")
+        panel = self._filtered if typing else self._filtered_panel()
+        self.close_filter()
+        if panel is None or not panel.filter_text():
+            return typing
+        panel.set_filter("")
+        return True
+
+    def _filtered_panel(self) -> Panel | None:
+        focused = self.page.focused_panel()
+        if focused is not None and focused.filter_text():
+            return focused
+        return next((p for p in self.page.query(Panel) if p.display and p.filter_text()), None)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._filtered is not None:
+            self._filtered.set_filter(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.close_filter()

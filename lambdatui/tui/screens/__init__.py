@@ -1,0 +1,1 @@
+"""The seven screens, one a file; `page.Page` is what they share."""

@@ -1,0 +1,69 @@
+"""Function: one function whole."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+
+from lambdatui.client.feed import State
+from lambdatui.schema import Subscription
+from lambdatui.tui.details import configuration_lines, trigger_lines
+from lambdatui.tui.screens.environment_table import EnvironmentTable
+from lambdatui.tui.screens.function_keys import FunctionKeys
+from lambdatui.tui.screens.function_row import state_cell
+from lambdatui.tui.screens.invocation_table import InvocationTable
+from lambdatui.tui.screens.overview import Plots
+from lambdatui.tui.text import clean, plural
+from lambdatui.tui.widgets.pane import Pane
+from lambdatui.tui.widgets.table import Table
+
+
+class FunctionPage(FunctionKeys):
+    """Configuration, plots, latest invocations, environments, triggers and problems of the selected function."""
+
+    NAME: ClassVar[str] = "function"
+    MAIN: ClassVar[str] = "#function-invocations"
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="function-top"):
+            with Container(id="function-left"):
+                yield Pane("Configuration", id="function-configuration")
+                yield Pane("Triggers", id="function-triggers")
+            yield Plots(id="function-plots")
+        with Horizontal(id="function-bottom"):
+            yield InvocationTable(of_one=True, id="function-invocations")
+            with Vertical(id="function-side"):
+                yield EnvironmentTable(of_one=True, id="function-environments")
+
+    def subscription(self) -> Subscription:
+        name = self.tui.selected
+        return Subscription(function=name, invocations=True, invocations_function=name, environments=True)
+
+    def show(self, state: State, fresh: bool) -> None:
+        name = self.tui.selected
+        row = self.function_row(name)
+        configuration = self.query_one("#function-configuration", Pane)
+        triggers = self.query_one("#function-triggers", Pane)
+        if row is None:
+            configuration.set_content(lambda width: ())
+            return
+        configuration.panel_title, configuration.subject = "Function", clean(row.name)
+        configuration.note = state_cell(row)
+        configuration.set_content(lambda width: configuration_lines(row, width), identity=row.name)
+        problems = len(row.problems)
+        triggers.note = ((f"⚠ {plural(problems, 'problem')}", "warn"),) if problems else ()
+        triggers.set_content(lambda width: trigger_lines(row, width), identity=row.name)
+        self.query_one(Plots).show_series(state.series, name)
+        if fresh or state.new_invocations or state.invocations_reset:
+            own = [invocation for invocation in reversed(state.invocations) if invocation.function == name]
+            self.query_one(InvocationTable).show_invocations(own)
+        self.query_one(EnvironmentTable).show_environments(e for e in state.environments if e.function == name)
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        event.stop()
+        table = self.query_one(InvocationTable)
+        row = table.selected()
+        if event.table is table and row is not None:
+            self.tui.open_invocation(row.request_id)

@@ -1,0 +1,84 @@
+"""Invocations as table rows, for the screen of all and for that of one function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lambdatui.schema import InvocationRow
+from lambdatui.tui.text import STATUSES, clean, local_time, millis, short_id
+from lambdatui.tui.widgets.rows import NOTHING, UNMEASURED, Cell, Column, Row
+from lambdatui.tui.widgets.table import Table
+
+COLUMNS = (
+    Column("when", "WHEN", 12),
+    Column("function", "FUNCTION", 13, stretch=2, most=26),
+    Column("status", "STATUS", 11),
+    Column("duration", "RAN", 7, numeric=True),
+    Column("init", "INIT", 7, numeric=True, drop=4),
+    Column("memory", "MEM MB", 6, numeric=True, drop=3),
+    Column("attempt", "TRY", 3, numeric=True, drop=5),
+    Column("source", "SOURCE", 10, stretch=1, most=20, drop=2),
+    Column("error", "ERROR", 10, stretch=4),
+    Column("request", "REQUEST", 8, drop=1),
+)
+
+
+class InvocationTable(Table):
+    """Newest first. What was made into a row once is not made again."""
+
+    def __init__(self, *, of_one: bool, id: str) -> None:
+        columns = [c for c in COLUMNS if not (of_one and c.key in ("function", "request"))]
+        super().__init__(
+            "Invocations",
+            columns,
+            newest_first=True,
+            id=id,
+            empty="no invocations yet: press i on a function, or "
+            "aws lambda invoke --endpoint-url … --function-name NAME out.json",
+        )
+        self._cache: dict[int, Row] = {}
+        self.invocations: dict[str, InvocationRow] = {}
+
+    def show_invocations(self, rows: Iterable[InvocationRow]) -> None:
+        """The rows, newest first."""
+        kept = list(rows)
+        cache = {row.id: self._cache.get(row.id) or invocation_row(row) for row in kept}
+        self._cache = cache
+        self.invocations = {str(row.id): row for row in kept}
+        self.set_rows(cache.values())
+
+    def selected(self) -> InvocationRow | None:
+        """The invocation under the cursor."""
+        return self.invocations.get(self.cursor or "")
+
+
+def invocation_row(row: InvocationRow) -> Row:
+    """One attempt as a row."""
+    glyph, tag = STATUSES.get(row.status, ("·", "dim"))
+    error = clean(f"{row.error_type}: {row.error_message}" if row.error_message else row.error_type or "")
+    cells: dict[str, Cell] = {
+        "when": ((local_time(row.started_at, 3), "dim"),),
+        "function": ((clean(row.function), ""),),
+        "status": ((f"{glyph} {row.status}", tag),),
+        "duration": ((millis(row.duration_ms), ""),) if row.duration_ms is not None else UNMEASURED,
+        "init": ((millis(row.init_ms), "info"),) if row.init_ms is not None else NOTHING,
+        "memory": ((str(row.max_memory_mb), ""),) if row.max_memory_mb is not None else UNMEASURED,
+        "attempt": ((str(row.attempt), "warn" if row.attempt > 1 else "dim"),),
+        "source": ((clean(row.source), "dlq" if row.replay_of else "dim"),),
+        "error": ((error, tag),) if error else NOTHING,
+        "request": ((short_id(row.request_id), "dim"),),
+    }
+    sort = {
+        "when": row.id,
+        "function": row.function,
+        "status": row.status,
+        "duration": row.duration_ms,
+        "init": row.init_ms,
+        "memory": row.max_memory_mb,
+        "attempt": row.attempt,
+        "source": row.source,
+        "error": error,
+        "request": row.request_id,
+    }
+    text = " ".join((row.function, row.status, error, row.source, row.request_id, row.type))
+    return Row(str(row.id), cells, sort, text)
