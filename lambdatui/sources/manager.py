@@ -56,10 +56,11 @@ class SourceManager:
         self._started = False
 
     async def start(self) -> None:
-        """Pollers and schedules begin, from `engine.project`."""
+        """Pollers and schedules begin, from `engine.project`, and follow its reloads."""
         self._started = True
         self._engine.store.queues.add_listener(self._queue_changed)
         self._engine.store.streams.add_listener(self._stream_changed)
+        self._engine.on_project(self.configure)
         await self.configure(self._engine.project)
         if not self._paused_all:
             self._trimmer.start()

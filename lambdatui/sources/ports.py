@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -66,4 +67,6 @@ class Engine(Protocol):
         """An asynchronous event, on disk when this returns; its request id."""
         ...
 
-    def in_flight(self, function: str | None = None, /) -> int: ...
+    def on_project(self, listener: Callable[[Project], Awaitable[None]], /) -> None:
+        """Calls back with every reloaded configuration."""
+        ...

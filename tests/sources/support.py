@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,7 @@ class SmallEngine:
         self.handlers: dict[str, Handler] = {}
         self.requests: list[InvokeRequest] = []
         self.accepted: list[tuple[str, bytes, str]] = []
+        self.listeners: list[Callable[[Project], Awaitable[None]]] = []
         self.running = 0
         self.peak = 0
 
@@ -164,8 +165,13 @@ class SmallEngine:
         self.accepted.append((function, payload, source))
         return new_request_id()
 
-    def in_flight(self, function: str | None = None) -> int:
-        return self.running
+    def on_project(self, listener: Callable[[Project], Awaitable[None]]) -> None:
+        self.listeners.append(listener)
+
+    async def reload(self, project: Project) -> None:
+        self.project = project
+        for listener in self.listeners:
+            await listener(project)
 
     def events(self, function: str) -> list[Any]:
         return [json.loads(request.payload) for request in self.requests if request.function == function]

@@ -119,11 +119,11 @@ async def test_nothing_polls_in_an_engine_for_one_call(world: Any) -> None:
 
 async def test_a_mapping_that_leaves_the_template_stops_and_one_that_comes_back_goes_on(world: Any) -> None:
     here = await world(shop(), work=lambda event: None)
-    await here.manager.configure(msgspec.structs.replace(shop(), mappings=()))
+    await here.engine.reload(msgspec.structs.replace(shop(), mappings=()))
     await here.manager.send("orders", [NewMessage(body="x")])
     await here.settle()
     assert not here.engine.requests
-    await here.manager.configure(shop())
+    await here.engine.reload(shop())
     await here.settle(lambda: len(here.engine.requests) == 1)
 
 
@@ -136,8 +136,8 @@ async def test_a_mapping_that_comes_back_waits_for_its_predecessors_batch(world:
     here = await world(shop(), work=wait)
     await here.manager.send("clicks", [NewMessage(body="1")], partition_key="k")
     await here.timer.parked(1, lambda: here.engine.running == 1)
-    await here.manager.configure(msgspec.structs.replace(shop(), mappings=()))
-    await here.manager.configure(shop())
+    await here.engine.reload(msgspec.structs.replace(shop(), mappings=()))
+    await here.engine.reload(shop())
     await here.manager.send("clicks", [NewMessage(body="2")], partition_key="k")
     await here.timer.parked(1)
     assert here.engine.peak == 1
@@ -149,7 +149,7 @@ async def test_a_mapping_that_comes_back_waits_for_its_predecessors_batch(world:
 async def test_what_a_person_paused_stays_paused_over_a_reload(world: Any) -> None:
     here = await world(shop(), work=lambda event: None)
     await here.manager.pause(QUEUE)
-    await here.manager.configure(msgspec.structs.replace(shop(), functions=(function(memory=512),)))
+    await here.engine.reload(msgspec.structs.replace(shop(), functions=(function(memory=512),)))
     assert next(row for row in here.manager.snapshot().queues if row.name == "orders").paused
 
 

@@ -65,7 +65,7 @@ async def test_a_disabled_schedule_waits_until_it_is_resumed_or_enabled(world: A
     here = await world(ticks(enabled=False))
     await here.advance(2)
     assert here.engine.accepted == []
-    await here.manager.configure(ticks())
+    await here.engine.reload(ticks())
     await here.advance(1)
     assert len(here.engine.accepted) == 1
 
@@ -73,7 +73,7 @@ async def test_a_disabled_schedule_waits_until_it_is_resumed_or_enabled(world: A
 async def test_a_changed_expression_holds_from_the_reload_on(world: Any) -> None:
     here = await world(ticks("rate(5 minutes)"))
     await here.settle()
-    await here.manager.configure(ticks("every 1s"))
+    await here.engine.reload(ticks("every 1s"))
     await here.advance(1)
     assert len(here.engine.accepted) == 1
 
@@ -82,7 +82,7 @@ async def test_an_expression_that_makes_no_sense_is_shown_and_does_not_run(world
     here = await world(ticks("rate(0 minutes)"), start=False)
     await here.manager.start()
     assert (row(here).paused, row(here).next_at) == (True, None)
-    await here.manager.configure(msgspec.structs.replace(ticks(), schedules=()))
+    await here.engine.reload(msgspec.structs.replace(ticks(), schedules=()))
     assert here.manager.snapshot().schedules == []
 
 

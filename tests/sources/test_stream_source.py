@@ -221,7 +221,7 @@ async def test_a_reload_keeps_the_reader_and_its_batch_in_flight(world: Any) -> 
     await here.timer.parked(1, lambda: here.engine.running == 1)
     changed = clicks(batch_size=1, shards=2)
     changed = msgspec.structs.replace(changed, functions=(function(memory=512),))
-    await here.manager.configure(changed)
+    await here.engine.reload(changed)
     assert here.engine.running == 1
     gate.set()
     await here.settle(lambda: len(here.engine.requests) == 2)
