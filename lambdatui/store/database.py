@@ -156,6 +156,13 @@ def open_readonly(path: Path) -> sqlite3.Connection:
         connection.close()
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
             raise
-        connection = sqlite3.connect(f"{quoted}?immutable=1", uri=True, isolation_level=None, check_same_thread=False)
-        connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+        connection = open_immutable(path)
+    return connection
+
+
+def open_immutable(path: Path) -> sqlite3.Connection:
+    """The file as it stands, for folders in which SQLite can make nothing."""
+    address = f"{path.absolute().as_uri()}?immutable=1"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+    connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     return connection

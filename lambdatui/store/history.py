@@ -10,7 +10,7 @@ from lambdatui.clock import Clock
 from lambdatui.errors import StoreError
 from lambdatui.store import history_rows
 from lambdatui.store.history_rows import Batch
-from lambdatui.store.limits import BUFFER_ROWS, FLUSH_ROWS, FLUSH_S, ID_BLOCK, TRIM_EVERY_US
+from lambdatui.store.limits import BUFFER_ROWS, FLUSH_ROWS, FLUSH_S, ID_BLOCK
 from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, MetricDelta
 from lambdatui.store.writer import Writer
@@ -34,7 +34,6 @@ class HistoryStore:
         self._collectors: list[Callable[[], Sequence[MetricDelta]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
-        self._trimmed_us = clock.now_us()
         self._closing = False
         self.problem: str | None = None
         self.lost = 0
@@ -101,7 +100,6 @@ class HistoryStore:
     async def _flush_quietly(self) -> None:
         try:
             await self._flush_once()
-            await self._trim_when_due()
         except StoreError as error:
             self.problem = str(error)
         finally:
@@ -157,13 +155,6 @@ class HistoryStore:
                 del kind[:over]
                 self.lost += over
 
-    async def _trim_when_due(self) -> None:
-        now_us = self._clock.now_us()
-        if 0 <= now_us - self._trimmed_us < TRIM_EVERY_US:
-            return
-        self._trimmed_us = now_us
-        await self.trim()
-
     async def trim(self) -> int:
         """Give up what retention no longer covers (limits.py), in small steps; returns how many rows went."""
         total = 0
@@ -171,7 +162,9 @@ class HistoryStore:
         while gone := await self._writer.run(lambda connection: history_rows.trim_step(connection, now_us)):
             total += gone
             if self._closing:
-                break
+                return total
+        while not self._closing and await self._writer.run(history_rows.vacuum_step):
+            pass
         return total
 
     async def last_happenings(self, limit: int) -> list[HappeningRecord]:

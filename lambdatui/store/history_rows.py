@@ -144,7 +144,6 @@ def trim_step(connection: sqlite3.Connection, now_us: int, *, max_bytes: int = H
     gone += _roll_up(connection, now_us // MINUTE_US - MINUTES_KEPT)
     if not gone and used_bytes(connection) > max_bytes:
         gone = _give_up_oldest(connection)
-    vacuum(connection)
     return gone
 
 
@@ -156,14 +155,16 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
-def vacuum(connection: sqlite3.Connection) -> None:
-    """Hand free pages back to the file system, a portion at a time."""
-    if connection.execute("PRAGMA freelist_count").fetchone()[0] > STEP_VACUUM_PAGES:
-        connection.execute(f"PRAGMA incremental_vacuum({STEP_VACUUM_PAGES})").fetchall()
+def vacuum_step(connection: sqlite3.Connection) -> bool:
+    """Hand a portion of the free pages back to the file system; False where few are free."""
+    if connection.execute("PRAGMA freelist_count").fetchone()[0] <= STEP_VACUUM_PAGES:
+        return False
+    connection.execute(f"PRAGMA incremental_vacuum({STEP_VACUUM_PAGES})").fetchall()
+    return True
 
 
 class _Table(NamedTuple):
-    """How a table is trimmed: oldest row, when it was, what deleting it frees; how many rows may stay and go at once."""
+    """How a table is trimmed: the oldest rows (id, time, bytes), how many may stay, how many go at once."""
 
     name: str
     oldest: str

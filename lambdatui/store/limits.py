@@ -18,7 +18,8 @@ STEP_ROWS = 2_000
 STEP_INVOCATIONS = 200
 STEP_BYTES = 4 * 1024 * 1024  # of messages and payloads; at least one row
 STEP_VACUUM_PAGES = 1_000
-TRIM_EVERY_US = 30 * MICROS
+TIDY_EVERY_S = 30.0
+COLLECT_EVERY = 20  # tidyings: code that nothing names is looked for every ten minutes
 
 # Buffering.
 FLUSH_S = 0.2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from lambdatui.store.code import CodeStore
 from lambdatui.store.database import CorruptError, explain, open_writable
 from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
+from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
 from lambdatui.store.overrides import OverrideStore
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
@@ -40,6 +44,7 @@ class Store:
         self.data = data
         self.fallback = fallback
         self.notices = notices
+        self._tidying: asyncio.Task[None] | None = None
         self._state = Writer(state, data / "state.db")
         self._history = Writer(history, data / "history.db")
         self._reads = ReadPool(data / "state.db")
@@ -74,11 +79,14 @@ class Store:
         return cls(data, clock, state, history, fallback=fallback or slower, notices=notices)
 
     async def start(self) -> None:
-        """Begin writing."""
+        """Begin writing, and tidy up from time to time."""
         await self.history.start()
+        self._tidying = asyncio.get_running_loop().create_task(self._tidy_for_ever())
 
     async def close(self) -> None:
         """Write everything that was accepted, then close."""
+        if self._tidying is not None:
+            self._tidying.cancel()
         try:
             await self.history.close()
             await self._state.run(lambda _: None)
@@ -88,11 +96,19 @@ class Store:
             await self._state.close()
             await self._history.close()
 
-    async def tidy(self) -> None:
+    async def tidy(self, *, code: bool = True) -> None:
         """Retention now: trim history, hand free pages back, forget code that nothing names. Safe at any time."""
         await self.history.trim()
-        await self._state.run(history_rows.vacuum)
-        await self.code.collect()
+        while await self._state.run(history_rows.vacuum_step):
+            pass
+        if code:
+            await self.code.collect()
+
+    async def _tidy_for_ever(self) -> None:
+        for turn in itertools.count(1):
+            await asyncio.sleep(TIDY_EVERY_S)
+            with contextlib.suppress(StoreError, OSError):  # a full disk, say: those who write are told
+                await self.tidy(code=turn % COLLECT_EVERY == 0)
 
 
 def _make_folder(data: Path) -> None:

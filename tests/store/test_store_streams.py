@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-
 import shutil
 import tempfile
 from pathlib import Path
