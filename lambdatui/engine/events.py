@@ -178,6 +178,8 @@ class EventQueue:
                 accepted_us=event.accepted_us,
                 now_us=engine.clock.now_us(),
             )
+        # The attempt's row first: a kill between the two runs the event again rather than losing its history.
+        await engine.store.history.flush()
         if isinstance(step, Again):
             await self._again(event, step, result)
         else:

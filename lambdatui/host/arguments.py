@@ -84,6 +84,14 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
     )
 
 
+def ready_pipe(argv: Sequence[str]) -> int | None:
+    """The descriptor behind --ready, also where the rest of the command line is wrong."""
+    try:
+        return int(argv[list(argv).index("--ready") + 1])
+    except (ValueError, IndexError):
+        return None
+
+
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 

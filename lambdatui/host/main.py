@@ -24,7 +24,7 @@ from lambdatui.config.loader import load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.engine.engine import Engine, EngineOptions
 from lambdatui.errors import LambdaTuiError, StoreError
-from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments, parse
+from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments, parse, ready_pipe
 from lambdatui.host.aws import MotoServer
 from lambdatui.host.console import Console
 from lambdatui.host.lock import EngineLock
@@ -42,10 +42,9 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str]) -> int:
     """Run one engine until it is told to end; the exit code. Errors are one sentence, on stderr or the ready pipe."""
-    ready: int | None = None
+    ready = ready_pipe(argv)
     try:
         arguments = parse(argv, dict(os.environ))
-        ready = arguments.ready
         return asyncio.run(Host(arguments).run())
     except LambdaTuiError as error:
         _tell_failure(error, ready)

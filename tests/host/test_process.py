@@ -1,0 +1,153 @@
+"""The engine as a process: its lock, its ports, its end, and what survives a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lambdatui.store.reader import Reader
+from tests.host.conftest import StartProcess, wait_for
+
+ECHO = "def handler(event, context):\n    return event\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "echo.py").write_text(ECHO)
+    return folder
+
+
+def test_engine_json_says_where_and_is_its_owners_only(project: Path, start_process: StartProcess) -> None:
+    engine = start_process(project)
+    file = project / ".lambdatui" / "engine.json"
+    assert json.loads(file.read_text()) == engine.said
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (project / ".lambdatui" / ".gitignore").read_text().strip() == "*"
+    engine.end()
+    assert not file.exists()
+
+
+def test_a_second_engine_on_the_same_data_is_refused_with_the_next_step(
+    project: Path, start_process: StartProcess
+) -> None:
+    start_process(project)
+    second = start_process(project)
+    assert second.said["exit_code"] == 1
+    assert "already runs" in second.said["error"] and "lambdatui attach" in second.said["error"]
+
+
+def test_a_port_that_was_asked_for_and_is_taken_ends_the_start(project: Path, start_process: StartProcess) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        engine = start_process(project, "--port", str(port))
+    assert engine.said["exit_code"] == 2
+    assert f"port {port} is taken" in engine.said["error"]
+
+
+def test_a_folder_that_is_not_there_is_said_and_nothing_is_made(tmp_path: Path, start_process: StartProcess) -> None:
+    engine = start_process(tmp_path / "nowhere")
+    assert engine.said["exit_code"] == 2
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_another_host_than_loopback_needs_consent(project: Path, start_process: StartProcess) -> None:
+    engine = start_process(project, "--host", "0.0.0.0")
+    assert engine.said["exit_code"] == 2
+    assert "--allow-remote" in engine.said["error"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_the_engine_with_everything_below_it(
+    project: Path, start_process: StartProcess, number: int, code: int
+) -> None:
+    engine = start_process(project)
+    engine.client("lambda").invoke(FunctionName="echo")
+    assert engine.environments()
+    engine.process.send_signal(number)
+    assert engine.process.wait(20) == code
+    assert not engine.environments()
+
+
+def test_in_its_grace_the_engine_lets_calls_end_and_refuses_new_ones(
+    tmp_path: Path, start_process: StartProcess
+) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "slow.py").write_text(
+        "import time\ndef handler(event, context):\n    time.sleep(1.5)\n    return 'done'\n"
+    )
+    engine = start_process(tmp_path / "p")
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(engine.client("lambda").invoke, FunctionName="slow")
+        wait_for(lambda: engine.environments())
+        engine.process.send_signal(signal.SIGTERM)
+        assert call.result()["Payload"].read() == b'"done"'
+    assert engine.process.wait(20) == 0
+
+
+def test_a_killed_engine_loses_no_accepted_event_and_leaves_no_process(
+    project: Path, start_process: StartProcess
+) -> None:
+    (project / "job.py").write_text(
+        "import time\n"
+        "def handler(event, context):\n"
+        "    time.sleep(0.03)\n"
+        "    if event['n'] % 10 == 0: raise ValueError('poison')\n"
+    )
+    (project / "lambdatui.toml").write_text(
+        "[functions.job]\nhandler='job.handler'\nmaximum_retry_attempts=0\ndead_letter_queue='dead'\n[queues.dead]\n"
+    )
+    engine = start_process(project, "--max-environments", "4")
+
+    client = engine.client("lambda")
+
+    def send(number: int) -> str:
+        answer = client.invoke(
+            FunctionName="job", InvocationType="Event", Payload=json.dumps({"n": number})
+        )
+        assert answer["StatusCode"] == 202
+        return str(answer["ResponseMetadata"]["RequestId"])
+
+    with ThreadPoolExecutor(8) as pool:
+        accepted = set(pool.map(send, range(500)))
+    assert len(accepted) == 500
+    assert engine.environments()
+    engine.kill()
+    wait_for(lambda: not engine.environments(), 5)
+
+    reader = Reader(project / ".lambdatui")
+    assert len(reader.invocations(function="job")) < 500, "the kill came while events were waiting"
+    again = start_process(project, "--max-environments", "4")
+
+    def settled() -> bool:
+        ended = {row.request_id for row in reader.invocations(function="job", status="ok")}
+        ended |= {str(entry.request_id) for entry in reader.dlq_entries(["dead"])}
+        return accepted <= ended
+
+    wait_for(settled, 60)
+    reader.close()
+    assert again.process.poll() is None
+
+
+def test_the_end_of_the_leash_is_a_graceful_stop(project: Path, start_process: StartProcess) -> None:
+    engine = start_process(project)
+    engine.client("lambda").invoke(FunctionName="echo")
+    assert engine.end() == 0
+    assert not engine.environments()
+
+
+def test_the_engine_runs_without_textual(project: Path, start_process: StartProcess) -> None:
+    engine = start_process(project)
+    assert engine.client("lambda").invoke(FunctionName="echo", Payload=b'{"a":1}')["Payload"].read() == b'{"a": 1}'
+    maps = Path(f"/proc/{engine.process.pid}/maps")
+    if maps.exists():
+        assert "textual" not in maps.read_text()
