@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import NO_VALUE, Names, Resolved, Resolver, Unresolved, as_written
 from lambdatui.config.model import LoadOptions
 from lambdatui.config.yaml_lines import Map, Value
@@ -148,7 +149,10 @@ class TemplateNames(Names):
             return self.name(resource)
         if resource.type in FUNCTION_TYPES and name in {"Version", "Alias"}:
             return self.arn(resource)  # what AutoPublishAlias adds; versions are not published locally
-        if name in {"FunctionUrl", "ApiEndpoint", "ApiUrl"}:
+        if name == "FunctionUrl" and resource.type == "AWS::Lambda::Url":
+            target = self.resolver.resolve(resource.properties.get("TargetFunctionArn"))
+            return self._function_url(resource_name(target) if isinstance(target, str) else NO_VALUE)
+        if name in {"ApiEndpoint", "ApiUrl"}:
             return self.options.http_url
         return Unresolved(f"{logical_id}.{name} is only known in an account")
 
@@ -163,8 +167,15 @@ class TemplateNames(Names):
         if self._owner(logical_id, "Role") and name == "Arn":
             return f"arn:{partition(self.options.region)}:iam::{self.options.account}:role/{logical_id}"
         if self._owner(logical_id, "Url") and name == "FunctionUrl":
-            return self.options.http_url.rstrip("/") + "/"
+            owner = self.resources[logical_id.removesuffix("Url")]
+            return self._function_url(self.name(owner))
         return None
+
+    def _function_url(self, function: Resolved) -> Resolved:
+        """The function's own address at the trigger port: it stays right where several functions have one."""
+        if not isinstance(function, str):
+            return Unresolved("its function is not known")
+        return f"{self.options.http_url.rstrip('/')}/_url/{function}/"
 
     def _owner(self, logical_id: str, suffix: str) -> Resource | None:
         owner = self.resources.get(logical_id.removesuffix(suffix)) if logical_id.endswith(suffix) else None

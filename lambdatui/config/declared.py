@@ -113,6 +113,8 @@ def resource_name(reference: str) -> str:
         last = reference.split(":", 5)[-1]
         if last.startswith("stream/"):
             return last.split("/")[1]
+        if last.startswith("function:"):
+            return last.split(":")[1]
         return last
     if "://" in reference:
         return reference.rstrip("/").rpartition("/")[2]

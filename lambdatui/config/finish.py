@@ -148,17 +148,16 @@ def _queues(declared: Declared) -> None:
 
 
 def _routes(declared: Declared) -> None:
-    """Two functions on one route: the first declared answers."""
+    """Two functions on one route: the first declared answers. Function URLs have an address of their own each."""
     seen: dict[tuple[str, str, str], str] = {}
     for route in declared.routes:
         first = seen.setdefault((route.kind, route.method, route.path), route.function)
-        if first != route.function and not (route.kind == "url" and route.path == "/"):
+        if first != route.function and route.kind != "url":
             function = declared.functions[route.function]
             here = Problems(function.file)
-            what = "its function URL" if route.kind == "url" else f"{route.method} {route.path}"
             here.warning(
-                f"{function.name}: {what} is shared with {first}: one address serves all routes here",
-                f"Invoke it directly: lambdatui invoke {function.name}",
+                f"{function.name}: {route.method} {route.path} is already answered by {first}",
+                f"One address serves all APIs here; invoke it directly: lambdatui invoke {function.name}",
                 line=function.line,
                 function=function.name,
             )

@@ -135,7 +135,15 @@ def _project(into: Declared, kind: Kind) -> Project:
         mappings=tuple(into.mappings),
         schedules=tuple(into.schedules),
         routes=tuple(into.routes),
-        problems=tuple(dict.fromkeys(into.problems)),
+        problems=_ordered(into),
         files=tuple(into.files),
         broken=into.broken,
     )
+
+
+def _ordered(into: Declared) -> tuple[Problem, ...]:
+    """Each once; where a file could not be read, that comes first, because it explains what is missing."""
+    once = dict.fromkeys(into.problems)
+    if not into.broken:
+        return tuple(once)
+    return tuple(sorted(once, key=lambda problem: problem.severity != "error" or problem.function is not None))

@@ -7,6 +7,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -152,3 +154,12 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
     else:
         raise AssertionError("it was read")
     assert time.perf_counter() - began < 5
+
+
+def test_yaml_reads_the_same_without_its_c_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = parse_yaml(SHOP)
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert parse_yaml(SHOP) == fast
+    for text in ("[" * 3000, "a: [", "a\0b", "a: *b", "a:\n\t- b"):
+        with pytest.raises(ParseError):
+            parse_yaml(text)

@@ -442,3 +442,24 @@ def test_names_and_conditions_that_turn_in_circles_end(write: Write, load: Load)
     project = load()
     assert [f.name for f in project.functions] == ["F"]
     assert not project.broken
+
+
+def test_function_urls_have_an_address_each_and_routes_are_answered_once(write: Write, load: Load) -> None:
+    write("app.py")
+    api = "      Events: {A: {Type: Api, Properties: {Path: /x, Method: get}}}\n"
+    other = "  G:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: app.handler\n"
+    write(
+        "template.yaml",
+        one(
+            "      FunctionUrlConfig: {AuthType: NONE}\n"
+            "      Environment: {Variables: {URL: !GetAtt FUrl.FunctionUrl}}\n"
+            + api
+            + other
+            + "      Runtime: python3.12\n      FunctionUrlConfig: {AuthType: NONE}\n"
+            + api
+        ),
+    )
+    project = load()
+    assert project.functions[0].environment == {"URL": "http://127.0.0.1:3000/_url/F/"}
+    assert says(project, "GET /x is already answered by F") == ("warning", 11)
+    assert len(project.problems) == 1

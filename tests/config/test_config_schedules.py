@@ -265,3 +265,19 @@ def test_any_text_is_a_schedule_or_a_usage_error(text: str) -> None:
     for expression in (text, f"cron({text})", f"rate({text})"):
         with contextlib.suppress(UsageError):
             parse(expression).next_after(0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 59), st.integers(0, 23), DAYS, st.datetimes(datetime(2023, 1, 1), datetime(2028, 12, 31)))
+def test_cron_agrees_with_aws_croniter_where_that_answers(
+    minute: int, hour: int, days: tuple[str, str], start: datetime
+) -> None:
+    croniter = pytest.importorskip("aws_croniter")
+    if days[0] == "LW" or days[1] == "L" or any(word in days[0] for word in ("/", "*,", ",*")):
+        return
+    fields = f"{minute} {hour} {days[0]} * {days[1]} *"
+    start = start.replace(second=0, microsecond=0, tzinfo=UTC)
+    theirs = croniter.AwsCroniter(fields).get_next(start)[0]
+    ours = parse(f"cron({fields})").next_after(int(start.timestamp()) * 1_000_000)
+    if theirs is not None:
+        assert ours == int(theirs.timestamp()) * 1_000_000

@@ -163,7 +163,11 @@ def test_rates_and_crons_may_be_written_with_or_without_their_word(write: Write,
 
 def test_a_file_that_is_no_toml_is_broken_and_the_template_stands(write: Write, load: Load) -> None:
     write("orders.py")
+    write("template.yaml", "Resources: {F: {Type: Foo}}\nFoo: 1\n")
     write("lambdatui.toml", "[defaults]\nmemory = \n")
+    loaded = load()
+    assert loaded.broken and loaded.problems[0].file == "lambdatui.toml"
+    (Path(loaded.root) / "template.yaml").unlink()
     loaded = load()
     assert loaded.broken and says(loaded, "it is no TOML") == ("error", 2)
     assert [f.name for f in loaded.functions] == ["orders"]
