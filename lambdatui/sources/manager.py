@@ -24,7 +24,7 @@ from lambdatui.sources.ports import Engine
 from lambdatui.sources.queue_source import QueueSource
 from lambdatui.sources.replay import Replayer
 from lambdatui.sources.schedule_source import ScheduleSource, understood
-from lambdatui.sources.source import Loop, finish
+from lambdatui.sources.source import Loop, Source, finish
 from lambdatui.sources.stream_source import StreamSource
 from lambdatui.sources.timer import SystemTimer, Timer
 from lambdatui.store.records import NewMessage
@@ -179,7 +179,7 @@ class SourceManager:
         if self._started:
             self._begin(key, source)
 
-    def _begin(self, key: str, source: AnySource) -> None:
+    def _begin(self, key: str, source: Source) -> None:
         """At once, or when a predecessor's last batch is done: two readers of one shard would break its order."""
         predecessor = self._retiring.get(key)
         if predecessor is None:
@@ -202,7 +202,7 @@ class SourceManager:
         if paused != source.paused:
             await (source.pause() if paused else source.resume())
 
-    def _retire(self, key: str, source: AnySource) -> None:
+    def _retire(self, key: str, source: Source) -> None:
         """Ends a source that the project no longer has, when its batch in flight is done."""
         task = asyncio.create_task(source.stop(), name=f"retire {key}")
         self._retiring[key] = task
