@@ -25,9 +25,9 @@ STATE: tuple[tuple[str, ...], ...] = (
         # Leases are the engine's memory: after a crash everything that is here is due again.
         """CREATE TABLE event (
             seq INTEGER PRIMARY KEY, request_id BLOB NOT NULL UNIQUE, visible_us INTEGER NOT NULL,
-            function TEXT NOT NULL, payload INTEGER NOT NULL, accepted_us INTEGER NOT NULL, attempt INTEGER NOT NULL, client_context TEXT,
-            source TEXT NOT NULL, parent_id BLOB, throttles INTEGER NOT NULL, error_type TEXT, error_message TEXT
-        )""",
+            function TEXT NOT NULL, payload INTEGER NOT NULL, accepted_us INTEGER NOT NULL, attempt INTEGER NOT NULL,
+            client_context TEXT, source TEXT NOT NULL, parent_id BLOB, throttles INTEGER NOT NULL, error_type TEXT,
+            error_message TEXT)""",
         "CREATE INDEX event_due ON event(visible_us)",
         _release("event", "payload"),
         """CREATE TABLE message (

@@ -18,6 +18,8 @@ _TRACEBACK = "Traceback (most recent call last):"
 _LINKS = ("During handling of the above exception", "The above exception was the direct cause")
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: .*|:)?$", re.DOTALL)
 
+_NO_TRACEBACK, _INSIDE, _BEHIND = range(3)  # behind: the exception's own line has come
+
 
 class _Json(msgspec.Struct):
     level: str = ""
@@ -53,7 +55,7 @@ class LineSplitter:
         self._partial = bytearray()
         self._cut = 0  # bytes of the partial line that were not kept
         self._level: str | None = None  # of the record that lines may continue
-        self._in_traceback = False
+        self._traceback = _NO_TRACEBACK
 
     def feed(self, data: bytes) -> list[tuple[str, str]]:
         """The lines that `data` completes."""
@@ -68,7 +70,7 @@ class LineSplitter:
     def flush(self) -> list[tuple[str, str]]:
         """What stands there without an end (at an invocation's end); the next line continues nothing."""
         lines = [self._take()] if self._partial or self._cut else []
-        self._level, self._in_traceback = None, False
+        self._level, self._traceback = None, _NO_TRACEBACK
         return lines
 
     def _keep(self, piece: bytes) -> None:
@@ -87,15 +89,20 @@ class LineSplitter:
     def _judge(self, line: str) -> str:
         stated = own_level(line)
         if stated is not None:
-            self._level, self._in_traceback = stated, False
+            self._level, self._traceback = stated, _NO_TRACEBACK
             return stated
         if line.startswith(_TRACEBACK):
-            self._level, self._in_traceback = self._level or "ERROR", True
+            self._level, self._traceback = self._level or "ERROR", _INSIDE
             return self._level
-        if self._level is not None:
-            if line[:1] in (" ", "\t") or (self._in_traceback and (not line or line.startswith(_LINKS))):
-                return self._level
-            if self._in_traceback and _EXCEPTION.match(line):
-                return self._level
-        self._level, self._in_traceback = None, False
+        if self._level is not None and self._goes_on(line):
+            return self._level
+        self._level, self._traceback = None, _NO_TRACEBACK
         return PRINT
+
+    def _goes_on(self, line: str) -> bool:
+        if line[:1] in (" ", "\t"):
+            return True
+        if self._traceback == _INSIDE and _EXCEPTION.match(line):
+            self._traceback = _BEHIND
+            return True
+        return self._traceback == _BEHIND and (not line or line.startswith(_LINKS))

@@ -1,0 +1,155 @@
+"""Figures by CloudWatch's definitions, on a clock that tests move."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdatui.clock import ManualClock
+from lambdatui.schema import SERIES_SECONDS
+from lambdatui.telemetry.histogram import Histogram
+from lambdatui.telemetry.metrics import Metrics
+
+VALUES = st.lists(st.floats(0.001, 1e7), min_size=1, max_size=200)
+
+
+def nearest_rank(values: list[float], q: float) -> float:
+    return sorted(values)[max(1, math.ceil(q * len(values))) - 1]
+
+
+@given(VALUES, st.sampled_from([0.0, 0.5, 0.95, 0.99, 1.0]))
+def test_quantiles_are_within_one_percent(values: list[float], q: float) -> None:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    assert histogram.quantile(q) == pytest.approx(nearest_rank(values, q), rel=0.0101)
+    assert (histogram.max, histogram.last, histogram.count) == (max(values), values[-1], len(values))
+    found = histogram.quantile(q)
+    assert found is not None
+    assert found <= histogram.max
+
+
+@given(VALUES, VALUES)
+def test_merging_is_adding_all(a: list[float], b: list[float]) -> None:
+    left, right, both = Histogram(), Histogram(), Histogram()
+    for value in a:
+        left.add(value)
+        both.add(value)
+    for value in b:
+        right.add(value)
+        both.add(value)
+    left.merge(right)
+    assert (left.counts, left.count, left.max, left.last) == (both.counts, both.count, both.max, both.last)
+    again = Histogram.from_dict(both.to_dict(), both.max, both.last)
+    assert again.quantiles((0.5, 0.9)) == both.quantiles((0.5, 0.9))
+
+
+def test_zero_is_zero_and_nothing_is_none() -> None:
+    histogram = Histogram()
+    assert histogram.quantile(0.5) is None
+    histogram.add(0)
+    histogram.add(0.0000001)
+    assert histogram.quantile(0.5) == 0
+
+
+def test_figures_are_the_lifes_sums_and_the_last_seconds_rates() -> None:
+    clock = ManualClock()
+    metrics = Metrics(clock)
+    clock.advance(1000)
+    for second in range(100):
+        metrics.count("f", "Invocations", 2)
+        metrics.measure("f", "Duration", 10 if second < 95 else 1000)
+        if second >= 90:
+            metrics.count("f", "Errors")
+        clock.advance(1)
+    metrics.count("f", "Throttles", 7)
+    metrics.measure("f", "IteratorAge", 250)
+    metrics.level("f", "ConcurrentExecutions", 3)
+    figures = metrics.figures("f")
+    assert (figures.invocations, figures.errors, figures.throttles) == (200, 10, 7)
+    assert figures.p50_ms == pytest.approx(10, rel=0.01)
+    assert (figures.iterator_age_ms, figures.concurrency) == (250, 3)
+    assert figures.line60 == [2] * 59 + [0]
+    assert figures.rate == pytest.approx(1.8)
+    assert figures.error_rate == pytest.approx(10 / 118)
+    clock.advance(300)
+    later = metrics.figures("f")
+    assert (later.invocations, later.rate, later.line60, later.iterator_age_ms) == (200, 0, [0] * 60, None)
+
+
+def test_the_rate_of_a_young_engine_is_over_its_age() -> None:
+    clock = ManualClock()
+    metrics = Metrics(clock)
+    metrics.count("f", "Invocations", 4)
+    assert metrics.figures("f").rate == 4
+    clock.advance(1)
+    assert metrics.figures("f").rate == 2
+
+
+def test_a_function_that_never_ran_has_empty_figures() -> None:
+    figures = Metrics(ManualClock()).figures("f")
+    assert (figures.invocations, figures.p50_ms, figures.line60) == (0, None, [0] * 60)
+
+
+def test_series_are_one_value_a_second_oldest_first() -> None:
+    clock = ManualClock()
+    metrics = Metrics(clock)
+    for second in range(SERIES_SECONDS + 30):
+        clock.advance(1)
+        metrics.count("f", "Invocations", second)
+        if second % 2:
+            metrics.measure("f", "Duration", second)
+    series = metrics.series("f")
+    assert series.end == clock.now_us() // 1_000_000
+    assert series.invocations == list(range(30, SERIES_SECONDS + 30))
+    assert len(series.errors) == len(series.p95_ms) == len(series.iterator_age_ms) == SERIES_SECONDS
+    assert series.p50_ms[0] is None
+    assert series.p50_ms[-1] == pytest.approx(149, rel=0.01)
+    clock.advance(5)
+    assert metrics.series("f").invocations[-6:] == [149, 0, 0, 0, 0, 0]
+
+
+def test_the_account_sums_up_functions_and_their_concurrency() -> None:
+    clock = ManualClock()
+    metrics = Metrics(clock)
+    metrics.count("a", "Invocations", 3)
+    metrics.count("b", "Invocations", 4)
+    metrics.level("a", "ConcurrentExecutions", 2)
+    metrics.level("b", "ConcurrentExecutions", 5)
+    metrics.level("a", "ConcurrentExecutions", 0)
+    assert metrics.figures().invocations == 7
+    assert metrics.figures().concurrency == 5
+    deltas = {(delta.function, delta.name): delta for delta in metrics.drain()}
+    assert deltas["_account", "ConcurrentExecutions"].max == 7
+    assert ("_account", "Invocations") not in deltas
+
+
+def test_a_drain_gives_each_gain_once_and_by_minute() -> None:
+    clock = ManualClock(now_us=59_000_000)
+    metrics = Metrics(clock)
+    metrics.count("f", "Invocations")
+    metrics.measure("f", "Duration", 5)
+    clock.advance(2)
+    metrics.measure("f", "Duration", 7)
+    deltas = {(delta.minute, delta.name): delta for delta in metrics.drain()}
+    assert set(deltas) == {(0, "Invocations"), (0, "Duration"), (1, "Duration")}
+    assert (deltas[1, "Duration"].sum, deltas[1, "Duration"].max, deltas[1, "Duration"].last) == (7, 7, 7)
+    assert sum(deltas[0, "Duration"].histogram.values()) == 1
+    assert metrics.drain() == []
+    assert not metrics.pending
+
+
+def test_memory_is_bounded_and_a_clock_set_back_does_no_harm() -> None:
+    clock = ManualClock()
+    metrics = Metrics(clock)
+    for _ in range(3 * SERIES_SECONDS):
+        clock.advance(1)
+        metrics.count("f", "Invocations")
+    assert len(metrics._functions["f"].seconds) == SERIES_SECONDS
+    clock.advance(-1000)
+    metrics.count("f", "Invocations")
+    assert metrics.series("f").invocations[-1] == 1
+    assert metrics.figures("f").line60[-1] == 1
