@@ -24,7 +24,8 @@ logger = logging.getLogger("lambdatui.api")
 INTERVAL_S = 0.2
 LEAST_S = 0.04  # between two ticks, however often screens change their mind
 LOGS_FIRST = 1000
-LOGS_MOST = 1000  # lines a frame; the hub counts what was left out
+LOGS_MOST = 1000  # lines a frame; what is left out is counted
+LOG_CHARACTERS_MOST = 1_000_000  # a frame
 HAPPENINGS_FIRST = 200
 MAX_SCREENS = 64
 MAX_CATCH_UP_S = 5.0  # after a failed tick
@@ -114,12 +115,15 @@ class Screen:
             lines, _ = hub.after(0, functions, LOGS_FIRST)
             before = lines[0].id if lines else hub.newest_id + 1
             older = [line for line in self._older if line.id < before]
-            lines = (older + lines)[-LOGS_FIRST:]
+            lines = newest_within((older + lines)[-LOGS_FIRST:], LOG_CHARACTERS_MOST)
             self._older = []
             frame["logs_reset"] = True
             self._logs_reset = False
         else:
             lines, dropped = hub.after(self._log_id, functions, LOGS_MOST)
+            kept = newest_within(lines, LOG_CHARACTERS_MOST)
+            dropped += len(lines) - len(kept)
+            lines = kept
             if dropped:
                 frame["logs_dropped"] = dropped
         self._log_id = hub.newest_id  # whoever's they were, all up to here have been looked at
@@ -227,6 +231,15 @@ class Feed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(INTERVAL_S * 2**failures, MAX_CATCH_UP_S) - LEAST_S):
                     await self._wake.wait()
+
+
+def newest_within(lines: list[schema.LogLine], characters: int) -> list[schema.LogLine]:
+    """As many of the newest as fit; at least one where there is one."""
+    for index in range(len(lines) - 1, -1, -1):
+        characters -= len(lines[index].message)
+        if characters < 0:
+            return lines[min(index + 1, len(lines) - 1) :]
+    return lines
 
 
 async def refuse(send: Send, status: int, sentence: bytes) -> None:

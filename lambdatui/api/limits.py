@@ -124,8 +124,10 @@ class CappedHttpProtocol(HttpToolsProtocol):
     def _lost_patience(self, seconds: float) -> None:
         self._patience = None
         cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+        if self._in_head or cycle is None:
             self._refuse(408)
+        elif cycle.response_complete:  # what is left of a body whose answer is out
+            self.transport.close()
         elif self.flow.read_paused:  # it is us who do not read
             self._wait(seconds)
         else:

@@ -7,6 +7,7 @@ to the first of them, and each has an address of its own besides, `/_url/FUNCTIO
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -32,32 +33,40 @@ class RouteTable:
         for route in routes:
             if route.kind == "url":
                 self._urls.setdefault(route.function, route)
-        compiled = [(_rank(route), *_compile(route.path), route) for route in routes]
-        self._routes = sorted(compiled, key=lambda entry: entry[0])
+        self._apis = _ordered(route for route in routes if route.kind != "url")
+        self._roots = _ordered(route for route in routes if route.kind == "url")
         kinds = {route.kind for route in routes}
         self.rest_only = kinds == {"rest"}
 
     def find(self, method: str, path: str) -> Match | None:
-        """`path` is the request's, percent-encoded. A trailing slash is forgiven where nothing else matches."""
+        """`path` is the request's, percent-encoded. A trailing slash is forgiven where no API route has it."""
         if path.startswith(URL_PREFIX):
             name, _, rest = path[len(URL_PREFIX) :].partition("/")
             route = self._urls.get(unquote(name))
             if route is not None:
                 return Match(route, {}, "/" + rest)
-        found = self._find(method, path)
+        found = _first(self._apis, method, path)
         if found is None and len(path) > 1 and path.endswith("/"):
-            found = self._find(method, path[:-1])
-        return found
+            found = _first(self._apis, method, path[:-1])
+        return found or _first(self._roots, method, path)
 
-    def _find(self, method: str, path: str) -> Match | None:
-        for _, pattern, names, route in self._routes:
-            if route.method not in ("ANY", method):
-                continue
-            match = pattern.fullmatch(path)
-            if match is not None:
-                values = (unquote(value) for value in match.groups())
-                return Match(route, dict(zip(names, values, strict=True)), path)
-        return None
+
+Entry = tuple[re.Pattern[str], list[str], RouteConfig]
+
+
+def _ordered(routes: Iterable[RouteConfig]) -> list[Entry]:
+    return [(*_compile(route.path), route) for route in sorted(routes, key=_rank)]
+
+
+def _first(entries: list[Entry], method: str, path: str) -> Match | None:
+    for pattern, names, route in entries:
+        if route.method not in ("ANY", method):
+            continue
+        match = pattern.fullmatch(path)
+        if match is not None:
+            values = (unquote(value) for value in match.groups())
+            return Match(route, dict(zip(names, values, strict=True)), path)
+    return None
 
 
 def address(route: RouteConfig) -> str:
@@ -65,15 +74,15 @@ def address(route: RouteConfig) -> str:
     return f"{URL_PREFIX}{quote(route.function)}/" if route.kind == "url" else route.path
 
 
-def _rank(route: RouteConfig) -> tuple[bool, list[int], bool]:
-    """APIs before function URLs; fixed segments before parameters before greedy ones; a method before ANY."""
+def _rank(route: RouteConfig) -> tuple[list[int], bool]:
+    """Fixed segments before parameters before greedy ones; a method before ANY."""
     kinds = []
     for segment in _segments(route.path):
         if segment.startswith("{") and segment.endswith("+}"):
             kinds.append(_GREEDY)
         else:
             kinds.append(_PARAMETER if "{" in segment else _STATIC)
-    return route.kind == "url", kinds, route.method == "ANY"
+    return kinds, route.method == "ANY"
 
 
 def _compile(path: str) -> tuple[re.Pattern[str], list[str]]:

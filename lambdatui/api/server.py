@@ -83,7 +83,7 @@ class HttpServer:
         if self._server is None or self._task is None:
             self._sock.close()
             return
-        self._config.timeout_graceful_shutdown = max(0, round(timeout_s))
+        self._config.timeout_graceful_shutdown = timeout_s  # type: ignore[assignment]  # fractions work as well
         self._server.should_exit = True
         self._server.ending.set()
         await self._task

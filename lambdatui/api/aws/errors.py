@@ -34,7 +34,6 @@ LAMBDA: dict[str, Shape] = {
     "ServiceException": Shape(500, "Message", "Server"),
     "ServiceUnavailableException": Shape(503, "Message", "Server"),
     "NotImplementedException": Shape(501),
-    "UnknownOperationException": Shape(404),
 }
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html; the query codes are what

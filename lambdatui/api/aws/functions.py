@@ -119,7 +119,7 @@ def _unqualified(door: Door, name: str, qualifier: str | None) -> FunctionPort:
 
 def _unmark(marker: str) -> str:
     try:
-        return base64.urlsafe_b64decode(marker.encode()).decode()
+        return base64.b64decode(marker.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise AwsError("InvalidParameterValueException", "Invalid Marker value provided") from None
 

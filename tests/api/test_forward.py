@@ -1,0 +1,131 @@
+"""What the engine does not answer itself: forwarded whole, or refused with what to do about it."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.api.api_support import Running
+from tests.api.test_lambda_api import error_of
+
+
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """Remembers what it was asked; gives bodies back, by length or in chunks."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[tuple[str, str, dict[str, str], bytes]] = []
+
+    def _answer(self) -> None:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.seen.append((self.command, self.path, dict(self.headers.items()), body))
+        self.send_response(207)
+        self.send_header("X-Upstream", "yes")
+        if "chunks" in self.path:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for start in range(0, len(body), 1000):
+                piece = body[start : start + 1000]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
+        else:
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    do_GET = do_PUT = do_POST = do_HEAD = _answer  # noqa: N815  # the library's names
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+
+
+def call(door: Running, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+    connection.request(method, path, body, {"Authorization": SIGNED, **headers})
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    return answer.status, data, answer.headers
+
+
+def test_requests_and_answers_pass_as_they_are(fresh: Callable[..., Running], upstream: str) -> None:
+    own = fresh(aws=upstream)
+    body = bytes(range(256)) * 4000
+    for path in ("/bucket/a%20b%2Fc?x=1&y", "/bucket/chunks"):
+        status, data, headers = call(own, "PUT", path, body)
+        assert (status, data == body, headers["X-Upstream"]) == (207, True, "yes")
+        method, seen, sent, received = Upstream.seen[-1]
+        assert (method, seen, received == body) == ("PUT", path, True)
+        assert sent["authorization"] == SIGNED
+    status, data, _ = call(own, "PUT", "/bucket/chunks", iter([b"one", b"two"]))
+    assert (status, data) == (207, b"onetwo")
+    status, data, _ = call(own, "HEAD", "/bucket/x")
+    assert (status, data) == (207, b"")
+    with_target = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
+    assert call(own, "POST", "/", b"{}", **with_target)[0] == 207
+
+
+def test_auto_starts_its_server_at_the_first_such_call(fresh: Callable[..., Running], upstream: str) -> None:
+    starts = []
+
+    async def start() -> str:
+        starts.append(1)
+        return upstream
+
+    own = fresh(aws="auto", start_aws=start)
+    assert starts == []
+    assert call(own, "GET", "/bucket")[0] == 207
+    assert starts == [1]
+
+
+def test_without_one_the_answer_says_what_to_do(
+    fresh: Callable[..., Running], client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = fresh(aws="none")
+    code, message, status = error_of(client("secretsmanager", own.url).list_secrets)
+    assert (code, status) == ("NotServed", 501)
+    assert "secretsmanager" in message
+    assert "--aws" in message
+    code, message, status = error_of(client("sts", own.url).get_caller_identity)  # the query protocol: XML
+    assert (code, status) == ("NotServed", 501)
+    assert "--aws" in message
+    status, body, headers = call(own, "GET", "/bucket")
+    assert (status, headers["content-type"]) == (501, "application/xml")
+    assert b"<Error><Code>NotServed</Code><Message>" in body
+    monkeypatch.setitem(sys.modules, "moto", None)
+    auto = fresh(aws="auto")
+    assert b"pip install 'lambdatui[aws]'" in call(auto, "GET", "/bucket")[1]
+
+
+def test_a_server_that_is_gone_is_a_502(fresh: Callable[..., Running], client: Callable[..., Any]) -> None:
+    own = fresh(aws="http://127.0.0.1:9")
+    code, message, status = error_of(client("secretsmanager", own.url).list_secrets)
+    assert (code, status) == ("ServiceUnavailable", 502)
+    assert "127.0.0.1:9" in message

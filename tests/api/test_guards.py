@@ -1,0 +1,209 @@
+"""Who is let in: Host, Origin, token; and clients that mean no good."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from lambdatui.api import limits
+from tests.api.api_support import TOKEN, Running
+
+
+def ask(
+    port: int, method: str, path: str, body: bytes = b"", **headers: str
+) -> tuple[int, bytes, http.client.HTTPMessage]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.putrequest(method, path, skip_host="Host" in headers)
+    for name, value in headers.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer.status, text, answer.headers
+
+
+HOSTS = [
+    ("127.0.0.1:3001", True),
+    ("localhost", True),
+    ("LOCALHOST.:9", True),
+    ("[::1]:3001", True),
+    ("127.5.5.5", True),
+    ("bucket.localhost:3001", True),
+    ("engine.example:3001", True),
+    ("evil.example", False),
+    ("localhost.evil.example", False),
+    ("127.0.0.1.evil.example", False),
+    ("10.0.0.1", False),
+    ("", False),
+    ("[::1", True),
+    ("evil:80:80", False),
+]
+
+
+@pytest.mark.parametrize(("host", "ours"), HOSTS)
+def test_other_hosts_are_refused_on_both_ports(door: Running, host: str, ours: bool) -> None:
+    for port in (door.port, door.http_port):
+        status, _, _ = ask(port, "GET", "/healthz", Host=host)
+        assert (status != 403) == ours
+
+
+def test_pages_of_other_sites_may_not_call(door: Running) -> None:
+    path = "/2015-03-31/functions/echo/invocations"
+    for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
+        assert ask(door.port, "POST", path, b"{}", Origin=origin)[0] == 403
+    assert ask(door.port, "POST", path, b"{}", Sec_Fetch_Site="cross-site")[0] == 403
+    assert ask(door.port, "POST", path, b"{}", Origin="http://localhost:5173")[0] == 200
+    assert ask(door.http_port, "GET", "/http/1", Origin="https://evil.example")[0] == 200
+
+
+def test_control_needs_the_token(door: Running) -> None:
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}, {"Authorization": "Bearer "}):
+        status, body, answered = ask(door.port, "GET", "/_lambdatui/v1/functions", **headers)
+        assert status == 401
+        assert "token" in json.loads(body)["error"]
+        assert answered["www-authenticate"] == "Bearer"
+    assert ask(door.port, "GET", "/_lambdatui/v1/functions", Authorization=f"Bearer {TOKEN}")[0] == 200
+
+
+def test_a_signed_request_is_awss_whatever_its_path(door: Running) -> None:
+    """A bucket may be called `metrics`."""
+    scope = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+    status, body, _ = ask(door.port, "GET", "/metrics", Authorization=scope)
+    assert status == 501
+    assert b"s3" in body
+    query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=key%2F20260101%2Fus-east-1%2Fs3%2Faws4_request"
+    assert ask(door.port, "GET", f"/healthz?{query}")[0] == 501
+    assert ask(door.port, "GET", "/_lambdatui/v1/stop", Authorization=scope)[0] == 501
+
+
+def test_health_and_metrics_are_open(door: Running) -> None:
+    assert ask(door.port, "GET", "/healthz")[:2] == (200, b"ok\n")
+    ask(door.port, "POST", "/2015-03-31/functions/echo/invocations", b"{}")
+    status, body, headers = ask(door.port, "GET", "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    lines = body.decode().splitlines()
+    assert lines[-1] == "# EOF"
+    assert any(line.startswith('lambdatui_invocations_total{function="echo"} ') for line in lines)
+    assert ask(door.port, "GET", "/nothing")[0] == 404
+    assert ask(door.port, "POST", "/healthz")[0] == 404
+
+
+def receive_all(sock: socket.socket) -> bytes:
+    data = b""
+    try:
+        while piece := sock.recv(65536):
+            data += piece
+    except ConnectionResetError:
+        pass
+    return data
+
+
+def connect(door: Running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", door.port), timeout=10)
+
+
+def test_endless_headers_are_cut_off(door: Running) -> None:
+    for filler in (b"x" * 4096, b"x: y\r\n" * 512):
+        with connect(door) as sock:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
+            sent = 0
+            try:
+                while sent < 8 * limits.MAX_HEAD:
+                    sent += sock.send(filler)
+            except OSError:
+                pass
+            answer = receive_all(sock)
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+        assert sent < 8 * limits.MAX_HEAD or answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_large_whole_head_is_refused(door: Running) -> None:
+    with connect(door) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * limits.MAX_HEAD + b"\r\n\r\n")
+        assert receive_all(sock).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_half_sent_head_is_not_waited_for(
+    door: Running, fresh: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(limits, "BODY_IDLE_S", 0.2)
+    own = fresh()
+    with connect(own) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: loc")
+        assert receive_all(sock).startswith(b"HTTP/1.1 408 ")
+    with connect(own) as sock:
+        assert receive_all(sock).startswith(b"HTTP/1.1 408 ")
+    with connect(own) as sock:
+        sock.sendall(b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\n")
+        sock.sendall(b"Content-Length: 100\r\n\r\n{")
+        assert receive_all(sock) == b""
+
+
+def test_garbage_is_a_400_and_the_engine_lives_on(door: Running) -> None:
+    for garbage in (
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ):
+        with connect(door) as sock:
+            sock.sendall(garbage)
+            sock.shutdown(socket.SHUT_WR)
+            answer = receive_all(sock)
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+    assert ask(door.port, "GET", "/healthz")[0] == 200
+
+
+def test_a_body_that_lies_about_its_length_is_still_capped(door: Running) -> None:
+    with connect(door) as sock:
+        sock.sendall(b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\n")
+        sock.sendall(b"X-Amz-Invocation-Type: Event\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try:
+            for _ in range(40):
+                sock.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        except OSError:
+            pass
+        assert sock.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_pipelined_requests_are_answered_in_order(door: Running) -> None:
+    call = b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n%d"
+    with connect(door) as sock:
+        sock.sendall(b"".join(call % n for n in range(3)) + b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        answer = receive_all(sock)
+    bodies = [part.rpartition(b"\r\n\r\n")[2] for part in answer.split(b"HTTP/1.1 ")[1:]]
+    assert bodies[:3] == [b"0", b"1", b"2"]
+
+
+def test_a_stopping_engine_takes_no_new_calls(fresh: Callable[..., Running]) -> None:
+    own = fresh()
+    own.engine.stopping = True
+    status, body, headers = ask(own.port, "POST", "/2015-03-31/functions/echo/invocations", b"{}")
+    assert (status, headers["x-amzn-errortype"]) == (503, "ServiceUnavailableException")
+    assert "stopping" in json.loads(body)["Message"]
+    target = {"X_Amz_Target": "AmazonSQS.ListQueues", "Content_Type": "application/x-amz-json-1.0"}
+    assert ask(own.port, "POST", "/", b"{}", **target)[0] == 503
+    assert ask(own.http_port, "GET", "/http/1")[0] == 503
+    assert ask(own.port, "GET", "/healthz")[0] == 503
+
+
+def test_a_call_in_flight_ends_before_the_server_does(fresh: Callable[..., Running]) -> None:
+    own = fresh()
+    with connect(own) as sock:
+        sock.sendall(
+            b"POST /2015-03-31/functions/slow/invocations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+        )
+        while not own.engine.requests:
+            ask(own.port, "GET", "/healthz")
+        own.run(own.servers[0].close(5))
+        assert receive_all(sock).endswith(b'"done"')
+    with pytest.raises(ConnectionRefusedError):
+        connect(own)
