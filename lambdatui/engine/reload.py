@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lambdatui.config.handlers import check_handler
+from lambdatui.config.handlers import SyntaxFault, check_handler, compiles
 from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
 from lambdatui.engine.code import CodeTree, compile_error
@@ -182,21 +182,46 @@ class Reloader:
         await asyncio.to_thread(self._choose_interpreters, unit)
         for function in unit.functions.values():
             await self._store.code.put(function.name, unit.tree.sha, unit.tree.manifest, unit.tree.blobs, now)
+        problems = await asyncio.to_thread(
+            lambda: {function.name: self._handler_problems(function) for function in unit.functions.values()}
+        )
+        outside = [name for name in changed if name.startswith("/")]
         for function in unit.functions.values():
             old = function.code_sha
-            self._adopt(unit, function, now, outside=[name for name in changed if name.startswith("/")])
+            self._adopt(unit, function, now, problems=problems[function.name], outside=outside)
             if announce:
                 self._announce(function, old, changed)
 
-    def _adopt(self, unit: _Unit, function: Function, now: int, outside: list[str] | None = None) -> None:
+    def _adopt(
+        self,
+        unit: _Unit,
+        function: Function,
+        now: int,
+        *,
+        problems: list[Problem] | None = None,
+        outside: list[str] | None = None,
+    ) -> None:
         """Let `function` be served from what the unit's tree holds; its outdated environments go."""
         sha = unit.tree.sha
         function.snapshot = Snapshot(sha=sha, manifest=str(self._store.code.manifest_path(sha)), changed_us=now)
         if outside:
             function.outside_changes += 1
-        function.code_problems = check_handler(function.config, self._root)
+        function.code_problems = self._handler_problems(function) if problems is None else problems
         function.settled.set()
         self._pool.retire(function.name, keep=function.generation)
+
+    def _handler_problems(self, function: Function) -> list[Problem]:
+        """Whether the handler is there, asked of the function's own Python where the engine's cannot tell."""
+        python = function.interpreter
+
+        def check(path: Path) -> SyntaxFault | None:
+            fault = compiles(path)
+            if fault is None or python is None or python.version == interpreters.own_version():
+                return fault
+            found = interpreters.syntax_error(python, str(path))
+            return None if found is None else SyntaxFault(message=found[1], line=found[0])
+
+        return check_handler(function.config, self._root, check)
 
     def _choose_interpreters(self, unit: _Unit) -> None:
         for function in unit.functions.values():
