@@ -256,6 +256,10 @@ class Engine:
         """Be told of every reloaded configuration."""
         self._listeners.append(listener)
 
+    def on_reload(self, listener: Callable[[str], None]) -> None:
+        """Be told the name of every function whose new code is in force."""
+        self._reloader.on_reload = listener
+
     async def _take_over(self, project: Project) -> None:
         removed = self._registry.load(project)
         for sentence in await self._registry.apply_overrides():

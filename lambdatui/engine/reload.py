@@ -59,6 +59,7 @@ class Reloader:
         self._outside: dict[
             str, set[str]
         ] = {}  # project files outside a code folder -> keys of the units importing them
+        self.on_reload: Callable[[str], None] = lambda function: None
         self.on_outside: Callable[[set[str]], None] = lambda folders: None
 
     # --- what is served
@@ -191,6 +192,7 @@ class Reloader:
             self._adopt(unit, function, now, problems=problems[function.name], outside=outside)
             if announce:
                 self._announce(function, old, changed)
+                self.on_reload(function.name)
 
     def _adopt(
         self,

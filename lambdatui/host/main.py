@@ -119,6 +119,7 @@ class Host:
             load,
         )
         sources = SourceManager(engine, paused_all=arguments.one_shot)
+        engine.on_reload(sources.retry_now)  # what waits for a repaired function need not wait longer
         moto = MotoServer(ACCOUNT, mark, engine.spawner)
         info = EngineInfo(
             pid=os.getpid(),
