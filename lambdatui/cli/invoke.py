@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -112,18 +112,15 @@ def _engine_for_one_call(place: Place, deadline: float) -> Iterator[Client]:
         if (info := place.engine()) is not None:
             yield Client.of(info)
             return
-        try:
-            started = one_shot(place.project, LaunchOptions(data=place.given_data))
-            engine = started.__enter__()
-        except LambdaTuiError:
-            if not is_locked(place.data) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-            continue
-        try:
+        with ExitStack() as started:
+            try:
+                engine = started.enter_context(one_shot(place.project, LaunchOptions(data=place.given_data)))
+            except LambdaTuiError:
+                if not is_locked(place.data) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+                continue
             yield Client.of(engine.info)
-        finally:
-            started.__exit__(None, None, None)
         return
 
 

@@ -86,16 +86,16 @@ class StartedEngine:
                     on_wait()
             return self.process.wait(self._grace + STOP_MARGIN)
         except KeyboardInterrupt:
-            self._end_now()
+            self.kill()
             raise
         except subprocess.TimeoutExpired:
-            self._end_now()
+            self.kill()
             return self.process.wait()
 
-    def _end_now(self) -> None:
-        """Two signals end an engine at once; one that hangs is killed."""
+    def kill(self) -> None:
+        """End the engine without grace: two signals do; one that hangs is killed."""
         with suppress(ProcessLookupError):
-            for number in (signal.SIGTERM, signal.SIGTERM):
+            for number in (signal.SIGTERM, signal.SIGINT):  # two of one kind may arrive as one
                 self.process.send_signal(number)
         try:
             self.process.wait(2)
@@ -148,6 +148,9 @@ def one_shot(project: Path, options: LaunchOptions | None = None) -> Iterator[St
     engine = start_engine(project, options, one_shot=True)
     try:
         yield engine
+    except KeyboardInterrupt:
+        engine.kill()  # nobody waits for the call any more
+        raise
     finally:
         engine.close()
 

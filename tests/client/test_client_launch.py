@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -57,6 +58,14 @@ def test_a_one_shot_engine_takes_free_ports_and_goes_with_its_block(host: Path, 
     assert process.poll() == 7
     assert "--one-shot" in said
     assert said[1:7] == ["--port", "0", "--http-port", "0", "--data", "d"]
+
+
+def test_an_interrupted_call_does_not_wait_for_its_engines_grace(host: Path, tmp_path: Path) -> None:
+    host.write_text(HOST.format(answer=READY))
+    with pytest.raises(KeyboardInterrupt), one_shot(tmp_path) as engine:
+        process = engine.process
+        raise KeyboardInterrupt
+    assert process.poll() == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(("code", "kind"), [(1, OperationFailed), (2, UsageError), (3, NoEngine)])
