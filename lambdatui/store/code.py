@@ -7,7 +7,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from lambdatui.errors import StoreError
@@ -25,6 +25,8 @@ class CodeStore:
         self._manifests = folder / "manifests"
         self._history = history
         self._lock = threading.Lock()  # a snapshot being written must not lose its blobs to a collection
+        self._fresh: set[str] = set()  # put since the last collection, whose list may be older
+        self.in_use: Callable[[], Collection[str]] = tuple  # snapshots that somebody reads by path
         for each in (folder, self._blobs, self._manifests):
             each.mkdir(mode=0o700, exist_ok=True)
 
@@ -32,8 +34,8 @@ class CodeStore:
         self, function: str, sha: str, manifest: Mapping[str, str], blobs: Mapping[str, bytes], at_us: int
     ) -> None:
         """Keep a snapshot: `manifest` maps relative paths to blob hashes, `blobs` holds those not yet stored."""
-        await asyncio.to_thread(self._put, sha, manifest, blobs)
         await self._history.code_used(function, sha, at_us)
+        await asyncio.to_thread(self._put, sha, manifest, blobs)
 
     def _put(self, sha: str, manifest: Mapping[str, str], blobs: Mapping[str, bytes]) -> None:
         try:
@@ -45,6 +47,7 @@ class CodeStore:
                 missing = [name for name, blob in manifest.items() if not self.has_blob(blob)]
                 if missing:
                     raise StoreError(f"code snapshot {sha} is incomplete: the content of {missing[0]} was not given.")
+                self._fresh.add(sha)
                 _write(self.manifest_path(sha), json.dumps(dict(manifest), sort_keys=True).encode())
         except OSError as error:
             raise StoreError(f"the code snapshot {sha} cannot be written: {error}") from error
@@ -66,12 +69,17 @@ class CodeStore:
         return read_snapshot(self._manifests.parent, sha)
 
     async def collect(self, keep: Collection[str] = ()) -> int:
-        """Remove snapshots that neither history nor `keep` names, but the newest of each function; how many went."""
+        """Remove snapshots that neither history, `keep` nor `in_use` names, but the newest of each function; how many.
+
+        What was put since the last collection stays until the next one.
+        """
         named = await self._history.code_named(SNAPSHOTS_KEPT)
-        return await asyncio.to_thread(self._collect, named | set(keep))
+        return await asyncio.to_thread(self._collect, named | set(keep) | set(self.in_use()))
 
     def _collect(self, keep: set[str]) -> int:
         with self._lock:
+            keep |= self._fresh
+            self._fresh.clear()
             gone = [path for path in self._manifests.glob("*.json") if path.stem not in keep]
             for path in gone:
                 path.unlink(missing_ok=True)

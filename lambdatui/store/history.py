@@ -127,6 +127,9 @@ class HistoryStore:
         except StoreError:
             self._put_back(batch)
             raise
+        except (ValueError, TypeError, OverflowError) as error:  # a row that no database takes must not come back
+            self.lost += len(batch)
+            raise StoreError(f"{len(batch)} rows of history could not be stored: {error}") from error
         self.problem = None
 
     async def _write(self, batch: Batch) -> None:

@@ -33,7 +33,7 @@ class Reader:
         self._clock = clock or SystemClock()
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
 
     def invocations(
         self,
@@ -247,7 +247,7 @@ class Reader:
     def close(self) -> None:
         """Close the connections of every thread."""
         with self._lock:
-            for connection in self._opened:
+            for _, connection in self._opened:
                 connection.close()
             self._opened.clear()
         self._own = threading.local()
@@ -285,9 +285,6 @@ class Reader:
             inode, connection = held[path.name]
             if inode == status.st_ino:
                 return connection
-            with self._lock:
-                if connection in self._opened:
-                    self._opened.remove(connection)
             connection.close()
         connection = open_readonly(path)
         try:
@@ -298,10 +295,18 @@ class Reader:
         if version == 0:
             connection.close()  # being created at this moment
             return None
-        with self._lock:
-            self._opened.append(connection)
+        self._remember(connection)
         held[path.name] = (status.st_ino, connection)
         return connection
+
+    def _remember(self, connection: sqlite3.Connection) -> None:
+        """Keep the connection for `close`, and close those of threads that have ended."""
+        with self._lock:
+            for thread, left in self._opened:
+                if not thread.is_alive():
+                    left.close()
+            self._opened = [each for each in self._opened if each[0].is_alive()]
+            self._opened.append((threading.current_thread(), connection))
 
 
 class _Where:

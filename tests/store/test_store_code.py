@@ -59,8 +59,10 @@ async def test_what_nothing_names_is_collected(store: Store) -> None:
     )
     store.history.add(invocations=[named])
     await store.history.flush()
-    assert await store.code.collect(keep=["sha2"]) == 2
+    store.code.in_use = lambda: ["sha3"]
+    assert await store.code.collect() == 0, "what was put since the last collection stays"
+    assert await store.code.collect(keep=["sha2"]) == 1
     kept = {f"sha{n}" for n in range(total) if store.code.read(f"sha{n}")}
-    assert kept == {"sha1", "sha2", *(f"sha{n}" for n in range(4, total))}
+    assert kept == {"sha1", "sha2", "sha3", *(f"sha{n}" for n in range(4, total))}
     assert not store.code.has_blob("b0")
     assert store.code.has_blob("b1")

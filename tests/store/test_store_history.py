@@ -191,3 +191,21 @@ def test_minutes_older_than_a_day_become_hours(connection: sqlite3.Connection) -
     rows = connection.execute("SELECT minute, sum, max, last FROM metric WHERE minute < 120").fetchall()
     assert rows == [(0, 59, 59, 59), (60, 60, 119, 119)]
     assert connection.execute("SELECT count(*), sum(sum) FROM metric WHERE minute >= 120").fetchone() == (60, 60)
+
+
+async def test_a_row_that_no_database_takes_does_not_come_back(store: Store) -> None:
+    store.history.add(logs=[log(1, 2**70)])
+    with pytest.raises(StoreError, match="1 rows of history could not be stored"):
+        await store.history.flush()
+    store.history.add(logs=[log(2)])
+    await store.history.flush()
+    assert [line.id for line in Reader(store.data).logs()] == [2]
+    assert store.history.lost == 1
+
+
+async def test_tidying_trims_history_and_hands_pages_back(store: Store, clock: ManualClock) -> None:
+    store.history.add(logs=[log(n, clock.now_us()) for n in range(1, 100)])
+    await store.history.flush()
+    clock.advance(limits.HISTORY_AGE_US / 1_000_000 + 1)
+    await store.tidy()
+    assert Reader(store.data).logs() == []

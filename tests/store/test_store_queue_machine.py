@@ -160,7 +160,7 @@ class FifoMachine(QueueMachine):
     fifo = True
 
 
-_settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+_settings = settings(max_examples=8, stateful_step_count=25, deadline=None)
 TestStandardQueue = QueueMachine.TestCase
 TestStandardQueue.settings = _settings
 TestFifoQueue = FifoMachine.TestCase

@@ -299,3 +299,13 @@ async def test_a_folder_that_cannot_be_written_is_read_as_it_stands(data: Path, 
         assert [entry.event for entry in Reader(data).dlq_entries(["q"])] == ["kept"]
     finally:
         data.chmod(0o700)
+
+
+async def test_threads_that_ended_leave_no_connection_behind(store: Store) -> None:
+    reader = Reader(store.data)
+    for _ in range(10):
+        thread = threading.Thread(target=reader.logs)
+        thread.start()
+        thread.join()
+    assert len(reader._opened) == 1
+    reader.close()
