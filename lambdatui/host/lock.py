@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 import msgspec
 
 from lambdatui.errors import OperationFailed
 from lambdatui.schema import EngineInfo
+
+_TRIES = 10
+_BETWEEN = 0.01
 
 
 class EngineLock:
@@ -20,15 +24,24 @@ class EngineLock:
         self._data = data
         self._info = data / "engine.json"
         self._fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._take():
             os.close(self._fd)
             raise OperationFailed(
                 f"an engine already runs on {data}: `lambdatui attach` shows it, `lambdatui stop` ends it"
-            ) from None
+            )
         with contextlib.suppress(FileNotFoundError):
             self._info.unlink()  # an earlier engine's: it holds the lock no more
+
+    def _take(self) -> bool:
+        """Whether the lock is ours now; a client that only looks whether it is held does so for microseconds."""
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_BETWEEN)
+            else:
+                return True
+        return False
 
     def publish(self, info: EngineInfo) -> None:
         """Write engine.json, whole or not at all, readable by its owner only."""

@@ -132,9 +132,13 @@ class Host:
             started_at=iso(self._clock.now_us()),
         )
 
+        def publish(info: EngineInfo) -> None:
+            if not arguments.one_shot:  # nobody else may begin to use an engine that ends with its call
+                lock.publish(info)
+
         async def start_aws() -> str:
             aws_url = await moto.start()
-            lock.publish(msgspec.structs.replace(info, aws_url=aws_url))
+            publish(msgspec.structs.replace(info, aws_url=aws_url))
             return aws_url
 
         settings = ApiSettings(
@@ -157,7 +161,7 @@ class Host:
             for server in servers:
                 await server.start()
             await sources.start()
-            lock.publish(info)
+            publish(info)
             self._say_start(engine, data, swept, store)
             self._say_ready(info)
             if console is not None:
