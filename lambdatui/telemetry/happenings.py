@@ -16,6 +16,7 @@ KEPT = 500
 WINDOW_US = {
     "throttle": 5 * MICROS,
     "error": 2 * MICROS,
+    "ok": 2 * MICROS,
     "retry": 5 * MICROS,
     "dlq": 2 * MICROS,
     "stream": 5 * MICROS,
