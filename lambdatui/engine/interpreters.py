@@ -14,7 +14,7 @@ import msgspec
 
 # What boto3 is made of: reached by name from the engine's [aws] extra, never the engine's other packages.
 BOTO3_MODULES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
-_ASK = "import sys; print('%d.%d' % sys.version_info[:2])"
+_ASK = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
 
 
 class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +42,16 @@ def choose(root: Path, runtime: str, active: str | None) -> Interpreter:
     wanted = wanted_version(runtime)
     for folder in (active, str(root / ".venv")):
         python = Path(folder, "bin", "python") if folder else None
-        version = _version(str(python)) if python is not None and python.exists() else None
-        if python is not None and version is not None:
+        answer = _answer(str(python)) if python is not None and python.exists() else None
+        if answer is not None:
+            version = answer[0]
             return Interpreter(
                 path=str(python), flags=("-I",), version=version, virtual_env=folder, notice=_notice(wanted, version)
             )
     found = shutil.which(f"python{wanted}") if wanted else None
-    if found is not None and _version(found) == wanted:
-        return Interpreter(path=found, flags=("-I", "-S"), version=wanted or "")
+    answer = _answer(found) if found else None
+    if answer is not None and answer[0] == wanted:
+        return Interpreter(path=answer[1], flags=("-I", "-S"), version=answer[0])
     own = own_version()
     return Interpreter(path=_base_python(), flags=("-I", "-S"), version=own, notice=_notice(wanted, own))
 
@@ -76,13 +78,14 @@ def _base_python() -> str:
 
 
 @cache
-def _version(path: str) -> str | None:
-    """Major and minor version of the Python at `path`; None where it does not start (a shim without its version)."""
+def _answer(path: str) -> tuple[str, str] | None:
+    """Version and own path of the Python at `path`, which may be a version manager's slow shim; None: does not start."""
     try:
         done = subprocess.run([path, "-I", "-S", "-c", _ASK], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    version, _, own = done.stdout.strip().partition(" ")
+    return (version, own or path) if done.returncode == 0 else None
 
 
 @cache

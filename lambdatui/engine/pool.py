@@ -94,7 +94,7 @@ class Pool:
             if self._waiters:
                 self._wake()
             else:
-                environment.freeze()
+                environment.freeze_soon()
 
     def _warm(self, blueprint: Blueprint) -> Environment | None:
         idle = self._idle[blueprint.function]

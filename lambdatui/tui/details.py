@@ -158,7 +158,7 @@ def error_lines(detail: InvocationDetail, root: str, width: int) -> list[Line]:
     if detail.frames:
         return frame_lines(detail.frames, root, width)
     if detail.error:
-        return [line((clean(text), "err")) for text in detail.error.splitlines()]
+        return [*(line((clean(text), "err")) for text in detail.error.splitlines()), line()]
     return []
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static, TextArea
@@ -147,7 +147,8 @@ class EventEditor(ModalScreen[bytes | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("ctrl+s", "send", "send", "Send what stands here", "editor.send"),
-        bind("escape", "cancel", "cancel", "Send nothing", "editor.cancel"),
+        # Before the editor sees it: there Esc would only move the focus.
+        Binding("escape", "cancel", "cancel", tooltip="Send nothing", id="editor.cancel", priority=True),
     ]
 
     def __init__(self, title: str, text: str, *, verb: str = "send", must_be_json: bool = True) -> None:

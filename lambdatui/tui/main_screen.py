@@ -143,6 +143,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             seen.add(binding.action)
             pair = (display(binding.key), binding.description)
             (fixed if binding.id in ALWAYS else keys).append(pair)
+        keys.sort(key=lambda pair: pair[0] == "space")  # what acts comes before what prepares it
         self.query_one(KeyBar).show_keys(keys, fixed)
 
     def repaint_all(self) -> None:

@@ -60,7 +60,6 @@ LIGHT16 = {
     **{"faint": "#808080", "accent": "#0000ff", "blue": "#0000ff", "err": "#800000", "warn": "#808000"},
     **{"ok": "#008000", "dlq": "#800080", "info": "#008080"},
 }
-ROWS = ("cursor", "cursor-off", "mark", "bar", "hit")
 
 
 class Palette:
@@ -79,7 +78,7 @@ class Palette:
         return style
 
     def _make(self, tag: str, row: str) -> Style:
-        colour, background, flags = "text", self.colours.get(row), {}
+        colour, background, flags = "text", self.colours[row or "bg"], {}
         for word in tag.split():
             if word in ("bold", "italic", "reverse", "underline"):
                 flags[word] = True

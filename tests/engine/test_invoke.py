@@ -147,8 +147,8 @@ async def test_a_reserve_of_zero_stops_a_function_and_is_remembered(start: Start
 async def test_between_invocations_no_code_runs(start: Start) -> None:
     engine = await start({"echo.py": ECHO})
     await call(engine, "echo")
+    await eventually(lambda: [row.state for row in engine.environment_rows()] == ["frozen"])
     (row,) = engine.environment_rows()
-    assert row.state == "frozen"
     await eventually(lambda: psutil.Process(row.pid).status() == psutil.STATUS_STOPPED)
 
 

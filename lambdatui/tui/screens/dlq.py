@@ -51,7 +51,7 @@ class DlqPage(Page):
         self._shown_for: tuple[str, int, str] | None = None
         self.detail: InvocationDetail | None = None
         self.change: CodeChange | None = None
-        self.loading = True
+        self.fetching = True
 
     def compose(self) -> ComposeResult:
         from textual.containers import Horizontal
@@ -120,7 +120,7 @@ class DlqPage(Page):
         same = key is not None and self._shown_for is not None and key[0] == self._shown_for[0]
         self._shown_for = key
         if not same:
-            self.detail, self.change, self.loading = None, None, True
+            self.detail, self.change, self.fetching = None, None, True
         self._paint()
         if entry is not None:
             self.tui.act(self._fetch(entry), group="dlq-detail", exclusive=True)
@@ -140,7 +140,7 @@ class DlqPage(Page):
             self.detail, self.change = await self.tui.off(read)
         except LambdaTuiError as error:
             self.notify(clean(str(error)), severity="warning")
-        self.loading = False
+        self.fetching = False
         if self.table.entry is not None and self.table.entry.id == entry.id:
             self._paint()
 
@@ -158,12 +158,11 @@ class DlqPage(Page):
         error.subject = short_error(entry)
         place = place_of(self.detail.frames, self._root(entry)) if self.detail else None
         error.note = ((f"o: open at line {place[1]}", "dim"),) if place else ()
-        detail, narrow = self.detail, self.size.width < 100
-        loading, root = self.loading, self._root(entry)
+        detail, loading, root = self.detail, self.fetching, self._root(entry)
 
         def content(width: int) -> list[Line]:
             out = _error_content(entry, detail, loading, root, width)
-            return out + ([line(), *self._attempt_content(entry, width)] if narrow else [])
+            return out + ([line(), *self._attempt_content(entry, width)] if self.size.width < 100 else [])
 
         error.set_content(content, identity=entry.id)
         self._paint_attempts()
@@ -183,7 +182,7 @@ class DlqPage(Page):
     def _attempt_content(self, entry: DlqEntry, width: int) -> list[Line]:
         attempts = self.detail.attempts or [self.detail.row] if self.detail else []
         out = attempt_lines(attempts, entry.queue, entry.last_at, width)
-        if self.loading:
+        if self.fetching:
             return [*out, line(("…", "dim"))]
         out += [line(), line(("Code since the last attempt", "dim"))]
         if self.detail is None:
@@ -223,5 +222,9 @@ def _error_content(
         return [*paragraphs(short_error(entry), width, "err"), line(), line((text, "dim"))]
     out = error_lines(detail, root, width) or paragraphs(short_error(entry), width, "err")
     if detail.log:
-        out += [line(), line(("Log of this request", "dim")), *log_lines(detail.log, width)]
+        out += [
+            *([line()] if out and out[-1].pieces else []),
+            line(("Log of this request", "dim")),
+            *log_lines(detail.log, width),
+        ]
     return out

@@ -14,6 +14,7 @@ from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
 from lambdatui.tui.keys import bind
 from lambdatui.tui.replay import ReplayJob
 from lambdatui.tui.text import age, clean, local_time, plural, since
+from lambdatui.tui.widgets.lines import Line, line
 from lambdatui.tui.widgets.rows import Cell, Column, Row
 from lambdatui.tui.widgets.table import Table
 
@@ -25,9 +26,14 @@ COLUMNS = (
     Column("queue", "QUEUE", 10, drop=1),
 )
 BOX_COLUMNS = (
-    Column("subject", "EVENT", 10, stretch=1, most=16),
+    Column("subject", "EVENT", 10, stretch=1, most=14),
     Column("error", "ERROR", 10, stretch=2),
     Column("age", "AGE", 4, numeric=True),
+)
+
+BOX_HINTS = (
+    line(("r replay  space mark  R all  e edit", "dim")),
+    line(("Enter: payload, traceback, locals", "dim")),
 )
 
 
@@ -62,7 +68,7 @@ class DlqTable(Table):
         )
         self.box = box
         self.entries: dict[str, DlqEntry] = {}
-        self._cache: dict[DlqEntry, Row] = {}
+        self._job: ReplayJob | None = None
 
     def help_name(self) -> str:
         return "Dead letters"
@@ -72,13 +78,22 @@ class DlqTable(Table):
         ordered = sorted(entries, key=lambda entry: entry.last_at, reverse=True)
         self.entries = {entry.id: entry for entry in ordered}
         queues = sorted({entry.queue for entry in ordered})
+        if not self.box:
+            self.columns = [c for c in COLUMNS if c.key != "queue" or len(queues) > 1]
+        self.footer_lines = self._below()
         self.subject = clean(queues[0] if len(queues) == 1 else plural(len(queues), "queue") if queues else "")
         self.set_rows(self._row_of(entry, now_us) for entry in ordered)
 
     def show_job(self, job: ReplayJob | None) -> None:
         """The progress of a replay under the rows."""
-        self.footer_lines = job.lines() if job is not None and job.running and not self.box else []
+        self._job = job
+        self.footer_lines = self._below()
         self.sync()
+
+    def _below(self) -> list[Line]:
+        if self.box:
+            return list(BOX_HINTS) if self.entries else []
+        return self._job.lines() if self._job is not None and self._job.running else []
 
     def _row_of(self, entry: DlqEntry, now_us: int) -> Row:
         function = entry.function or "–"

@@ -17,8 +17,8 @@ COLUMNS = (
     Column("init", "INIT", 7, numeric=True, drop=4),
     Column("memory", "MEM MB", 6, numeric=True, drop=3),
     Column("attempt", "TRY", 3, numeric=True, drop=5),
-    Column("source", "SOURCE", 10, stretch=1, most=20, drop=2),
-    Column("error", "ERROR", 10, stretch=4),
+    Column("source", "SOURCE", 13, stretch=1, most=22, drop=2),
+    Column("error", "ERROR", 18, stretch=4),
     Column("request", "REQUEST", 8, drop=1),
 )
 

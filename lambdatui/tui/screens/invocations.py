@@ -119,7 +119,7 @@ class InvocationsPage(Page):
         error.set_content(
             lambda width: [
                 *(error_lines(detail, root, width) if failed else []),
-                *([line(), line(("Log of this request", "dim"))] if failed and detail.log else []),
+                *([line(("Log of this request", "dim"))] if failed and detail.log else []),
                 *(log_lines(detail.log, width) or [line(("it logged nothing", "dim"))]),
             ]
         )

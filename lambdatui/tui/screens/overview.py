@@ -34,7 +34,7 @@ class Plots(Horizontal):
     def compose(self) -> ComposeResult:
         yield Plot("Invocations", ["ok"], short="Inv", id="plot-invocations")
         yield Plot("Errors/Throttles", ["err", "warn"], short="Err/Thr", id="plot-errors")
-        yield Plot("Duration p50/p95", ["blue", "info"], short="p50/p95", unit="ms", line=True, id="plot-duration")
+        yield Plot("Duration", ["blue", "info"], short="p50/p95", unit="ms", line=True, id="plot-duration")
         yield Plot("Iterator age", ["warn"], short="Age", unit="ms", id="plot-age")
 
     def show_series(self, series: Series | None, function: str | None) -> None:
@@ -51,8 +51,9 @@ class Plots(Horizontal):
         self._plot("errors").set_values(
             [_floats(series.errors), _floats(series.throttles)], f"{compact(errors)}/{compact(throttles)}", tag
         )
-        value = f"{_bare(p50, p95)}/{millis(p95)}" if p95 is not None else "–"
-        self._plot("duration").set_values([series.p50_ms, series.p95_ms], value, "blue")
+        long = f"p50 {_bare(p50, p95)} p95 {millis(p95)}" if p95 is not None else "–"
+        short = f"{_bare(p50, p95)}/{_number(p95)}" if p95 is not None else "–"
+        self._plot("duration").set_values([series.p50_ms, series.p95_ms], long, "blue" if p95 else "dim", short)
         self._plot("age").set_values([series.iterator_age_ms], millis(iterator_age), "warn" if iterator_age else "dim")
 
     def _plot(self, name: str) -> Plot:
@@ -65,6 +66,11 @@ def _floats(values: Sequence[int]) -> list[Value]:
 
 def _last(values: Sequence[float | None]) -> float | None:
     return next((v for v in reversed(values) if v is not None), None)
+
+
+def _number(value: float) -> str:
+    text = millis(value)
+    return text.removesuffix(" ms")
 
 
 def _bare(p50: float | None, p95: float | None) -> str:

@@ -19,7 +19,7 @@ from lambdatui.tui.dialogs import EventEditor
 from lambdatui.tui.keys import bind
 from lambdatui.tui.screens.page import Page
 from lambdatui.tui.screens.source_row import COLUMNS, SourceItem, items_of, row_of
-from lambdatui.tui.text import age, clean, local_time, plural, since
+from lambdatui.tui.text import age, clean, json_pieces, local_time, plural, since
 from lambdatui.tui.widgets.lines import Line, line, paragraphs
 from lambdatui.tui.widgets.pane import Pane
 from lambdatui.tui.widgets.table import Table
@@ -176,6 +176,7 @@ def _messages(item: SourceItem | None, messages: Sequence[PeekedMessage], now: i
         if ago is not None:
             head.append((f"  {age(ago)} ago", "dim"))
         out.append(line(*head))
-        body = payload_lines(message.body, width - 2)
+        flat = len(message.body) <= width - 4 and "\n" not in message.body
+        body = [Line(json_pieces(message.body))] if flat else payload_lines(message.body, width - 2)
         out += [line("  ", *row.pieces) for row in (body if len(messages) == 1 else body[:6])]
     return out

@@ -24,6 +24,20 @@ SCREENS = (
 )
 
 
+# Words of the footer where it is narrow.
+SHORT_WORDS = {
+    "replay all shown": "all",
+    "edit + replay": "edit",
+    "edit + invoke": "edit",
+    "open code": "code",
+    "commands": "cmds",
+    "same request": "request",
+    "next error": "error",
+    "time window": "window",
+    "pause/resume": "pause",
+}
+
+
 class HeaderBar(Bar):
     """Project, rates and the state of the engine. What matters least leaves first."""
 
@@ -43,7 +57,7 @@ class HeaderBar(Bar):
         state = self.state
         header = state.header if state else None
         end = self._end(state, header, width)
-        room = width - width_of(end) - 2
+        room = width - width_of(end) - 4
         groups: list[tuple[int, tuple[Piece, ...]]] = [(0, (("λ lambdatui", "accent bold"),))]
         groups.append((7, ((clean(header.project if header else self.project), "dim"),)))
         if header is not None:
@@ -146,7 +160,6 @@ class KeyBar(Bar):
         super().__init__(id="keys")
         self.keys: Sequence[tuple[str, str]] = ()
         self.fixed: Sequence[tuple[str, str]] = ()
-        self.prompt: tuple[Piece, ...] = ()
 
     def show_keys(self, keys: Sequence[tuple[str, str]], fixed: Sequence[tuple[str, str]]) -> None:
         """(key, word) pairs; `fixed` ones stand at the end and never leave."""
@@ -154,17 +167,18 @@ class KeyBar(Bar):
         self.sync()
 
     def pieces(self, width: int) -> tuple[Piece, ...]:
-        if self.prompt:
-            return ((" ", ""), *self.prompt)
-        gap = 2 if width >= 100 else 1
-        tail = [part for pair in self.fixed for part in ((" " * gap, ""), *_key(*pair))]
+        wide = width >= 100
+        gap = 2 if wide else 1
+        keys = [(key, word if wide else SHORT_WORDS.get(word, word)) for key, word in self.keys]
+        fixed = [(key, word if wide else SHORT_WORDS.get(word, word)) for key, word in self.fixed]
+        tail = [part for pair in fixed for part in ((" " * gap, ""), *_key(*pair))]
         out: list[Piece] = [(" ", "")]
-        for number, (key, word) in enumerate(self.keys):
+        for number, (key, word) in enumerate(keys):
             piece = ([(" " * gap, "")] if number else []) + list(_key(key, word))
             if width_of(out) + width_of(piece) + width_of(tail) > width - 1:
                 break
             out.extend(piece)
-        return (*out, *(tail if self.keys else tail[1:]))
+        return (*out, *(tail if keys else tail[1:]))
 
 
 def _key(key: str, word: str) -> tuple[Piece, ...]:

@@ -25,6 +25,7 @@ LEVEL_TAGS = {
     "CRITICAL": "err bold",
 }
 _PLATFORM = re.compile(r"^(INIT_START|INIT_REPORT|START|END|REPORT|RETRY|DLQ|RELOAD|EXTENSION|XRAY)\b:?\s*")
+_REQUEST = re.compile(r"RequestId: ([0-9a-f]{8})[0-9a-f-]{28}")
 _WORD_TAGS = {"RETRY": "warn", "DLQ": "dlq", "RELOAD": "info"}
 
 
@@ -171,8 +172,16 @@ def _parts(line: LogLine) -> tuple[str, str, str, str]:
 
 def _short_report(message: str) -> str:
     """A platform line without what stands elsewhere: the full request id becomes its first eight characters."""
-    message = re.sub(r"RequestId: ([0-9a-f]{8})[0-9a-f-]{28}", r"\1…", message)
-    return "  ".join(part for part in message.split("\t") if part).replace("Billed Duration", "Billed")
+    parts = [part.strip() for part in message.split("\t") if part.strip()]
+    if len(parts) < 2:
+        return _REQUEST.sub(r"\1…", message)
+    facts = dict(part.split(": ", 1) for part in parts if ": " in part)
+    used, limit = facts.pop("Max Memory Used", ""), facts.pop("Memory Size", "")
+    facts.pop("RequestId", None)
+    if limit:
+        facts["Mem"] = f"{used.removesuffix(' MB')}/{limit}" if used else limit
+    names = {"Billed Duration": "Billed", "Init Duration": "Init", "Error Type": "Error"}
+    return "  ".join(f"{names.get(name, name)}: {value}" for name, value in facts.items())
 
 
 def _texts(message: str, pretty: bool) -> list[str]:

@@ -65,6 +65,8 @@ class LogView(Panel):
         Binding("enter", "open_request", "Open", show=False, id="log.open", tooltip="Open the invocation of this line"),
     ]
 
+    NOTE_CUTS = True
+
     class Opened(Message):
         """Enter on a line that belongs to a request."""
 
@@ -176,7 +178,7 @@ class LogView(Panel):
             self._rows_for = key
         rows = self._rows.get(serial)
         if rows is None:
-            cells = (FUNCTION_CELLS if width >= 90 else 10) if self.show_function else 0
+            cells = (FUNCTION_CELLS if width >= 90 else 12) if self.show_function else 0
             rows = self._rows[serial] = rows_of(
                 self.store.line(serial),
                 width=width,

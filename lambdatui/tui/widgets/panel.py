@@ -77,7 +77,7 @@ class LineWidget(Widget):
     def render_line(self, y: int) -> Strip:
         self.rendered += 1
         if y >= len(self._lines):
-            return Strip.blank(self.size.width)
+            return Strip.blank(self.size.width, self.palette().style(""))
         shown = self._lines[y]
         return strip_of(fit(shown.pieces, self.size.width), shown.row, self.palette())
 
@@ -99,6 +99,7 @@ class Panel(LineWidget, can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False, id="move.page-down", tooltip="One page down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="move.page-up", tooltip="One page up"),
     ]
+    NOTE_CUTS = False  # may the note be cut, or does it leave whole?
     PAD = 1  # empty cells between the side and the content
 
     def __init__(self, title: str = "", *, id: str | None = None, classes: str | None = None) -> None:
@@ -170,19 +171,22 @@ class Panel(LineWidget, can_focus=True):
         return out
 
     def _head(self, width: int, edge: str) -> Line:
-        title_tag = "bold" if self.has_focus else "dim"
-        title: list[Piece] = [(f" {self.panel_title} ", title_tag)]
+        title: list[Piece] = [(f" {self.panel_title} ", "bold" if self.has_focus else "dim")]
         if self.subject:
             title.append((f" {self.subject} ", "bold" if self.has_focus else "text"))
-        note = [(" ", ""), *self.note, (" ", "")] if self.note else []
+        note: list[Piece] = [(" ", ""), *self.note, (" ", "")] if self.note else []
         room = width - 5  # ╭─ … ─╮ and one dash between
+        corner = "─"
         if width_of(title) + width_of(note) > room:
-            keep = max(0, room - width_of(title))
-            note = list(fit(note, keep)) if keep > 4 else []
-            if width_of(title) > room:
-                title = list(fit(title, max(0, room)))
-        dashes = max(0, width - 4 - width_of(title) - width_of(note))
-        return Line((("╭─", edge), *title, ("─" * dashes, edge), *note, ("─╮", edge)))
+            corner, room = "", width - 2
+            if note and width_of(title) + width_of(note) == room + 1:
+                del note[0]
+            elif note and width_of(title) + width_of(note) > room:
+                keep = room - width_of(title)
+                note = list(fit(note, keep)) if self.NOTE_CUTS and keep > 8 else []
+            title = list(fit(title, min(room, width_of(title))))
+        dashes = max(0, width - 2 - 2 * len(corner) - width_of(title) - width_of(note))
+        return Line((("╭" + corner, edge), *title, ("─" * dashes, edge), *note, (corner + "╮", edge)))
 
     def _thumb(self, height: int) -> range:
         total = self.total()

@@ -13,6 +13,7 @@ from lambdatui.tui.widgets.lines import Line, Piece
 from lambdatui.tui.widgets.panel import Panel
 
 Unit = Literal["count", "ms"]
+WIDE = 28  # cells from which on title and value are written out
 
 
 def blocks_only() -> bool:
@@ -45,15 +46,21 @@ class Plot(Panel):
         self.line_over = line
         self.series: list[list[Value]] = [[] for _ in tags]
         self.blocks = blocks_only()
+        self._values = ("", "", "")  # long, short, tag
 
-    def set_values(self, series: Sequence[Sequence[Value]], value: str, value_tag: str = "text") -> None:
+    def set_values(
+        self, series: Sequence[Sequence[Value]], value: str, value_tag: str = "text", short_value: str = ""
+    ) -> None:
         """New values, oldest first, one a second; `value` stands at the right of the title."""
         self.series = [list(values) for values in series]
-        self.note = ((value, value_tag),) if value else ()
+        self._values = (value, short_value or value, value_tag)
         self.sync()
 
     def build(self, width: int, height: int) -> list[Line]:
-        self.panel_title = self.long_title if width >= 28 else self.short_title
+        wide = width >= WIDE
+        self.panel_title = self.long_title if wide else self.short_title
+        long, short, tag = self._values
+        self.note = ((long if wide else short, tag),) if long else ()
         return super().build(width, height)
 
     def body(self, width: int, height: int) -> list[Line]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from lambdatui.tui.widgets.lines import Piece, fit, right, width_of
+from lambdatui.tui.widgets.lines import Piece, fit, left, right, width_of
 
 Cell = tuple[Piece, ...]
 NOTHING: Cell = (("·", "faint"),)
@@ -98,7 +98,7 @@ def title_text(column: Column, width: int, arrow: str = "") -> str:
     text = column.title if cell_len(column.title) <= width else (column.short or column.title)
     if arrow:
         text = f"{arrow}{text}" if column.numeric else f"{text}{arrow}"
-    return right(text, width) if column.numeric else fit(((text, ""),), width, ellipsis=False)[0][0]
+    return right(text, width) if column.numeric else left(text, width)
 
 
 def sort_rows(rows: Sequence[Row], key: str | None, descending: bool) -> list[Row]:
