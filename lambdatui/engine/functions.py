@@ -49,6 +49,8 @@ class Function:
         self.active_venv = around.shell.get("VIRTUAL_ENV")
         self.outside_changes = 0  # saves of project files outside the code folder that it imports
         self.failing = False  # its latest invocation failed
+        self.failed_sha = ""  # the code that failed last
+        self.seen_errors: set[str] = set()  # the types of error that this code has shown
         self.throttled_at = 0.0  # monotonic seconds of the latest throttle
         self.last_error: str | None = None
         self.settled = asyncio.Event()  # cleared while a save is being read: invocations wait for the new code

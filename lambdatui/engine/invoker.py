@@ -245,14 +245,19 @@ class Invoker:
         return record
 
     def _note_health(self, function: Function, record: InvocationRecord) -> None:
-        """Say the turning points: the first failure after success, the first success after failures."""
+        """Say the turning points: an error that this code had not shown yet, and that new code has mended it."""
         failed = record.status != "ok"
         if failed:
             function.last_error = f"{record.error_type}: {record.error_message}"
-        if failed and not function.failing:
-            self._telemetry.say("error", function.name, f"{record.error_type}: {_first_line(record.error_message)}")
-        elif function.failing and not failed:
-            self._telemetry.say("ok", function.name, "succeeds again")
+            if function.failed_sha != record.code_sha:
+                function.failed_sha = record.code_sha
+                function.seen_errors.clear()
+            if record.error_type not in function.seen_errors:
+                function.seen_errors.add(record.error_type or "")
+                self._telemetry.say("error", function.name, f"{record.error_type}: {_first_line(record.error_message)}")
+        elif function.failed_sha not in ("", record.code_sha):
+            function.failed_sha = ""
+            self._telemetry.say("ok", function.name, "succeeds with the new code")
         function.failing = failed
 
     def _measure_concurrency(self, name: str) -> None:

@@ -52,7 +52,9 @@ async def test_no_line_is_lost_or_attributed_to_another_request(start: Start) ->
 
 
 async def test_an_exception_is_an_answer_with_its_traceback(start: Start) -> None:
-    engine = await start({"bad.py": "def handler(event, context):\n    colour = 'blue'\n    return event['postcode']\n"})
+    engine = await start(
+        {"bad.py": "def handler(event, context):\n    colour = 'blue'\n    return event['postcode']\n"}
+    )
     result = await call(engine, "bad", {})
     body = json.loads(result.payload)
     assert (result.status, result.function_error) == ("error", "Unhandled")
@@ -73,7 +75,9 @@ async def test_a_timeout_kills_the_process_and_its_children(start: Start, tmp_pa
         "    open(event['file'], 'w').write(str(child.pid))\n"
         "    time.sleep(60)\n"
     )
-    engine = await start({"fns/slow.py": code, **toml("[functions.slow]\nhandler='slow.handler'\ncode='fns'\ntimeout=1\n")})
+    engine = await start(
+        {"fns/slow.py": code, **toml("[functions.slow]\nhandler='slow.handler'\ncode='fns'\ntimeout=1\n")}
+    )
     result = await call(engine, "slow", {"file": str(tmp_path / "pid")})
     assert result.status == "timeout"
     assert json.loads(result.payload) == {
@@ -184,3 +188,14 @@ async def test_a_dead_spawner_is_replaced(start: Start) -> None:
     await eventually(lambda: engine.spawner.pid != before)
     assert (await call(engine, "echo")).status == "ok"
     await eventually(lambda: not psutil.pid_exists(row.pid))
+
+
+async def test_what_happened_tells_an_error_once_and_that_new_code_mended_it(start: Start, tmp_path: Path) -> None:
+    engine = await start({"moody.py": "def handler(event, context):\n    return 1 / event['n']\n"})
+    for number in (0, 1, 0, 1, 0):
+        await call(engine, "moody", {"n": number})
+    (tmp_path / "moody.py").write_text("def handler(event, context):\n    return 7\n")
+    await eventually(lambda: any(one.kind == "reload" for one in engine.telemetry.happenings_after(0)))
+    await call(engine, "moody", {"n": 0})
+    told = [(one.kind, one.message) for one in engine.telemetry.happenings_after(0) if one.kind in ("error", "ok")]
+    assert told == [("error", "ZeroDivisionError: division by zero"), ("ok", "succeeds with the new code")]
