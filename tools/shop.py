@@ -13,7 +13,8 @@ from terminal import NotShown, Terminal
 ROOT = Path(__file__).resolve().parents[1]
 BUG = 'postcode = address["postcode"]'
 FIX = 'postcode = address.get("postcode", "")'
-DEAD_LETTERS = re.compile(r"5 DLQ\D{0,3}[1-9]")  # the tab counts them
+RELOADED = re.compile(r"app\.py\s+[0-9a-f]{4} → [0-9a-f]{4}")  # the code hashes before and after
+DEAD_LETTERS = re.compile(r"5 DLQ [1-9]")  # the tab counts them
 
 
 def copy_shop(folder: Path) -> Path:
@@ -38,6 +39,7 @@ def repair(terminal: Terminal, shop: Path) -> Iterator[str]:
     terminal.wait(DEAD_LETTERS, timeout=30)
     yield "1-start"
     terminal.press("5")
+    terminal.wait("Dead letters")
     terminal.wait("KeyError")
     yield "2-dead-letters"
     find_bug(terminal)
@@ -46,7 +48,7 @@ def repair(terminal: Terminal, shop: Path) -> Iterator[str]:
     source = app.read_text(encoding="utf-8")
     app.write_text(source.replace(f"    {BUG}", f"    {FIX}"), encoding="utf-8")
     yield "4-fix"
-    terminal.wait(re.compile(r"^.*\+.*" + re.escape(FIX), re.MULTILINE))
+    terminal.wait(RELOADED)
     yield "5-reload"
     terminal.press("r")
     yield "6-replay"

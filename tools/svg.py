@@ -1,10 +1,11 @@
-"""A pyte screen as SVG: one rectangle a background run, one text a run, lines, blocks and braille as shapes.
+"""A pyte screen as SVG: one rectangle a background run, one text a run of words, lines, blocks and braille as shapes.
 
 Shapes, because fonts differ in how they fill a cell and many have no braille at all.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -29,6 +30,8 @@ ARMS = {
     "┼": "lurd", "╴": "l", "╵": "u", "╶": "r", "╷": "d", "━": "lr", "┃": "ud", "╸": "l", "╹": "u", "╺": "r", "╻": "d",
     "┏": "rd", "┓": "ld", "┗": "ur", "┛": "lu", "╌": "lr", "╎": "ud", "┄": "lr", "┆": "ud",
 }  # fmt: skip
+WIDE = "\0"
+WORDS = re.compile(r"\S+(?: \S+)*")  # parted by two spaces or more
 HEAVY = "━┃╸╹╺╻┏┓┗┛"
 CORNERS = {"╭": "rd", "╮": "ld", "╰": "ru", "╯": "lu"}
 SHADES = {"░": 0.25, "▒": 0.5, "▓": 0.75}
@@ -37,6 +40,7 @@ QUADRANTS = {
     "▘": "1000", "▝": "0100", "▖": "0010", "▗": "0001", "▚": "1001", "▞": "0110", "▛": "1110", "▜": "1101",
     "▙": "1011", "▟": "0111",
 }  # fmt: skip
+BRAILLE = 0x2800
 BRAILLE_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))  # column, row of each bit
 
 
@@ -66,13 +70,13 @@ class Run:
 def render(screen: pyte.Screen, title: str) -> str:
     """The whole picture; `title` is what a screen reader says."""
     width, height = screen.columns * WIDTH + 2 * MARGIN, screen.lines * HEIGHT + 2 * MARGIN
-    rows = [list(runs(screen, row)) for row in range(screen.lines)]
-    papers = [_paper(run, row) for row, line in enumerate(rows) for run in line if run.look.paper != BACKGROUND]
-    inks = [part for row, line in enumerate(rows) for run in line if (part := _ink(run, row))]
+    lines = range(screen.lines)
+    papers = [_paper(run, row) for row in lines for run in runs(screen, row) if run.look.paper != BACKGROUND]
+    inks = [part for row in lines for run in words(screen, row) if (part := _ink(run, row))]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img">',
         f"<title>{escape(title)}</title>",
-        "<style>text { font-family: " + FONTS + f"; font-size: {SIZE}px; white-space: pre; }}</style>",
+        "<style>text { font-family: " + FONTS + f"; font-size: {SIZE}px; }}</style>",
         f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#{BACKGROUND}"/>',
         f'<g transform="translate({MARGIN:g} {MARGIN:g})">',
         '<g shape-rendering="crispEdges">', *papers, "</g>",
@@ -87,8 +91,21 @@ def runs(screen: pyte.Screen, row: int) -> Iterator[Run]:
     for look, group in groupby(cells, key=lambda cell: _look(cell[1])):
         part = list(group)
         text = "".join(char.data for _, char in part)
-        if text.strip() or look.paper != BACKGROUND or look.underline:
+        if text.strip() or look.paper != BACKGROUND:
             yield Run(part[0][0], text, len(part), look)
+
+
+def words(screen: pyte.Screen, row: int) -> Iterator[Run]:
+    """The text of one line without its gaps, as drawing programs differ in what they make of several spaces."""
+    for run in runs(screen, row):
+        if run.look.drawn:
+            yield run
+            continue
+        # The empty second cell of a wide character keeps text and cells in step.
+        cells = [screen.buffer[row][run.column + n].data for n in range(run.width)]
+        text = "".join(cell or WIDE for cell in cells)
+        for match in WORDS.finditer(text):
+            yield Run(run.column + match.start(), match.group().replace(WIDE, ""), len(match.group()), run.look)
 
 
 def _look(char: pyte.screens.Char) -> Look:
@@ -106,7 +123,7 @@ def _colour(value: str, default: str) -> str:
 
 def _drawn(character: str) -> bool:
     code = ord(character[0])
-    return character in ARMS or character in CORNERS or 0x2580 <= code <= 0x259F or 0x2800 <= code <= 0x28FF
+    return character in ARMS or character in CORNERS or 0x2580 <= code <= 0x259F or BRAILLE <= code <= 0x28FF
 
 
 def _paper(run: Run, row: int) -> str:
@@ -119,25 +136,21 @@ def _paper(run: Run, row: int) -> str:
 def _ink(run: Run, row: int) -> str:
     x, y = run.column * WIDTH, row * HEIGHT
     if run.look.drawn:
-        return "".join(_shape(char, x + n * WIDTH, y, run.look.ink) for n, char in enumerate(run.text))
-    if not run.text.strip() and not run.look.underline:
-        return ""
-    lead = 0 if run.look.underline else len(run.text) - len(run.text.lstrip())
-    text = run.text[lead:] if run.look.underline else run.text.strip()
-    cells = run.width - lead if run.look.underline else run.width - (len(run.text) - len(text))
+        braille = "".join(_braille(char, x + n * WIDTH, y) for n, char in enumerate(run.text))
+        dots = (
+            f'<path d="{braille}" stroke="#{run.look.ink}" stroke-width="3" stroke-linecap="round"/>' if braille else ""
+        )
+        return dots + "".join(_shape(char, x + n * WIDTH, y, run.look.ink) for n, char in enumerate(run.text))
     style = (' font-weight="bold"' if run.look.bold else "") + (' font-style="italic"' if run.look.italic else "")
     lines = " ".join(["underline"] * run.look.underline + ["line-through"] * run.look.strike)
     style += f' text-decoration="{lines}"' if lines else ""
     return (
-        f'<text x="{x + lead * WIDTH:.1f}" y="{y + BASE:.1f}" textLength="{cells * WIDTH:.1f}" '
-        f'lengthAdjust="spacingAndGlyphs" fill="#{run.look.ink}"{style}>{escape(text)}</text>'
+        f'<text x="{x:.1f}" y="{y + BASE:.1f}" textLength="{run.width * WIDTH:.1f}" '
+        f'lengthAdjust="spacingAndGlyphs" fill="#{run.look.ink}"{style}>{escape(run.text)}</text>'
     )
 
 
 def _shape(char: str, x: float, y: float, ink: str) -> str:
-    code = ord(char)
-    if 0x2800 <= code <= 0x28FF:
-        return _braille(code - 0x2800, x, y, ink)
     if char in ARMS:
         return _lines(ARMS[char], x, y, ink, 2.2 if char in HEAVY else 1.1)
     if char in CORNERS:
@@ -147,12 +160,13 @@ def _shape(char: str, x: float, y: float, ink: str) -> str:
     )
 
 
-def _braille(bits: int, x: float, y: float, ink: str) -> str:
-    dots = [place for bit, place in enumerate(BRAILLE_DOTS) if bits >> bit & 1]
-    path = "".join(
+def _braille(char: str, x: float, y: float) -> str:
+    """The dots of a braille pattern as path steps; nothing for other characters."""
+    bits = ord(char) - BRAILLE
+    dots = [place for bit, place in enumerate(BRAILLE_DOTS) if bits >> bit & 1] if 0 <= bits <= 0xFF else []
+    return "".join(
         f"M{x + WIDTH * (0.27 + 0.46 * column):.1f} {y + HEIGHT * (0.125 + 0.25 * line):.1f}h0" for column, line in dots
     )
-    return f'<path d="{path}" stroke="#{ink}" stroke-width="3" stroke-linecap="round"/>' if path else ""
 
 
 def _lines(arms: str, x: float, y: float, ink: str, thickness: float) -> str:
@@ -174,6 +188,8 @@ def _corner(arms: str, x: float, y: float, ink: str) -> str:
 def _blocks(char: str) -> list[tuple[float, float, float, float]]:
     """The rectangles of a block element within its cell: left, top, width, height."""
     code = ord(char)
+    if not 0x2580 <= code <= 0x259F:
+        return []
     if char in SHADES:
         return [(0, 0, WIDTH, HEIGHT)]
     if char in QUADRANTS:

@@ -71,3 +71,9 @@ def test_half_a_block_from_below_fills_the_lower_half() -> None:
     assert svg._blocks("▄") == [(0, svg.HEIGHT / 2, svg.WIDTH, svg.HEIGHT / 2)]
     assert svg._blocks("█") == [(0, 0, svg.WIDTH, svg.HEIGHT)]
     assert svg._blocks("▌") == [(0, 0, svg.WIDTH / 2, svg.HEIGHT)]
+
+
+def test_columns_keep_their_places_whatever_a_viewer_makes_of_spaces() -> None:
+    first, second = texts(drawn("ab c   de"))
+    assert (first.text, second.text) == ("ab c", "de")
+    assert second.get("x") == f"{7 * svg.WIDTH:.1f}"
