@@ -6,6 +6,7 @@ uvicorn 0.54 with httptools alone took 100 MB of headers and held a half-sent on
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -43,6 +44,11 @@ class CappedHttpProtocol(HttpToolsProtocol):
             transport.abort()
             self.parser = None  # type: ignore[assignment]
             return
+        sock = transport.get_extra_info("socket")
+        if sock.family != socket.AF_UNIX:
+            # asyncio does it only for sockets made with proto=IPPROTO_TCP. An answer is two writes, head and body;
+            # without it the second waits 40 ms for the client's delayed ACK of the first.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
         self._wait(HEAD_TIMEOUT_S)
 

@@ -183,6 +183,22 @@ def test_pipelined_requests_are_answered_in_order(door: Running) -> None:
     assert bodies[:3] == [b"0", b"1", b"2"]
 
 
+def test_answers_do_not_wait_for_acknowledgements(door: Running) -> None:
+    """Head and body are two writes: with Nagle's algorithm each answer would take 40 ms."""
+
+    async def options() -> set[int]:
+        found = set()
+        for connection in door.servers[0]._server.server_state.connections:  # type: ignore[union-attr]
+            sock = connection.transport.get_extra_info("socket")
+            found.add(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        return found
+
+    with connect(door) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        sock.recv(65536)
+        assert 0 not in door.run(options())
+
+
 def test_a_stopping_engine_takes_no_new_calls(fresh: Callable[..., Running]) -> None:
     own = fresh()
     own.engine.stopping = True
