@@ -11,6 +11,7 @@ import msgspec
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.timer import Timer
 
 from lambdatui.client.client import Client
 from lambdatui.client.feed import Feed, State
@@ -29,6 +30,7 @@ from lambdatui.tui.text import clean, plural
 from lambdatui.tui.widgets.bars import SCREENS
 
 TICK = 0.25  # seconds between two looks at what changed
+SETTLE = 0.06  # seconds that the cursor rests before plots and log follow it
 T = TypeVar("T")
 
 TOASTED = {"reload": "information", "syntax": "error", "config": "information"}
@@ -97,13 +99,15 @@ class LambdaTui(App[int]):
         self.paused = False
         self.job: ReplayJob | None = None
         self._pending = False
+        self._settling: Timer | None = None
         self._ticks = 0
         self._trail: list[str] = []  # screens to go back to
         self._connected: bool | None = None
         super().__init__()
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.theme = "lambdatui-dark"
+        sixteen = self.console.color_system in ("standard", "windows")
+        self.theme = "lambdatui-dark-16" if sixteen else "lambdatui-dark"
 
     # life
 
@@ -129,8 +133,6 @@ class LambdaTui(App[int]):
         return header.root if header is not None else self.project
 
     def on_mount(self) -> None:
-        if self.console.color_system == "standard":
-            self.theme = "lambdatui-dark-16"
         self.theme_changed_signal.subscribe(self, lambda _: self.main.repaint_all())
         keymap, wrong = user_keymap()
         if keymap:
@@ -152,6 +154,8 @@ class LambdaTui(App[int]):
 
     def tick(self) -> None:
         """Show what changed since the last one; nothing where nothing did."""
+        if not self.main.ready or not self.main.is_attached or not self.is_running:
+            return
         self._ticks += 1
         if self._pending:
             self._pending = False
@@ -167,7 +171,8 @@ class LambdaTui(App[int]):
         if engine is not None and engine != before.engine and engine.url != self.client.url:
             self.client = type(self.client).of(engine)
         if self.selected is None and state.functions:
-            self.select_function(state.functions[0].name)
+            self.selected = state.functions[0].name
+            self._resubscribe()
         self._say_connection(state)
         self._show_bars()
         if not state.happenings_reset:
@@ -227,6 +232,13 @@ class LambdaTui(App[int]):
         if name is None or name == self.selected:
             return
         self.selected = name
+        # The cursor moves at once; what is about the function follows when it rests, not at every row on the way.
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLE, self._selection_settled)
+
+    def _selection_settled(self) -> None:
+        self._settling = None
         self._resubscribe()
         if not self.paused and not self.main.page.stale:
             self.main.page.show(self.shown_state, True)
@@ -383,6 +395,7 @@ class LambdaTui(App[int]):
             self.notify("a replay runs already: Esc on the DLQ screen cancels it", severity="warning")
             return
         self.job = ReplayJob(list(ids))
+        self._job_changed()
         self.act(self._replay(self.job), group="replay")
 
     async def _replay(self, job: ReplayJob) -> None:

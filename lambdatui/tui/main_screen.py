@@ -57,7 +57,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.project = project
         self.pages = {kind.NAME: kind() for kind in PAGES}
         self.page: Page = self.pages["overview"]
+        self.ready = False  # all pages have their widgets
         self._filtered: Panel | None = None
+        self.header, self.tabs, self.keys = HeaderBar(project), TabBar(), KeyBar()
 
     @property
     def tui(self) -> LambdaTui:
@@ -68,18 +70,19 @@ class MainScreen(Screen[None], inherit_bindings=False):
         return self.app
 
     def compose(self) -> ComposeResult:
-        yield HeaderBar(self.project)
-        yield TabBar()
+        yield self.header
+        yield self.tabs
         with Container(id="pages"):
             for page in self.pages.values():
                 page.display = page is self.page
                 yield page
         yield FilterLine(id="filter")
-        yield KeyBar()
+        yield self.keys
         yield Static(f"too small: {LEAST[0]}×{LEAST[1]} needed", id="small")
 
     def on_mount(self) -> None:
         self.bindings_updated_signal.subscribe(self, lambda _: self.show_keys())
+        self.ready = True
         self.page.enter()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -122,9 +125,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def show_bars(self, state: State, now_us: int, paused: bool) -> None:
         """Header and tabs."""
-        self.query_one(HeaderBar).show_state(state, now_us, paused)
+        self.header.show_state(state, now_us, paused)
         depth = state.header.dlq_depth if state.header is not None else 0
-        self.query_one(TabBar).show_tab(self.page.NAME, depth)
+        self.tabs.show_tab(self.page.NAME, depth)
 
     def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         self.tui.action_go(event.name)
@@ -144,7 +147,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             pair = (display(binding.key), binding.description)
             (fixed if binding.id in ALWAYS else keys).append(pair)
         keys.sort(key=lambda pair: pair[0] == "space")  # what acts comes before what prepares it
-        self.query_one(KeyBar).show_keys(keys, fixed)
+        self.keys.show_keys(keys, fixed)
 
     def repaint_all(self) -> None:
         """Everything anew: another theme."""

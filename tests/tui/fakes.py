@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
+from textual.pilot import Pilot
+from textual.widget import Widget
 
 from lambdatui.client.client import Client, InvokeReply, OutgoingMessage, StoredEvent
 from lambdatui.client.feed import State, taken
@@ -38,6 +42,7 @@ from lambdatui.schema import (
 )
 from lambdatui.tui.app import LambdaTui
 
+W = TypeVar("W", bound=Widget)
 NOW = from_iso("2026-11-21T14:31:10.000000Z")
 ROOT = "/work/shop"
 ENGINE = EngineInfo(
@@ -249,8 +254,9 @@ def entry(number: int, **values: object) -> DlqEntry:
         "attempts": 3,
         "first_at": at(200 + number * 100),
         "last_at": at(1 + number * 127),
-        "event": '{"order": %d, "customer": 42, "items": [{"sku": "MUG-1", "qty": 2}, {"sku": "TEE-3", "qty": 1}], '
-        '"address": {"street": "12 Hill Rd", "city": "Leeds"}}' % (1189 - number),
+        "event": f'{{"order": {1189 - number}, "customer": 42, '
+        '"items": [{"sku": "MUG-1", "qty": 2}, {"sku": "TEE-3", "qty": 1}], '
+        '"address": {"street": "12 Hill Rd", "city": "Leeds"}}',
     }
     return DlqEntry(**{**fields, **values})  # type: ignore[arg-type]
 
@@ -516,7 +522,7 @@ class FakeClient(Client):
         return [invocation(2)]
 
     def peek(self, source: str, limit: int = 100) -> list[PeekedMessage]:
-        return [PeekedMessage(id=f"m{i}", body='{"order": %d}' % (1190 + i), sent_at=at(2.4 - i)) for i in range(3)]
+        return [PeekedMessage(id=f"m{i}", body=f'{{"order": {1190 + i}}}', sent_at=at(2.4 - i)) for i in range(3)]
 
     def invoke(self, name: str, payload: bytes = b"{}", **options: object) -> InvokeReply:  # type: ignore[override]
         self.calls.append(("invoke", name, payload))
@@ -581,3 +587,54 @@ def plain(app: LambdaTui) -> str:
     width, height = app.size
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(s.text for s in strip)[:width] for strip in strips[:height])
+
+
+@asynccontextmanager
+async def opened(
+    state: State | None = None, *, size: tuple[int, int] = (120, 40), owned: bool = True
+) -> AsyncIterator[Shop]:
+    """The app, open at `size`, with its first state on the screen."""
+    app, feed, client = make_app(state, owned=owned)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        shown = Shop(app, feed, client, pilot)
+        await shown.until(lambda: app.main.ready and shown.text().strip())
+        yield shown
+
+
+class Shop:
+    """What a test holds in its hands."""
+
+    def __init__(self, app: LambdaTui, feed: FakeFeed, client: FakeClient, pilot: Pilot[int]) -> None:
+        self.app, self.feed, self.client, self.pilot = app, feed, client, pilot
+
+    async def settle(self) -> None:
+        """Let the app take what was pushed, and show it."""
+        await self.pilot.pause()
+        self.app.tick()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Keys, and what they cause."""
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Until another thread's answer is there; fails after five seconds."""
+        for _ in range(500):
+            await self.settle()
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("it never came")
+
+    def text(self) -> str:
+        """The screen as text."""
+        return plain(self.app)
+
+    def told(self) -> str:
+        """Every toast, joined."""
+        return " | ".join(note.message for note in self.app._notifications)
+
+    def widget(self, selector: str, kind: type[W]) -> W:
+        """A widget of the main screen."""
+        return self.app.main.query_one(selector, kind)

@@ -14,7 +14,7 @@ from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
 from lambdatui.tui.keys import bind
 from lambdatui.tui.replay import ReplayJob
 from lambdatui.tui.text import age, clean, local_time, plural, since
-from lambdatui.tui.widgets.lines import Line, line
+from lambdatui.tui.widgets.lines import line
 from lambdatui.tui.widgets.rows import Cell, Column, Row
 from lambdatui.tui.widgets.table import Table
 
@@ -68,7 +68,6 @@ class DlqTable(Table):
         )
         self.box = box
         self.entries: dict[str, DlqEntry] = {}
-        self._job: ReplayJob | None = None
 
     def help_name(self) -> str:
         return "Dead letters"
@@ -80,20 +79,15 @@ class DlqTable(Table):
         queues = sorted({entry.queue for entry in ordered})
         if not self.box:
             self.columns = [c for c in COLUMNS if c.key != "queue" or len(queues) > 1]
-        self.footer_lines = self._below()
+        self.footer_lines = list(BOX_HINTS) if self.box and ordered else []
         self.subject = clean(queues[0] if len(queues) == 1 else plural(len(queues), "queue") if queues else "")
         self.set_rows(self._row_of(entry, now_us) for entry in ordered)
 
     def show_job(self, job: ReplayJob | None) -> None:
         """The progress of a replay under the rows."""
-        self._job = job
-        self.footer_lines = self._below()
+        self.pinned = job.lines() if job is not None and job.running and not self.box else []
+        self._follow_cursor()
         self.sync()
-
-    def _below(self) -> list[Line]:
-        if self.box:
-            return list(BOX_HINTS) if self.entries else []
-        return self._job.lines() if self._job is not None and self._job.running else []
 
     def _row_of(self, entry: DlqEntry, now_us: int) -> Row:
         function = entry.function or "–"

@@ -108,6 +108,7 @@ class Panel(LineWidget, can_focus=True):
         self.subject = ""  # beside the title, e.g. the function whose log it is
         self.note: tuple[Piece, ...] = ()  # at the right end of the top line
         self.top = 0
+        self._mouse_here = False
 
     # what subclasses give
 
@@ -230,7 +231,14 @@ class Panel(LineWidget, can_focus=True):
     def on_blur(self) -> None:
         self.sync()
 
-    # selecting with the mouse
+    # selecting with the mouse: only then every piece says where it stands, which costs as much as painting it
+
+    def on_enter(self) -> None:
+        self._mouse_here = True
+        self.refresh()
+
+    def on_leave(self) -> None:
+        self._mouse_here = False
 
     def selection_top(self) -> int:
         """The absolute number of the first visible body line, so that a selection stays with its text."""
@@ -258,8 +266,10 @@ class Panel(LineWidget, can_focus=True):
         strip = super().render_line(y)
         if not 0 < y < self.size.height - 1 or y >= len(self._lines):
             return strip
-        absolute = self.selection_top() + y - 1
         selection = self.text_selection
+        if selection is None and not self._mouse_here:
+            return strip
+        absolute = self.selection_top() + y - 1
         span = selection.get_span(absolute) if selection is not None else None
         head, body, tail = strip.crop(0, 1), strip.crop(1, self.size.width - 1), strip.crop(self.size.width - 1)
         if span is not None:

@@ -97,6 +97,7 @@ class Table(Panel):
         self._all: list[Row] = []
         self.shown: list[Row] = []
         self.footer_lines: list[Line] = []  # below the rows, where there is room
+        self.pinned: list[Line] = []  # below the rows, whatever room there is
 
     # data
 
@@ -181,7 +182,7 @@ class Table(Panel):
         return tuple(out)
 
     def _visible(self) -> int:
-        return max(0, self.inner[1] - (1 if self.heading else 0))
+        return max(0, self.inner[1] - (1 if self.heading else 0) - len(self.pinned))
 
     def _thumb(self, height: int) -> range:
         offset = 1 if self.heading else 0
@@ -209,7 +210,10 @@ class Table(Panel):
         if not self.shown:
             text = f"nothing matches {self.needle!r}: Esc clears the filter" if self.needle else self.empty
             return [*out, *paragraphs(text, max(10, width - 2), "dim")]
-        out += [self._row(row, columns) for row in self.shown[self.top : self.top + height - len(out)]]
+        room = height - len(self.pinned)
+        out += [self._row(row, columns) for row in self.shown[self.top : self.top + room - len(out)]]
+        if self.pinned:
+            return out + [line()] * (room - len(out)) + self.pinned
         if self.footer_lines and len(out) + len(self.footer_lines) < height:
             out += [line()] * (height - len(out) - len(self.footer_lines)) + self.footer_lines
         return out

@@ -1,0 +1,149 @@
+"""Replaying and purging dead letters by keyboard."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from textual.widgets import TextArea
+
+from lambdatui.schema import ReplayResult
+from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
+from lambdatui.tui.replay import AT_ONCE, ReplayJob
+from lambdatui.tui.screens.dlq_table import DlqTable
+
+from .fakes import Shop, entry, opened, shop
+
+
+def _replayed(shop: Shop) -> list[object]:
+    return [call[1] for call in shop.client.calls if call[0] == "replay"]
+
+
+def _left(shop: Shop) -> list[str]:
+    return [row.key for row in shop.widget("#dlq", DlqTable).shown]
+
+
+async def test_a_replayed_entry_leaves_when_it_succeeds() -> None:
+    async with opened() as shop:
+        await shop.press("5", "r")
+        await shop.until(lambda: "dead-0" not in _left(shop))
+        assert _replayed(shop) == ["dead-0"]
+        await shop.until(lambda: "went through" in shop.told())
+
+
+async def test_one_that_fails_again_stays_with_its_new_error() -> None:
+    async with opened() as shop:
+        shop.client.fails = {"dead-0"}
+        await shop.press("5", "r")
+        await shop.until(lambda: "'zip'" in shop.text())
+        assert "dead-0" in _left(shop) and shop.widget("#dlq", DlqTable).entries["dead-0"].attempts == 4
+        await shop.until(lambda: "failed again" in shop.told())
+
+
+async def test_marked_entries_are_replayed_together() -> None:
+    async with opened() as shop:
+        await shop.press("5", "space", "j", "space")
+        assert "2 marked of 4" in shop.text()
+        await shop.press("r")
+        await shop.until(lambda: len(_left(shop)) == 2)
+        assert set(_replayed(shop)) == {"dead-0", "dead-2"}
+
+
+async def test_v_marks_up_to_here_and_u_clears() -> None:
+    async with opened() as shop:
+        await shop.press("5", "space", "G", "v")
+        assert shop.widget("#dlq", DlqTable).marked == ["dead-0", "dead-1", "dead-2", "dead-14"]
+        await shop.press("u")
+        assert not shop.widget("#dlq", DlqTable).marked
+
+
+async def test_R_says_how_many_and_asks() -> None:
+    async with opened() as shop:
+        await shop.press("5", "slash", *"keyerror", "enter", "R")
+        assert isinstance(shop.app.screen, Confirm) and "Replay 3 entries that match /keyerror?" in shop.text()
+        await shop.press("n")
+        assert not _replayed(shop)
+        await shop.press("R", "y")
+        await shop.until(lambda: sorted(map(str, _replayed(shop))) == ["dead-0", "dead-1", "dead-2"])
+
+
+async def test_e_replays_the_edited_event_and_the_original_stays_until_then() -> None:
+    async with opened() as shop:
+        await shop.press("5", "e")
+        await shop.until(lambda: isinstance(shop.app.screen, EventEditor))
+        assert shop.app.screen.query_one(TextArea).text == shop.feed.state.dlq[0].event
+        shop.app.screen.query_one(TextArea).text = '{"fixed": true}'
+        await shop.press("ctrl+s")
+        await shop.until(lambda: ("replay", "dead-0", b'{"fixed": true}') in shop.client.calls)
+
+
+async def test_purging_one_asks_with_the_safe_answer_highlighted() -> None:
+    async with opened() as shop:
+        await shop.press("5", "x")
+        assert isinstance(shop.app.screen, Confirm) and "❱ n keep" in shop.text()
+        await shop.press("enter")
+        assert not any(call[0] == "purge" for call in shop.client.calls)
+        await shop.press("x", "y")
+        await shop.until(lambda: ("purge", ("dead-0",)) in shop.client.calls)
+
+
+async def test_purging_several_wants_their_number() -> None:
+    async with opened() as shop:
+        await shop.press("5", "space", "space", "x")
+        assert isinstance(shop.app.screen, Ask) and "Type 2" in shop.text()
+        await shop.press("3", "enter")
+        assert isinstance(shop.app.screen, Ask)
+        await shop.press("backspace", "2", "enter")
+        await shop.until(lambda: ("purge", ("dead-0", "dead-1")) in shop.client.calls)
+
+
+async def test_a_long_replay_shows_its_progress_and_escape_cancels_it() -> None:
+    many = tuple(entry(i) for i in range(20))
+    async with opened(shop(dlq=many)) as shown:
+        shown.client.gate = threading.Event()
+        await shown.press("5", "R", "y")
+        await shown.until(lambda: " 0 of 20 ·" in shown.text())
+        assert "Esc cancels; what is done stays done" in shown.text()
+        await shown.press("escape")
+        shown.client.gate.set()
+        await shown.until(lambda: "cancelled" in shown.told())
+        assert 0 < len(_replayed(shown)) <= AT_ONCE
+
+
+async def test_the_box_on_the_overview_replays_too() -> None:
+    async with opened() as shop:
+        shop.widget("#overview-dlq", DlqTable).focus()
+        await shop.press("r")
+        await shop.until(lambda: _replayed(shop) == ["dead-0"])
+
+
+async def test_enter_in_the_box_opens_the_entry_on_its_screen() -> None:
+    async with opened() as shop:
+        shop.widget("#overview-dlq", DlqTable).focus()
+        await shop.press("j", "enter")
+        assert shop.app.main.page.NAME == "dlq" and shop.widget("#dlq", DlqTable).cursor == "dead-1"
+
+
+async def test_a_job_counts_and_never_has_more_than_a_few_in_flight() -> None:
+    flying = most = 0
+
+    async def replay(entry_id: str) -> ReplayResult:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        import asyncio
+
+        await asyncio.sleep(0)
+        flying -= 1
+        return ReplayResult(id=entry_id, status="ok" if entry_id != "3" else "error", error_message="boom")
+
+    job = ReplayJob([str(i) for i in range(10)])
+    await job.run(replay, lambda: None)
+    assert (job.ok, job.failed, job.last_error, job.running) == (9, 1, "boom", False)
+    assert most <= AT_ONCE and job.sentence() == "10 of 10 · 9 ok · 1 failed"
+
+
+@pytest.mark.parametrize(("done", "bar"), [(0, "▱" * 18), (10, "▰" * 9 + "▱" * 9), (20, "▰" * 18)])
+def test_the_bar_is_as_full_as_the_work(done: int, bar: str) -> None:
+    job = ReplayJob([str(i) for i in range(20)], ok=done)
+    assert job.lines()[0].text.startswith(bar)

@@ -1,0 +1,211 @@
+"""Formatting, layout, sorting, scaling and dots, without a screen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from lambdatui.tui import text
+from lambdatui.tui.details import code_lines, relative, subject_of, waterfall
+from lambdatui.tui.screens.function_row import COLUMNS, function_row
+from lambdatui.tui.widgets.braille import area, columns, nice_top, outline, sparkline, stacked
+from lambdatui.tui.widgets.lines import fit, left, right, width_of, wrap
+from lambdatui.tui.widgets.rows import Column, Row, layout, matching, sort_rows, title_text
+
+from . import fakes
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0.4, "0.4 ms"),
+        (3.02, "3 ms"),
+        (3.4, "3.4 ms"),
+        (18.0, "18 ms"),
+        (999.7, "1.0 s"),
+        (1200.0, "1.2 s"),
+        (62_000.0, "62 s"),
+        (125_000.0, "2 m 05"),
+    ],
+)
+def test_durations_read_as_a_person_says_them(value: float | None, shown: str) -> None:
+    assert text.millis(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "·"), (14, "14"), (31_000, "31.0k"), (4_500_000, "4.5M")])
+def test_counts_are_short_and_none_is_a_dot(value: int, shown: str) -> None:
+    assert text.count(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0 s"), (59, "59 s"), (125, "2 m"), (7_300, "2 h"), (90_000, "1 d")])
+def test_ages_stand_still_as_long_as_they_can(value: float, shown: str) -> None:
+    assert text.age(value) == shown
+
+
+@given(st.text())
+def test_nothing_that_a_terminal_obeys_survives(value: str) -> None:
+    shown = text.clean(value)
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+    assert "\u202e" not in shown
+
+
+def test_an_escape_sequence_becomes_a_visible_sign() -> None:
+    assert text.clean("\x1b[31mred\x07") == "␛[31mred␇"
+
+
+def test_every_state_status_and_kind_has_a_glyph_of_one_cell() -> None:
+    for glyph, _ in [*text.STATES.values(), *text.STATUSES.values(), *text.KINDS.values()]:
+        assert cell_len(glyph) == 1
+
+
+def test_states_differ_without_colour() -> None:
+    shown = [
+        text.STATES[name][0] for name in ("busy", "idle", "failing", "throttled", "stopped", "reloading", "broken")
+    ]
+    assert len(set(shown)) == len(shown)
+
+
+def test_json_keeps_short_things_on_one_line() -> None:
+    assert text.pretty_json('{"a": {"b": 1}, "c": [1, 2]}') == '{\n  "a": {"b": 1},\n  "c": [1, 2]\n}'
+
+
+def test_what_is_not_json_is_shown_as_it_is() -> None:
+    assert text.pretty_json("{nonsense") == "{nonsense"
+
+
+@given(st.text(max_size=40), st.integers(1, 60))
+def test_fit_gives_exactly_the_width(value: str, width: int) -> None:
+    assert width_of(fit(((text.clean(value), ""),), width)) == width
+
+
+def test_wide_characters_count_as_two_cells() -> None:
+    assert left("日本語", 4) == "日… " or width_of(((left("日本語", 4), ""),)) == 4
+    assert right("日本", 6) == "  日本"
+
+
+@given(st.text(alphabet="abc de", max_size=80), st.integers(4, 30))
+def test_wrapping_loses_nothing(value: str, width: int) -> None:
+    rows = wrap(((value, ""),), width)
+    assert "".join(t for row in rows for t, _ in row) == value
+    assert all(width_of(row) <= width for row in rows)
+
+
+# tables
+
+
+def _names(width: int) -> list[str]:
+    return [column.key for column, _ in layout(COLUMNS, width - 6, narrow=width < 90)]
+
+
+def test_columns_leave_in_their_fixed_order() -> None:
+    assert _names(120) == ["name", "state", "inv", "err", "thr", "p50", "p95", "conc", "age", "dlq", "line"]
+    assert _names(80) == ["name", "state", "inv", "err", "thr", "p50", "conc", "dlq", "line"]
+    assert _names(60) == ["name", "state", "inv", "err", "thr", "conc", "dlq"]
+
+
+@given(st.integers(40, 200))
+def test_the_layout_never_exceeds_the_width(width: int) -> None:
+    narrow = width < 90
+    shown = layout(COLUMNS, width, narrow=narrow)
+    used = sum(w for _, w in shown) + (1 if narrow else 2) * (len(shown) - 1)
+    assert used <= width or len(shown) <= 5
+
+
+def test_headings_take_their_whole_column() -> None:
+    assert title_text(Column("a", "NAME", 8), 8) == "NAME    "
+    assert title_text(Column("a", "ERR", 8, numeric=True), 8) == "     ERR"
+    assert title_text(Column("a", "LAST 60 s", 6, short="60 s"), 6) == "60 s  "
+
+
+def _rows() -> list[Row]:
+    return [function_row(row) for row in fakes.functions()]
+
+
+def test_sorting_keeps_missing_values_last_either_way() -> None:
+    up = [row.key for row in sort_rows(_rows(), "p50", False)]
+    down = [row.key for row in sort_rows(_rows(), "p50", True)]
+    assert up[0] == "track-clicks" and down[0] == "make-thumbnail"
+    assert set(up[-2:]) == set(down[-2:]) == {"nightly-report", "price-feed"}
+
+
+def test_a_filter_needs_every_word() -> None:
+    assert [row.key for row in matching(_rows(), "order keyerror")] == ["fulfil-order"]
+    assert len(matching(_rows(), "")) == 7
+
+
+def test_equal_rows_are_equal_so_that_nothing_is_painted_twice() -> None:
+    assert _rows() == _rows()
+
+
+# plots
+
+
+@pytest.mark.parametrize(("value", "top"), [(0.3, 1), (1, 1), (3.5, 4), (7, 8), (37, 40), (62, 80), (901, 1000)])
+def test_the_top_of_a_plot_is_a_round_number(value: float, top: float) -> None:
+    assert nice_top(value) == top
+
+
+def test_the_newest_value_stands_at_the_right_end() -> None:
+    assert columns([1.0, 2.0], 5)[-1] == 2.0
+    assert columns([1.0] * 3, 8) == [None, None, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_braille_fills_from_the_bottom() -> None:
+    assert area([4.0, 4.0], 1, 1, 4.0) == ["⣿"]
+    assert area([2.0, 1.0], 1, 1, 4.0) == ["⣄"]
+    assert area([4.0, 8.0], 1, 2, 8.0) == ["⢸", "⣿"]
+
+
+def test_anything_is_at_least_one_dot_and_nothing_is_none() -> None:
+    assert area([0.001, 0.0], 1, 1, 1000.0) == ["⡀"]
+
+
+def test_errors_name_the_cell_that_they_share_with_throttles() -> None:
+    _, owners = stacked([[1.0, 0.0], [1.0, 2.0]], 1, 1, 4.0)
+    assert owners == [[0]]
+    _, owners = stacked([[0.0, 0.0], [1.0, 2.0]], 1, 1, 4.0)
+    assert owners == [[1]]
+
+
+def test_a_line_has_no_fill() -> None:
+    assert outline([4.0, 4.0], 1, 1, 4.0) == [[0x01 | 0x08]]
+
+
+def test_a_sparkline_without_values_is_blank() -> None:
+    assert sparkline([0.0] * 60, 10) == " " * 10
+    assert sparkline([1.0] * 4, 2, blocks=True) == "██"
+
+
+# details
+
+
+def test_an_event_is_called_by_what_tells_it_apart() -> None:
+    assert subject_of('{"order": 1189, "customer": 42}') == "order 1189"
+    assert subject_of('{"Records": [{"body": "{\\"order\\": 7}"}]}') == "order 7"
+    assert subject_of("not json \x1b[31m") == "not json ␛[31m"
+
+
+def test_a_code_change_numbers_its_lines() -> None:
+    change = fakes.CodeChange(
+        function="f",
+        old_sha="a41f00",
+        new_sha="9c0200",
+        changed_at=None,
+        diff=["file app.py", "@@ -30,3 +30,3 @@", " def ship():", "-    old", "+    new"],
+    )
+    shown = [line.text for line in code_lines(change, "", 60)]
+    assert shown == ["app.py  a41f → 9c02", " 31 - old", " 31 + new"]
+
+
+def test_frames_are_named_from_the_code_folder() -> None:
+    assert relative("/work/shop/f/app.py", "/work/shop/f") == "app.py"
+    assert relative("/usr/lib/python3.11/json/decoder.py", "/work/shop/f") == "json/decoder.py"
+
+
+def test_a_waterfall_puts_the_steps_behind_one_another() -> None:
+    shown = [line.text for line in waterfall(fakes.invocation(10, queued_ms=10.0, init_ms=10.0, duration_ms=20.0), 62)]
+    assert [line.split()[0] for line in shown] == ["queued", "init", "handler"]
+    assert shown[0].index("▆") < shown[1].index("▆") < shown[2].index("▆")

@@ -1,0 +1,242 @@
+"""Every screen shows its panels, at both sizes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lambdatui.schema import Sources
+from lambdatui.tui.screens.dlq_table import DlqTable
+from lambdatui.tui.screens.invocations import InvocationsPage
+from lambdatui.tui.widgets.table import Table
+
+from .fakes import State, function, header, opened, shop
+
+PANELS = {
+    "1": [
+        "Functions",
+        "Invocations",
+        "Errors/Throttles",
+        "Duration",
+        "Iterator age",
+        "Logs  checkout",
+        "DLQ",
+        "What happened",
+    ],
+    "2": ["Function  checkout", "Triggers", "Invocations", "Duration", "Environments"],
+    "3": ["Invocations", "WHEN", "STATUS", "RAN"],
+    "4": ["Logs  all functions", "following"],
+    "5": ["Dead letters  orders-dlq", "Attempts", "Event  order 1189", "Error  KeyError"],
+    "6": ["Sources", "Waiting", "About"],
+    "7": ["Environments", "Concurrency"],
+}
+NARROW = {
+    **PANELS,
+    "1": ["Functions", "Inv", "Err/Thr", "p50/p95", "Age", "Logs"],
+    "2": ["Function", "Triggers", "Inv"],
+    "5": ["Dead letters", "Event", "Error"],
+}
+
+
+@pytest.mark.parametrize(("size", "panels"), [((120, 40), PANELS), ((80, 24), NARROW)])
+async def test_every_screen_shows_its_panels(size: tuple[int, int], panels: dict[str, list[str]]) -> None:
+    async with opened(size=size) as shop:
+        for key, titles in panels.items():
+            await shop.press(key)
+            for title in titles:
+                assert title in shop.text(), (key, title)
+
+
+async def test_the_header_has_rates_and_the_state_of_the_engine() -> None:
+    async with opened() as shop:
+        first = shop.text().splitlines()[0]
+        for part in ("λ lambdatui", "inv 41.2/s", "err 3.1%", "thr 12", "conc 9/1000", "dlq 4", "● up 12 m"):
+            assert part in first
+
+
+async def test_the_overview_follows_the_selected_function() -> None:
+    async with opened() as shop:
+        await shop.press("j")
+        assert shop.app.selected == "fulfil-order"
+        assert shop.feed.subscriptions[-1].log_functions == ["fulfil-order"]
+        assert "Logs  fulfil-order" in shop.text() and "KeyError" in shop.text()
+
+
+async def test_numbers_are_right_aligned_and_nothing_is_a_faint_dot() -> None:
+    async with opened() as shop:
+        rows = {
+            line.split()[1]: line for line in shop.text().splitlines() if "fulfil-order" in line or "checkout" in line
+        }
+        head = next(line for line in shop.text().splitlines() if "INV/s" in line)
+        assert rows["fulfil-order"].index("14") + 2 == head.index("ERR") + 3
+        assert rows["▎"].index("·") + 1 == head.index("ERR") + 3
+
+
+async def test_the_dlq_screen_tells_what_changed_since_the_last_attempt() -> None:
+    async with opened() as shop:
+        await shop.press("5")
+        await shop.until(lambda: "app.py:31 ship" in shop.text())
+        shown = shop.text()
+        for part in (
+            "a41f → 9c02  12 s ago",
+            '31 - label = address["postcode"]',
+            '31 + label = address.get("postcode", "")',
+            "order 1189: 2 items",
+            "Log of this request",
+            "o: open at line 31",
+            '"order": 1189',
+        ):
+            assert part in shown
+
+
+async def test_an_invocation_opens_with_its_waterfall_and_escape_leads_back() -> None:
+    async with opened() as shop:
+        await shop.press("3", "j", "j", "enter")
+        page = shop.app.main.invocations_page
+        await shop.until(lambda: page.has_class("-detail"))
+        for part in (
+            "queued",
+            "handler",
+            "Attempts of",
+            "Result",
+            "Error  KeyError",
+            "app.py:31 ship",
+            "31 MB of 128 MB",
+        ):
+            assert part in shop.text()
+        await shop.press("escape")
+        assert not page.has_class("-detail") and isinstance(page, InvocationsPage)
+
+
+async def test_from_a_log_line_to_its_invocation_and_back() -> None:
+    async with opened() as shop:
+        await shop.press("4", "E", "enter")
+        await shop.until(lambda: shop.app.main.page.NAME == "invocations" and "queued" in shop.text())
+        await shop.press("escape")
+        assert shop.app.main.page.NAME == "logs"
+
+
+async def test_shards_stand_under_their_stream() -> None:
+    async with opened() as shop:
+        await shop.press("6")
+        await shop.until(lambda: '"order": 1190' in shop.text())
+        assert "shard 1" in shop.text() and "✖ blocked" in shop.text() and "in 2 h" in shop.text()
+
+
+async def test_environments_show_memory_and_concurrency() -> None:
+    async with opened() as shop:
+        await shop.press("7")
+        assert "98/128 MB" in shop.text() and "2/2" in shop.text() and "‖ full" in shop.text()
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("1", "no functions here yet"),
+        ("3", "no invocations yet: press i"),
+        ("4", "no lines yet"),
+        ("5", "no dead letters"),
+        ("6", "no sources"),
+        ("7", "no environment is alive"),
+    ],
+)
+async def test_empty_screens_say_what_to_do_next(key: str, sentence: str) -> None:
+    empty = State(connected=True, header=header(functions=0, dlq_depth=0), sources=Sources())
+    async with opened(empty) as shop:
+        await shop.press(key)
+        assert sentence in shop.text()
+
+
+async def test_a_broken_function_says_what_to_install() -> None:
+    async with opened() as shop:
+        await shop.press("G", "enter")
+        assert "No module named 'yaml'" in shop.text() and "pip install pyyaml" in shop.text()
+
+
+async def test_hostile_names_and_errors_are_harmless() -> None:
+    evil = function("evil\x1b[2J\u202e", "failing", errors=1)
+    async with opened(shop(functions=(evil,))) as shown:
+        text = shown.text()
+        assert "\x1b" not in text and "\u202e" not in text and "evil␛[2J" in text
+
+
+async def test_the_engine_gone_keeps_what_is_shown() -> None:
+    async with opened() as shop:
+        shop.feed.push(connected=False, message="engine gone: it closed the feed")
+        await shop.settle()
+        assert "✖ engine gone" in shop.text() and "fulfil-order" in shop.text()
+        shop.feed.push(connected=True, message=None)
+        await shop.settle()
+        assert "engine gone" not in shop.text().splitlines()[0]
+
+
+async def test_an_engine_on_another_port_is_the_one_that_is_called() -> None:
+    async with opened() as shop:
+        kind = type(shop.client)
+        kind.of = classmethod(lambda cls, info, **_: info.url)  # type: ignore[assignment, method-assign]
+        try:
+            other = msgspec.structs.replace(shop.app.shown_state.engine, url="http://127.0.0.1:4001")
+            shop.feed.push(engine=other)
+            await shop.settle()
+            assert shop.app.client == "http://127.0.0.1:4001"
+        finally:
+            del kind.of
+
+
+async def test_a_reload_and_a_syntax_error_are_said_at_once() -> None:
+    from lambdatui.schema import Happening
+
+    async with opened() as shop:
+        told = Happening(
+            id=99,
+            time="2026-11-21T14:31:10Z",
+            kind="syntax",
+            function="checkout",
+            message="app.py line 7: invalid syntax; the old version still serves",
+        )
+        shop.feed.push(happenings=(*shop.feed.state.happenings, told), new_happenings=(told,))
+        await shop.settle()
+        assert "line 7: invalid syntax" in shop.told() and "⚠ checkout: app.py line 7" in shop.text()
+
+
+async def test_below_the_least_size_one_line_says_so() -> None:
+    async with opened(size=(59, 20)) as shop:
+        assert shop.text().strip() == "too small: 60×15 needed"
+        await shop.pilot.resize_terminal(80, 24)
+        await shop.settle()
+        assert "Functions" in shop.text()
+
+
+async def test_sixty_by_fifteen_is_enough() -> None:
+    async with opened(size=(60, 15)) as shop:
+        for key in "1234567":
+            await shop.press(key)
+            assert "too small" not in shop.text()
+
+
+async def test_resizing_keeps_the_selection() -> None:
+    async with opened() as shop:
+        await shop.press("j", "j", "j", "5", "j", "j")
+        dlq = shop.widget("#dlq", DlqTable)
+        before = dlq.cursor
+        for size in ((80, 24), (60, 15), (200, 50), (50, 10), (120, 40)):
+            await shop.pilot.resize_terminal(*size)
+            await shop.settle()
+        assert dlq.cursor == before and shop.app.selected == "send-receipt"
+        await shop.press("1")
+        assert shop.widget("#functions", Table).cursor == "send-receipt"
+
+
+async def test_it_is_readable_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened() as shop:
+        text = shop.text()
+        for part in ("▎ checkout", "✖ failing", "‖ throttled", "↻ reloading", "⚠ broken", "○ idle", "● busy"):
+            assert part in text
+        colours = {
+            segment.style.color.get_truecolor()
+            for strip in shop.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.color
+        }
+        assert all(max(c) - min(c) <= 2 for c in colours)
