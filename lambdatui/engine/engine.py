@@ -88,6 +88,7 @@ class Engine:
         self._registry = Registry(store.overrides, around, store.data, self._status_of)
         self._reloader = Reloader(Path(project.root), store, self.pool, telemetry, clock)
         self._invoker = Invoker(self._admission, self.pool, self._reloader, telemetry, store.history, clock)
+        store.code.in_use = lambda: {function.code_sha for function in self._registry}
         self._events = EventQueue(self, options.retry_delays, held=options.one_shot)
         self._views = Views(self)
         self._watch = FolderWatch(self._touched)
@@ -114,6 +115,7 @@ class Engine:
     async def drain(self, grace: float) -> bool:
         """Refuse new work and wait up to `grace` seconds for what runs; whether all of it ended."""
         self.stopping = True
+        await self._events.hold()
         end = self.clock.monotonic() + grace
         while self.in_flight() and self.clock.monotonic() < end:
             await asyncio.sleep(0.02)
@@ -125,8 +127,9 @@ class Engine:
         self._watch.close()
         for task in self._background:
             task.cancel()
+        await self._events.hold()
         await self.pool.close()
-        await self._events.stop()
+        await self._events.finished()
         await self.spawner.close()
         self.reader.close()
 

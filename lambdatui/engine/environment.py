@@ -253,7 +253,8 @@ class Environment:
 
     async def _exit_status(self) -> Exit | None:
         try:
-            return await asyncio.wait_for(asyncio.shield(self._exited), _EXIT_PATIENCE)
+            async with asyncio.timeout(_EXIT_PATIENCE):
+                return await asyncio.shield(self._exited)
         except TimeoutError:  # it closed its channel and lives on
             return None
 

@@ -73,12 +73,15 @@ class EventQueue:
         if function in self._backoff:
             self._wake.set()
 
-    async def stop(self) -> None:
-        """Begin nothing more; what runs is awaited, what waits stays on disk."""
+    async def hold(self) -> None:
+        """Begin nothing more; what waits stays on disk."""
         if self._loop_task is not None:
             self._loop_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._loop_task
+
+    async def finished(self) -> None:
+        """Returns when the events in work have ended."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _dispatch(self) -> None:
@@ -89,8 +92,10 @@ class EventQueue:
             except StoreError as error:  # disk full or gone: what was accepted is on disk, go on when it is back
                 self._engine.telemetry.say("notice", None, f"asynchronous events wait: {error}")
                 sleep = _STORE_PAUSE
+            # Not wait_for: before Python 3.12 it can swallow the cancellation that ends this loop.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), sleep)
+                async with asyncio.timeout(sleep):
+                    await self._wake.wait()
 
     async def _round(self) -> float:
         """Start what may start now; seconds until there may be more to do without being woken."""
@@ -170,6 +175,8 @@ class EventQueue:
         if step is None:
             engine.telemetry.metrics.measure(function.name, "AsyncEventAge", (now - event.accepted_us) / 1000)
             result = await engine.invoke(_request(event))
+            if engine.stopping and result.status != "ok":
+                return  # ended by the engine's own end: it counts as no attempt, the next engine runs it
             step = after_attempt(
                 policy,
                 status=result.status,

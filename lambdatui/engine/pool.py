@@ -48,6 +48,7 @@ class Pool:
         self._waiters: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watching = False
+        self._closed = False
 
     # --- leasing
 
@@ -65,6 +66,8 @@ class Pool:
         """
         until = None if wait is None else self._clock.monotonic() + wait
         while True:
+            if self._closed:
+                raise HostFull
             warm = self._warm(blueprint)
             if warm is not None:
                 warm.on_log = on_log
@@ -140,7 +143,8 @@ class Pool:
         self._waiters.append(waiter)
         left = None if until is None else until - self._clock.monotonic()
         try:
-            await asyncio.wait_for(waiter, left)
+            async with asyncio.timeout(left):
+                await waiter
         except TimeoutError:
             raise HostFull from None
         finally:
@@ -195,7 +199,10 @@ class Pool:
                     self._discard(environment)
 
     async def close(self) -> None:
-        """End every environment, running ones included."""
+        """End every environment, running ones included, and give out no more."""
+        self._closed = True
+        while self._waiters:
+            self._wake()
         await asyncio.gather(*(environment.end() for environment in list(self._all.values())))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._all.clear()

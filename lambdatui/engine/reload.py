@@ -91,7 +91,8 @@ class Reloader:
             await self._load(self._units[_key(function)])
         else:
             try:
-                await asyncio.wait_for(function.settled.wait(), HOLD)
+                async with asyncio.timeout(HOLD):
+                    await function.settled.wait()
             except TimeoutError:  # a save without end: the old version serves meanwhile
                 return
 

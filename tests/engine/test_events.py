@@ -101,3 +101,17 @@ async def test_one_functions_backlog_does_not_keep_another_waiting(start: Start)
     await eventually(lambda: engine.telemetry.metrics.figures("quick").invocations == 1)
     assert engine.store.events.count() >= 3
     assert (await call(engine, "quick")).status == "ok"
+
+
+async def test_an_attempt_that_the_engines_end_cut_short_counts_for_nothing(tmp_path: Path) -> None:
+    code = "import time\ndef handler(event, context):\n    time.sleep(60)\n"
+    for name, text in project(code, "dead_letter_queue='dead'\nmaximum_retry_attempts=0\ntimeout=90").items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    async with running(tmp_path) as engine:
+        await engine.accept("job", b"{}")
+        await eventually(lambda: any(row.state == "busy" for row in engine.environment_rows()))
+    async with running(tmp_path, one_shot=True) as engine:
+        (event,) = await engine.store.events.pending(engine.clock.now_us(), 10)
+        assert event.attempt == 1
+        assert letters(engine) == 0
