@@ -22,6 +22,8 @@ _PASSED_ON = (
     "http_proxy",
     "https_proxy",
 )
+# Every environment's; the door knows a function's own calls by it.
+ACCESS_KEY_ID = "ASIALAMBDATUILOCAL00"
 _NO_PROXY = "127.0.0.1,localhost,::1"
 
 
@@ -76,7 +78,7 @@ def build(
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{config.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
-        "AWS_ACCESS_KEY_ID": "ASIALAMBDATUILOCAL00",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_SESSION_TOKEN": "local",
         # The user's own AWS files must not be found, wherever HOME points.

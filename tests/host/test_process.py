@@ -151,3 +151,25 @@ def test_the_engine_runs_without_textual(project: Path, start_process: StartProc
     maps = Path(f"/proc/{engine.process.pid}/maps")
     if maps.exists():
         assert "textual" not in maps.read_text()
+
+
+def test_in_the_grace_a_function_in_flight_may_still_send(tmp_path: Path, start_process: StartProcess) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "sends.py").write_text(
+        "import boto3, time\n"
+        "def handler(event, context):\n"
+        "    time.sleep(1.5)\n"
+        "    sqs = boto3.client('sqs')\n"
+        "    url = sqs.get_queue_url(QueueName='out')['QueueUrl']\n"
+        "    return sqs.send_message(QueueUrl=url, MessageBody='late')['MessageId']\n"
+    )
+    (tmp_path / "p" / "lambdatui.toml").write_text("[functions.sends]\nhandler='sends.handler'\ntimeout=20\n[queues.out]\n")
+    engine = start_process(tmp_path / "p")
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(engine.client("lambda").invoke, FunctionName="sends")
+        wait_for(lambda: engine.environments())
+        engine.process.send_signal(signal.SIGTERM)
+        answer = call.result()
+    assert "FunctionError" not in answer
+    assert engine.process.wait(20) == 0
+    assert [message.body for message in Reader(tmp_path / "p" / ".lambdatui").peek("out")] == ["late"]

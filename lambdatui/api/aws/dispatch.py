@@ -15,6 +15,7 @@ from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import new_request_id
+from lambdatui.engine.variables import ACCESS_KEY_ID
 
 logger = logging.getLogger("lambdatui.api")
 
@@ -58,7 +59,7 @@ class Dispatcher:
     async def lambda_call(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A Lambda request; anything that goes wrong is answered in Lambda's error shape."""
         try:
-            self._refuse_when_stopping("ServiceUnavailableException")
+            self._refuse_when_stopping(scope, "ServiceUnavailableException")
             await lambda_ops.serve(self._door, scope, receive, send)
             return
         except AwsError as error:
@@ -90,7 +91,7 @@ class Dispatcher:
         version = b"1.0" if service == "sqs" else b"1.1"
         request_id = new_request_id()
         try:
-            self._refuse_when_stopping("ServiceUnavailable")
+            self._refuse_when_stopping(scope, "ServiceUnavailable")
             answer = await self._answer(service, limit, call, scope, receive)
         except AwsError as error:
             failure = error
@@ -115,9 +116,16 @@ class Dispatcher:
         host = headers.get(b"host", b"localhost").decode("latin-1")
         return await call(operation, body, f"{scope.get('scheme', 'http')}://{host}")
 
-    def _refuse_when_stopping(self, error_type: str) -> None:
-        if self._door.engine.stopping:
+    def _refuse_when_stopping(self, scope: Scope, error_type: str) -> None:
+        """New calls get a 503 in the grace; what functions in flight call themselves belongs to work that may end."""
+        if self._door.engine.stopping and not _by_function(scope):
             raise AwsError(error_type, "The engine is stopping and takes no new calls.")
+
+
+def _by_function(scope: Scope) -> bool:
+    """Whether the request is signed with the credentials that environments are given."""
+    authorization: bytes = dict(scope["headers"]).get(b"authorization", b"")
+    return f"Credential={ACCESS_KEY_ID}/".encode() in authorization
 
 
 def _operation(service: str, headers: dict[bytes, bytes]) -> str:
