@@ -59,7 +59,7 @@ UNKNOWN_REST = Reply(
 )
 
 
-class _Malformed(Exception):  # noqa: N818  # leaves only private functions
+class _Malformed(Exception):  # leaves only private functions
     pass
 
 

@@ -295,7 +295,7 @@ class Resolver:
         return resolved
 
 
-class _Unknown(Exception):  # noqa: N818  # carried up to the intrinsic that needed it
+class _Unknown(Exception):  # carried up to the intrinsic that needed it
     def __init__(self, value: Unresolved) -> None:
         super().__init__(value.why)
         self.value = value
@@ -304,7 +304,7 @@ class _Unknown(Exception):  # noqa: N818  # carried up to the intrinsic that nee
         return self.value if self.value.line else Unresolved(self.value.why, line)
 
 
-class _Malformed(Exception):  # noqa: N818
+class _Malformed(Exception):
     def unresolved(self, name: str, line: int | None) -> Unresolved:
         return Unresolved(f"{name}: {self}", line)
 

@@ -79,7 +79,7 @@ def _base_python() -> str:
 
 @cache
 def _answer(path: str) -> tuple[str, str] | None:
-    """Version and own path of the Python at `path`, which may be a version manager's slow shim; None: does not start."""
+    """Version and own path of the Python at `path`, which may be a slow shim; None where it does not start."""
     try:
         done = subprocess.run([path, "-I", "-S", "-c", _ASK], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -22,7 +22,7 @@ _SWEEP_EVERY = 30.0
 _MEMORY_EVERY = 0.02
 
 
-class HostFull(Exception):  # noqa: N818 (a signal to the invoker, not an error shown to anybody)
+class HostFull(Exception):
     """No process could be had on this machine within the time given."""
 
 

@@ -28,7 +28,7 @@ def listen(host: str, asked: int | None, default: int, option: str) -> socket.so
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named, because asyncio turns Nagle's delay off (44 ms a call instead of 0.4) only where it is told that this is TCP.
+    # Named, because asyncio turns Nagle's delay (44 ms a call) off only where it is told that this is TCP.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-class Fault(Exception):  # noqa: N818 - the word of Lambda's own client
+class Fault(Exception):
     """An error of the runtime's own, with one of Lambda's Runtime.* types."""
 
     def __init__(self, type: str, message: str, trace: list[str] | None = None) -> None:

@@ -31,7 +31,7 @@ T = TypeVar("T")
 Handler = Callable[[Any], Any]
 
 
-class Throttle(Exception):  # noqa: N818
+class Throttle(Exception):
     """A handler raises it to be throttled."""
 
 

@@ -109,7 +109,7 @@ async def test_configuration_that_stops_parsing_stays_in_force_as_it_was(start: 
     toml = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\n"
     engine = await start({"fns/app.py": code(1), "lambdatui.toml": toml})
     (tmp_path / "lambdatui.toml").write_text(toml + "[[[\n")
-    await eventually(lambda: engine.project_problems())
+    await eventually(engine.project_problems)
     assert await answer(engine) == 1001
     (tmp_path / "lambdatui.toml").write_text(toml)
     await eventually(lambda: not engine.project_problems())

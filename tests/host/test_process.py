@@ -88,7 +88,7 @@ def test_in_its_grace_the_engine_lets_calls_end_and_refuses_new_ones(
     engine = start_process(tmp_path / "p")
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(engine.client("lambda").invoke, FunctionName="slow")
-        wait_for(lambda: engine.environments())
+        wait_for(engine.environments)
         engine.process.send_signal(signal.SIGTERM)
         assert call.result()["Payload"].read() == b'"done"'
     assert engine.process.wait(20) == 0
@@ -111,9 +111,7 @@ def test_a_killed_engine_loses_no_accepted_event_and_leaves_no_process(
     client = engine.client("lambda")
 
     def send(number: int) -> str:
-        answer = client.invoke(
-            FunctionName="job", InvocationType="Event", Payload=json.dumps({"n": number})
-        )
+        answer = client.invoke(FunctionName="job", InvocationType="Event", Payload=json.dumps({"n": number}))
         assert answer["StatusCode"] == 202
         return str(answer["ResponseMetadata"]["RequestId"])
 
@@ -163,11 +161,13 @@ def test_in_the_grace_a_function_in_flight_may_still_send(tmp_path: Path, start_
         "    url = sqs.get_queue_url(QueueName='out')['QueueUrl']\n"
         "    return sqs.send_message(QueueUrl=url, MessageBody='late')['MessageId']\n"
     )
-    (tmp_path / "p" / "lambdatui.toml").write_text("[functions.sends]\nhandler='sends.handler'\ntimeout=20\n[queues.out]\n")
+    (tmp_path / "p" / "lambdatui.toml").write_text(
+        "[functions.sends]\nhandler='sends.handler'\ntimeout=20\n[queues.out]\n"
+    )
     engine = start_process(tmp_path / "p")
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(engine.client("lambda").invoke, FunctionName="sends")
-        wait_for(lambda: engine.environments())
+        wait_for(engine.environments)
         engine.process.send_signal(signal.SIGTERM)
         answer = call.result()
     assert "FunctionError" not in answer

@@ -22,7 +22,7 @@ Handler = Callable[[Any], Any]
 KINDS = ("queue ", "stream ", "schedule ")  # how the names of sources' tasks begin
 
 
-class Throttle(Exception):  # noqa: N818 - what a handler raises to have the call throttled
+class Throttle(Exception):
     pass
 
 

@@ -26,6 +26,8 @@ LEVEL_TAGS = {
 }
 _PLATFORM = re.compile(r"^(INIT_START|INIT_REPORT|START|END|REPORT|RETRY|DLQ|RELOAD|EXTENSION|XRAY)\b:?\s*")
 _REQUEST = re.compile(r"RequestId: ([0-9a-f]{8})[0-9a-f-]{28}")
+# What the logging handler puts before a record; time, level and request stand elsewhere on the line.
+_RECORD = re.compile(r"^\[[A-Z]+\][\t ]+(\d{4}-\d\d-\d\dT[\d:.]+Z\t[0-9a-f-]{36}\t)?")
 _WORD_TAGS = {"RETRY": "warn", "DLQ": "dlq", "RELOAD": "info"}
 
 
@@ -167,7 +169,7 @@ def _parts(line: LogLine) -> tuple[str, str, str, str]:
     tag = LEVEL_TAGS.get(line.level, "")
     loud = "err" if LEVELS.get(line.level, 20) >= ERROR_FROM else ("warn" if line.level == "WARNING" else "")
     word = {"PRINT": "", "WARNING": "WARN", "CRITICAL": "CRIT"}.get(line.level, line.level)
-    return word, tag, line.message, "dim" if line.level == "DEBUG" else loud
+    return word, tag, _RECORD.sub("", line.message, count=1), "dim" if line.level == "DEBUG" else loud
 
 
 def _short_report(message: str) -> str:
