@@ -168,6 +168,8 @@ class LambdaTui(App[int]):
     def _show(self, state: State) -> None:
         before, self.shown_state = self.shown_state, state
         engine = state.engine
+        if engine is not None and before.engine is not None and engine.pid != before.engine.pid:
+            self.owned = False  # another one: its life is not this screen's
         if engine is not None and engine != before.engine and engine.url != self.client.url:
             self.client = type(self.client).of(engine)
         if self.selected is None and state.functions:
@@ -223,6 +225,8 @@ class LambdaTui(App[int]):
         super().notify(message, **options)
 
     def _resubscribe(self) -> None:
+        if not self.screen_stack:
+            return  # it is being left
         self.feed.subscribe(self.main.page.subscription())
 
     # moving about
@@ -240,71 +244,71 @@ class LambdaTui(App[int]):
     def _selection_settled(self) -> None:
         self._settling = None
         self._resubscribe()
-        if not self.paused and not self.main.page.stale:
+        if self.screen_stack and not self.paused and not self.main.page.stale:
             self.main.page.show(self.shown_state, True)
 
-    def action_go(self, name: str) -> None:
+    async def action_go(self, name: str) -> None:
         """To a screen by its number."""
         self._trail.clear()
-        self.open_page(name)
+        await self.open_page(name)
 
-    def open_page(self, name: str, *, from_here: bool = False) -> None:
+    async def open_page(self, name: str, *, from_here: bool = False) -> None:
         """To a screen; with `from_here` Esc leads back."""
         if name == self.main.page.NAME:
             return
         if from_here:
             self._trail.append(self.main.page.NAME)
-        self.main.open_page(name)
+        await self.main.open_page(name)
         self._resubscribe()
         self.main.page.show(self.shown_state, True)
         self.main.page.stale = False
         self._show_bars()
 
-    def open_function(self, name: str) -> None:
+    async def open_function(self, name: str) -> None:
         """The screen of one function."""
         self.select_function(name)
-        self.open_page("function", from_here=True)
+        await self.open_page("function", from_here=True)
 
-    def open_logs(self, function: str | None) -> None:
+    async def open_logs(self, function: str | None) -> None:
         """The log of one function, or of all."""
-        self.open_page("logs", from_here=True)
+        await self.open_page("logs", from_here=True)
         self.main.logs_page.choose([function] if function else [])
 
-    def open_dlq(self, function: str | None, entry: str | None = None) -> None:
+    async def open_dlq(self, function: str | None, entry: str | None = None) -> None:
         """The dead letters of one function, or one of them."""
-        self.open_page("dlq", from_here=True)
+        await self.open_page("dlq", from_here=True)
         self.main.dlq_page.look_at(function, entry)
 
-    def open_invocation(self, request_id: str) -> None:
+    async def open_invocation(self, request_id: str) -> None:
         """One invocation, whole."""
-        self.open_page("invocations", from_here=True)
+        await self.open_page("invocations", from_here=True)
         self.main.invocations_page.open_detail(request_id)
 
     def resubscribe(self) -> None:
         """The open screen wants something else of the feed."""
         self._resubscribe()
 
-    def action_step_back(self) -> None:
+    async def action_step_back(self) -> None:
         """Out of what is open, innermost first."""
-        self._step_back()
+        await self._step_back()
 
-    def _step_back(self) -> bool:
+    async def _step_back(self) -> bool:
         if self.job is not None and self.job.running and self.main.page.NAME == "dlq":
             self.job.cancel()
             return True
         if self.main.clear_filter() or self.main.page.unzoom() or self.main.page.back():
             return True
         if self._trail:
-            self.open_page(self._trail.pop())
+            await self.open_page(self._trail.pop())
             return True
         return False
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Out of a sub-view; at the root, quit."""
         if self.main.page.unzoom() or self.main.page.back():
             return
         if self._trail:
-            self.open_page(self._trail.pop())
+            await self.open_page(self._trail.pop())
             return
         self.action_quit_screen()
 
@@ -413,7 +417,8 @@ class LambdaTui(App[int]):
             self.notify(f"replayed {job.sentence()}{last}", severity=severity, timeout=8)
 
     def _job_changed(self) -> None:
-        self.main.dlq_page.show_job()
+        if self.main.dlq_page.is_attached:
+            self.main.dlq_page.show_job()
 
     def get_key_display(self, binding: Any) -> str:
         return display(binding.key)

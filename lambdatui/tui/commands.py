@@ -11,19 +11,21 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 
 from lambdatui.tui.keys import display
+from lambdatui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from lambdatui.tui.app import LambdaTui
 
 
 class Command(NamedTuple):
-    """An action with its place."""
+    """An action with its place: a node that is there, or a kind of panel on a page that may not be open yet."""
 
     title: str
     help: str
     action: str
-    node: DOMNode
+    node: DOMNode | None
     page: str
+    kind: type[Panel] | None = None
 
 
 class Commands(Provider):
@@ -41,23 +43,26 @@ class Commands(Provider):
         main = self.tui.main
         seen: set[str] = set()
         for active in main.active_bindings.values():
-            yield from self._of(active.binding, active.node, main.page.NAME, seen)
+            yield from self._of(active.binding, seen, active.node, main.page.NAME)
         for page in main.pages.values():
-            for node in (page, *page.query("*")):
-                for _, binding in node._bindings:
-                    if node.check_action(binding.action.split("(")[0], ()) is not False:
-                        yield from self._of(binding, node, page.NAME, seen)
+            for _, binding in page._bindings:
+                yield from self._of(binding, seen, page, page.NAME)
+            for kind in page.PANELS:
+                for _, binding in kind._merge_bindings():
+                    yield from self._of(binding, seen, None, page.NAME, kind)
 
-    def _of(self, binding: Binding, node: DOMNode, page: str, seen: set[str]) -> Iterator[Command]:
+    def _of(
+        self, binding: Binding, seen: set[str], node: DOMNode | None, page: str, kind: type[Panel] | None = None
+    ) -> Iterator[Command]:
         key = binding.id or binding.action
-        # Moving by palette would be a joke, and typing a digit is quicker than naming its screen.
+        # Moving by palette would be a joke.
         if key in seen or not binding.description or key.startswith("move."):
             return
         seen.add(key)
         room = key.split(".")[0]
         name = binding.tooltip or binding.description
         title = name if room in ("app", "screen", "panel") else f"{room}: {name[0].lower()}{name[1:]}"
-        yield Command(title, f"key {display(binding.key)}", binding.action, node, page)
+        yield Command(title, f"key {display(binding.key)}", binding.action, node, page, kind)
 
     async def discover(self) -> Hits:
         for command in self._commands():
@@ -71,7 +76,10 @@ class Commands(Provider):
                 yield Hit(score, matcher.highlight(command.title), partial(self._run, command), help=command.help)
 
     async def _run(self, command: Command) -> None:
-        node = command.node
-        if node is not self.tui and node is not self.tui.main and command.page != self.tui.main.page.NAME:
-            self.tui.open_page(command.page)
+        node: DOMNode | None = command.node
+        main = self.tui.main
+        if node is not self.tui and node is not main:
+            await self.tui.open_page(command.page)
+        if node is None and command.kind is not None:
+            node = main.page.query(command.kind).first()
         await self.tui.run_action(command.action, node)

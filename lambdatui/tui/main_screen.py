@@ -41,7 +41,7 @@ class FilterLine(Container):
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
-    """Holds the pages; exactly one is open."""
+    """Holds the pages; exactly one is open, and those never wanted are never made."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("tab", "app.focus_next", "next panel", "To the next panel", "panel.next", show=False),
@@ -73,9 +73,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         yield self.header
         yield self.tabs
         with Container(id="pages"):
-            for page in self.pages.values():
-                page.display = page is self.page
-                yield page
+            yield self.page
         yield FilterLine(id="filter")
         yield self.keys
         yield Static(f"too small: {LEAST[0]}×{LEAST[1]} needed", id="small")
@@ -110,16 +108,20 @@ class MainScreen(Screen[None], inherit_bindings=False):
         assert isinstance(page, InvocationsPage)
         return page
 
-    def open_page(self, name: str) -> None:
-        """Show another page; the one that was open goes stale."""
+    async def open_page(self, name: str) -> None:
+        """Show another page, made when it is first wanted; the one that was open goes stale."""
         self.close_filter()
+        page = self.pages[name]
+        if not page.is_attached:
+            page.display = False
+            await self.query_one("#pages").mount(page)
         focused = self.focused
         if focused is not None and self.page in focused.ancestors:
             self.page.last_focus = focused
         with self.app.batch_update():
             self.page.display = False
             self.page.stale = True
-            self.page = self.pages[name]
+            self.page = page
             self.page.display = True
             self.page.enter()
 
@@ -129,8 +131,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         depth = state.header.dlq_depth if state.header is not None else 0
         self.tabs.show_tab(self.page.NAME, depth)
 
-    def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
-        self.tui.action_go(event.name)
+    async def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
+        await self.tui.action_go(event.name)
 
     def show_keys(self) -> None:
         """The footer for where the focus is."""

@@ -1,4 +1,4 @@
-"""Pilots that wait for the screen's messages, and not until the processor idles."""
+"""What every test of the screen shares: sheets parsed once, and no waiting for the processor to idle."""
 
 from __future__ import annotations
 
@@ -9,29 +9,19 @@ import pytest
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
-FRAME = 0.02  # seconds; the screen lays out and paints at most this often
+_parse = Stylesheet._parse_rules
+_parsed: dict[object, list[RuleSet]] = {}
 
 
 @pytest.fixture(autouse=True)
-def _quick_pilot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`wait_for_idle` measures load, which a busy machine never lets end; one frame is what there is to wait for."""
+def _no_idling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`wait_for_idle` measures load, which a busy machine never lets end; `Shop.quiet` looks at the queues instead."""
 
-    async def one_frame(*_: object) -> None:
-        await asyncio.sleep(FRAME)
+    async def go_on(*_: object) -> None:
+        await asyncio.sleep(0)
 
-    async def all_handled(*_: object) -> bool:
-        # Asking every widget of seven screens costs more than what they have to do.
-        for _ in range(12):
-            await asyncio.sleep(0)
-        return True
-
-    monkeypatch.setattr("textual.pilot.Pilot._wait_for_screen", all_handled)
-    monkeypatch.setattr("textual.app.wait_for_idle", one_frame)
-    monkeypatch.setattr("textual.pilot.wait_for_idle", one_frame)
-
-
-_parse = Stylesheet._parse_rules
-_parsed: dict[object, list[RuleSet]] = {}
+    monkeypatch.setattr("textual.app.wait_for_idle", go_on)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", go_on)
 
 
 @pytest.fixture(autouse=True)

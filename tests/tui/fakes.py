@@ -43,6 +43,7 @@ from lambdatui.schema import (
 from lambdatui.tui.app import LambdaTui
 
 W = TypeVar("W", bound=Widget)
+FRAME = 0.02  # seconds; the screen lays out and paints at most this often
 NOW = from_iso("2026-11-21T14:31:10.000000Z")
 ROOT = "/work/shop"
 ENGINE = EngineInfo(
@@ -597,7 +598,7 @@ async def opened(
     app, feed, client = make_app(state, owned=owned)
     async with app.run_test(size=size, notifications=True) as pilot:
         shown = Shop(app, feed, client, pilot)
-        await shown.until(lambda: app.main.ready and shown.text().strip())
+        await shown.until(lambda: app.shown_state.header is not None and shown.text().strip())
         yield shown
 
 
@@ -607,15 +608,28 @@ class Shop:
     def __init__(self, app: LambdaTui, feed: FakeFeed, client: FakeClient, pilot: Pilot[int]) -> None:
         self.app, self.feed, self.client, self.pilot = app, feed, client, pilot
 
+    async def quiet(self) -> None:
+        """Until no widget has a message left."""
+        still = 0
+        while still < 4:
+            await asyncio.sleep(0)
+            nodes = [self.app, *(n for screen in self.app.screen_stack for n in screen.walk_children(with_self=True))]
+            busy = any(not n._message_queue.empty() or n._next_callbacks for n in nodes)
+            still = 0 if busy else still + 1
+
     async def settle(self) -> None:
         """Let the app take what was pushed, and show it."""
-        await self.pilot.pause()
+        await self.quiet()
         self.app.tick()
-        await self.pilot.pause()
+        await self.quiet()
+        await asyncio.sleep(FRAME)
+        await self.quiet()
 
     async def press(self, *keys: str) -> None:
         """Keys, and what they cause."""
-        await self.pilot.press(*keys)
+        for key in keys:
+            await self.pilot.press(key)
+            await self.quiet()
         await self.settle()
 
     async def until(self, condition: Callable[[], object]) -> None:

@@ -19,6 +19,7 @@ from .fakes import Shop, header, opened, shop
 
 async def test_every_binding_has_an_id_a_name_and_a_sentence() -> None:
     async with opened() as shop:
+        await shop.press(*"1234567")
         nodes = [shop.app, shop.app.main, *shop.app.main.pages.values(), *shop.app.main.query(Panel)]
         for node in nodes:
             for _, binding in node._bindings:

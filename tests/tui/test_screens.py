@@ -58,8 +58,8 @@ async def test_the_overview_follows_the_selected_function() -> None:
     async with opened() as shop:
         await shop.press("j")
         assert shop.app.selected == "fulfil-order"
+        await shop.until(lambda: "Logs  fulfil-order" in shop.text() and "KeyError" in shop.text())
         assert shop.feed.subscriptions[-1].log_functions == ["fulfil-order"]
-        assert "Logs  fulfil-order" in shop.text() and "KeyError" in shop.text()
 
 
 async def test_numbers_are_right_aligned_and_nothing_is_a_faint_dot() -> None:

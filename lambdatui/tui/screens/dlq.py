@@ -28,6 +28,7 @@ from lambdatui.tui.screens.page import Page
 from lambdatui.tui.text import age, clean, short_id, since, size
 from lambdatui.tui.widgets.lines import Line, line, paragraphs
 from lambdatui.tui.widgets.pane import Pane
+from lambdatui.tui.widgets.panel import Panel
 from lambdatui.tui.widgets.table import Table
 
 SETTLE = 0.08  # seconds the cursor must rest before its entry is fetched
@@ -40,6 +41,7 @@ class DlqPage(Page):
 
     NAME: ClassVar[str] = "dlq"
     MAIN: ClassVar[str] = "#dlq"
+    PANELS: ClassVar[tuple[type[Panel], ...]] = (DlqTable,)
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("o", "edit_code", "open code", "Open the code in $EDITOR, at the line of this error", "dlq.editor"),
         bind("l", "open_logs", "logs", "The log of the function that failed", "dlq.logs", show=False),
@@ -96,15 +98,15 @@ class DlqPage(Page):
         event.stop()
         self._show_entry()
 
-    def on_table_opened(self, event: Table.Opened) -> None:
+    async def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()
-        self.action_open_invocation()
+        await self.action_open_invocation()
 
-    def action_open_invocation(self) -> None:
+    async def action_open_invocation(self) -> None:
         """The last failed invocation, whole."""
         entry = self.table.entry
         if entry is not None and entry.request_id:
-            self.tui.open_invocation(entry.request_id)
+            await self.tui.open_invocation(entry.request_id)
 
     # the entry under the cursor
 
@@ -207,11 +209,11 @@ class DlqPage(Page):
             raise OperationFailed(f"the code of {entry.function or 'this entry'} is not known")
         self.tui.edit(str(find_file(file, self._root(entry), self.tui.root)), at)
 
-    def action_open_logs(self) -> None:
+    async def action_open_logs(self) -> None:
         """The log of the function that failed."""
         entry = self.table.entry
         if entry is not None:
-            self.tui.open_logs(entry.function)
+            await self.tui.open_logs(entry.function)
 
 
 def _error_content(

@@ -55,19 +55,19 @@ class EnvironmentsPage(Page):
         key = self.query_one(EnvironmentTable).cursor
         return next((e.function for e in self.state.environments if e.id == key), None)
 
-    def on_table_opened(self, event: Table.Opened) -> None:
+    async def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()
-        self.action_open_function()
+        await self.action_open_function()
 
-    def action_open_function(self) -> None:
+    async def action_open_function(self) -> None:
         """The function of this environment."""
         if (name := self._function()) is not None:
-            self.tui.open_function(name)
+            await self.tui.open_function(name)
 
-    def action_open_logs(self) -> None:
+    async def action_open_logs(self) -> None:
         """The log of its function."""
         if (name := self._function()) is not None:
-            self.tui.open_logs(name)
+            await self.tui.open_logs(name)
 
 
 def concurrency_lines(rows: Sequence[ConcurrencyRow], width: int) -> list[Line]:

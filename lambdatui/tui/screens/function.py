@@ -61,9 +61,9 @@ class FunctionPage(FunctionKeys):
             self.query_one(InvocationTable).show_invocations(own)
         self.query_one(EnvironmentTable).show_environments(e for e in state.environments if e.function == name)
 
-    def on_table_opened(self, event: Table.Opened) -> None:
+    async def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()
         table = self.query_one(InvocationTable)
         row = table.selected()
         if event.table is table and row is not None:
-            self.tui.open_invocation(row.request_id)
+            await self.tui.open_invocation(row.request_id)

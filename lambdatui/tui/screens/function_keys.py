@@ -154,13 +154,13 @@ class FunctionKeys(Page):
 
     # going elsewhere
 
-    def action_open_logs(self) -> None:
+    async def action_open_logs(self) -> None:
         """The logs of this function."""
-        self.tui.open_logs(self.function_name())
+        await self.tui.open_logs(self.function_name())
 
-    def action_open_dlq(self) -> None:
+    async def action_open_dlq(self) -> None:
         """The dead letters of this function."""
-        self.tui.open_dlq(self.function_name())
+        await self.tui.open_dlq(self.function_name())
 
     def action_edit_code(self) -> None:
         """Open the code in $EDITOR."""

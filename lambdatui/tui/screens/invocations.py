@@ -175,11 +175,11 @@ class InvocationsPage(Page):
             raise OperationFailed("the code of this invocation is not known")
         self.tui.edit(str(find_file(file, root, self.tui.root)), at)
 
-    def action_open_logs(self) -> None:
+    async def action_open_logs(self) -> None:
         """The log of its function."""
         row = self.detail.row if self.detail is not None else self.table.selected()
         if row is not None:
-            self.tui.open_logs(row.function)
+            await self.tui.open_logs(row.function)
 
     def action_origin(self) -> None:
         """The invocation that this one replays, or that caused it."""

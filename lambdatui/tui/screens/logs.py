@@ -16,6 +16,7 @@ from lambdatui.tui.keys import bind
 from lambdatui.tui.screens.page import Page
 from lambdatui.tui.text import clean, plural
 from lambdatui.tui.widgets.logview import LogView
+from lambdatui.tui.widgets.panel import Panel
 
 WINDOWS = (("all", 0), ("1 m", 60), ("5 m", 300), ("15 m", 900), ("1 h", 3_600), ("6 h", 21_600))
 
@@ -25,6 +26,7 @@ class LogsPage(Page):
 
     NAME: ClassVar[str] = "logs"
     MAIN: ClassVar[str] = "#logs"
+    PANELS: ClassVar[tuple[type[Panel], ...]] = (LogView,)
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("T", "window", "time window", "All, or the last 1 m, 5 m, 15 m, 1 h: T, then 0 to 5", "logs.window"),
         bind("F", "functions", "functions", "All functions, or one", "logs.functions"),
@@ -78,9 +80,9 @@ class LogsPage(Page):
         self.view.refilter(request_id=None)
         return True
 
-    def on_log_view_opened(self, event: LogView.Opened) -> None:
+    async def on_log_view_opened(self, event: LogView.Opened) -> None:
         event.stop()
-        self.tui.open_invocation(event.request_id)
+        await self.tui.open_invocation(event.request_id)
 
     def action_window(self) -> None:
         """Pick the time window by its digit."""

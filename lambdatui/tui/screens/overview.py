@@ -154,16 +154,16 @@ class OverviewPage(FunctionKeys):
             event.stop()
             self.tui.select_function(event.key)
 
-    def on_table_opened(self, event: Table.Opened) -> None:
+    async def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()
         if event.table.id == "functions":
-            self.tui.open_function(event.key)
+            await self.tui.open_function(event.key)
         elif event.table.id == "overview-dlq":
-            self.tui.open_dlq(None, entry=event.key)
+            await self.tui.open_dlq(None, entry=event.key)
 
-    def on_log_view_opened(self, event: LogView.Opened) -> None:
+    async def on_log_view_opened(self, event: LogView.Opened) -> None:
         event.stop()
-        self.tui.open_invocation(event.request_id)
+        await self.tui.open_invocation(event.request_id)
 
 
 def happening_line(happening: Happening) -> Line:

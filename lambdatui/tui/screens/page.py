@@ -22,6 +22,7 @@ class Page(Container):
     BINDINGS: ClassVar[list[BindingType]] = []
     NAME: ClassVar[str] = ""
     MAIN: ClassVar[str] = ""  # selector of the panel that takes the focus first
+    PANELS: ClassVar[tuple[type[Panel], ...]] = ()  # kinds of panel whose keys belong to this screen
 
     def __init__(self) -> None:
         super().__init__(id=f"page-{self.NAME}", classes="page")

@@ -78,11 +78,11 @@ class SourcesPage(Page):
         event.stop()
         self._show_selected()
 
-    def on_table_opened(self, event: Table.Opened) -> None:
+    async def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()
         item = self._item()
         if item is not None and item.function:
-            self.tui.open_function(item.function)
+            await self.tui.open_function(item.function)
 
     def _show_selected(self) -> None:
         item = self._item()
@@ -146,11 +146,11 @@ class SourcesPage(Page):
         await self.tui.off(self.tui.client.send, item.name, [message])
         self.notify(f"sent to {item.name}")
 
-    def action_open_logs(self) -> None:
+    async def action_open_logs(self) -> None:
         """The log of its function."""
         item = self._item()
         if item is not None and item.function:
-            self.tui.open_logs(item.function)
+            await self.tui.open_logs(item.function)
 
 
 def _facts(item: SourceItem, width: int) -> list[Line]:

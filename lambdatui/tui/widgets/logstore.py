@@ -27,7 +27,7 @@ LEVEL_TAGS = {
 _PLATFORM = re.compile(r"^(INIT_START|INIT_REPORT|START|END|REPORT|RETRY|DLQ|RELOAD|EXTENSION|XRAY)\b:?\s*")
 _REQUEST = re.compile(r"RequestId: ([0-9a-f]{8})[0-9a-f-]{28}")
 # What the logging handler puts before a record; time, level and request stand elsewhere on the line.
-_RECORD = re.compile(r"^\[[A-Z]+\][\t ]+(\d{4}-\d\d-\d\dT[\d:.]+Z\t[0-9a-f-]{36}\t)?")
+_RECORD = re.compile(r"^\[[A-Z]+\][\t ]+(\d{4}-\d\d-\d\dT[\d:.]+Z\t[0-9a-f-]*\t)?")
 _WORD_TAGS = {"RETRY": "warn", "DLQ": "dlq", "RELOAD": "info"}
 
 
