@@ -265,14 +265,15 @@ class Engine:
 
     async def _take_over(self, project: Project) -> None:
         removed = self._registry.load(project)
-        for sentence in await self._registry.apply_overrides():
-            self.telemetry.say("config", None, sentence)
+        said = await self._registry.apply_overrides()
         for function in removed:
             self._admission.set_reserved(function.name, None)
             self.pool.retire(function.name)
         for function in self._registry:
             self._admission.set_reserved(function.name, function.config.reserved_concurrency)
             self.pool.retire(function.name, keep=function.generation)
+        for sentence in said:
+            self.telemetry.say("config", None, sentence)
         self._reloader.serve(self._registry)
 
     async def reload_project(self) -> None:

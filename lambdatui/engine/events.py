@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 256  # events in work at a time; the rest stays on disk
 _LONGEST_SLEEP = 60.0
 _STORE_PAUSE = 1.0
+_REASONS = {
+    "ZeroReservedConcurrency": "The function's reserved concurrency is 0: it was not run.",
+    "EventAgeExceeded": "The event waited longer than its maximum age.",
+}
 _MESSAGE_LIMIT = 1024  # bytes of a dead letter's ErrorMessage attribute
 
 
@@ -271,7 +275,7 @@ def _request(event: AsyncEvent) -> InvokeRequest:
 def dead_letter(event: AsyncEvent, step: Finished, result: InvokeResult | None) -> NewMessage:
     """AWS's dead letter: the event as the body, what went wrong as attributes. Pure."""
     error_type = (result.error_type if result else event.error_type) or step.condition
-    message = (result.error_message if result else event.error_message) or step.condition
+    message = (result.error_message if result else event.error_message) or _REASONS.get(step.condition, error_type)
     tried = 0 if result is None and event.attempt == 1 else event.attempt
     return NewMessage(
         body=event.payload.decode("utf-8", "replace"),

@@ -71,19 +71,20 @@ class Registry:
 
         Returns a sentence for each that gave way.
         """
-        said = []
         for function in self._by_name.values():
             function.overrides = {}
             function.config = function.declared
-        for (name, prop), (value, base) in list(self._overrides.all().items()):
+        gone = []
+        for (name, prop), (value, base) in self._overrides.all().items():
             if name not in self._by_name:
                 continue
             if base == _encode(self._by_name[name].declared, prop):
                 self._lay(self._by_name[name], prop, value)
             else:
-                await self._overrides.delete(name, prop)
-                said.append(f"{prop} of {name} was edited in its file: the change made here gave way")
-        return said
+                gone.append((name, prop))
+        for name, prop in gone:  # last: until here nothing else could run and see half of it
+            await self._overrides.delete(name, prop)
+        return [f"{prop} of {name} was edited in its file: the change made here gave way" for name, prop in gone]
 
     async def override(self, function: Function, prop: str, value: object) -> None:
         """Store a change and put it in force."""

@@ -7,12 +7,10 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from lambdatui.engine.engine import Engine
 from tests.engine.conftest import Start, call, eventually
-
-
-def version(number: int) -> str:
-    return f"VERSION = {number:04}\ndef handler(event, context):\n    return VERSION\n".replace("= 0", "= 1")
 
 
 async def answer(engine: Engine, function: str = "app") -> object:
@@ -24,16 +22,31 @@ def said(engine: Engine, kind: str) -> list[str]:
 
 
 def code(number: int) -> str:
-    return f"def handler(event, context):\n    return {number:04}\n".replace("return 0", "return 1")
+    """Source of the same size for each number up to 8999; it answers 1000 and the number."""
+    return f"def handler(event, context):\n    return {1000 + number}\n"
+
+
+async def edits(engine: Engine, file: Path, numbers: range) -> list[int]:
+    """Save and ask 100 ms after each save ended; the numbers that were answered by older code."""
+    stale = []
+    for number in numbers:
+        file.write_text(code(number))
+        await asyncio.sleep(0.1)
+        if await answer(engine) != 1000 + number:
+            stale.append(number)
+    return stale
 
 
 async def test_same_size_edits_are_never_answered_by_old_code(start: Start, tmp_path: Path) -> None:
     engine = await start({"app.py": code(1)})
     assert await answer(engine) == 1001
-    for number in range(2, 42):
-        (tmp_path / "app.py").write_text(code(number))
-        await asyncio.sleep(0.1)  # the promise: 100 ms after the save ended
-        assert await answer(engine) == 1000 + number
+    assert await edits(engine, tmp_path / "app.py", range(2, 42)) == []
+
+
+@pytest.mark.soak
+async def test_a_thousand_same_size_edits_are_never_answered_by_old_code(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": code(1)})
+    assert await edits(engine, tmp_path / "app.py", range(2, 1002)) == []
 
 
 async def test_a_file_that_does_not_compile_keeps_the_old_version_serving(start: Start, tmp_path: Path) -> None:
@@ -65,10 +78,11 @@ async def test_an_invocation_in_flight_ends_on_the_code_it_began_with(start: Sta
     assert await answer(engine) == "new"
 
 
-async def test_a_burst_of_changed_files_reloads_once(start: Start, tmp_path: Path) -> None:
-    engine = await start({"app.py": code(1), **{f"lib/m{n}.py": "x = 1\n" for n in range(200)}})
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.soak)])
+async def test_a_burst_of_changed_files_reloads_once(start: Start, tmp_path: Path, count: int) -> None:
+    engine = await start({"app.py": code(1), **{f"lib/m{n}.py": "x = 1\n" for n in range(count)}})
     await answer(engine)
-    for n in range(200):
+    for n in range(count):
         (tmp_path / "lib" / f"m{n}.py").write_text("x = 2\n")
     (tmp_path / "app.py").write_text(code(2))
     await eventually(lambda: said(engine, "reload"))
@@ -127,6 +141,6 @@ async def test_an_override_gives_way_when_its_property_is_edited(start: Start, t
     engine = await start({"fns/app.py": code(1), "lambdatui.toml": toml % 5})
     await engine.set_reserved_concurrency("app", 2)
     (tmp_path / "lambdatui.toml").write_text(toml % 7)
-    await eventually(lambda: engine.function("app").config.reserved_concurrency == 7)
-    assert engine.reserved_concurrency("app") == 7
+    await eventually(lambda: engine.reserved_concurrency("app") == 7)
+    assert engine.function("app").config.reserved_concurrency == 7
     assert engine.function("app").overrides == {}
