@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
+from rich.text import Text
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -139,7 +141,7 @@ class LambdaTui(App[int]):
             self.set_keymap(keymap)
         if wrong:
             self.notify(wrong, severity="warning", timeout=10)
-        self.run_worker(self._read_feed(), group="feed", exit_on_error=False)
+        self.act(self._read_feed, group="feed")
         self.set_interval(TICK, self.tick)
 
     async def _read_feed(self) -> None:
@@ -209,15 +211,26 @@ class LambdaTui(App[int]):
         """A blocking call on another thread."""
         return await asyncio.to_thread(call, *arguments)
 
-    def act(self, work: Coroutine[Any, Any, None], *, group: str = "act", exclusive: bool = False) -> None:
+    def act(
+        self,
+        work: Callable[..., Coroutine[Any, Any, None]],
+        *arguments: Any,
+        group: str = "act",
+        exclusive: bool = False,
+    ) -> None:
         """Run an action; what it raises for the user becomes a sentence on the screen."""
-        self.run_worker(self._guarded(work), group=group, exclusive=exclusive, exit_on_error=False)
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except LambdaTuiError as error:
-            self.notify(clean(str(error)), severity="error", timeout=8)
+        # A function and not a coroutine: one that is cancelled before its turn was then never begun.
+        async def guarded() -> None:
+            try:
+                await work(*arguments)
+            except LambdaTuiError as error:
+                self.notify(clean(str(error)), severity="error", timeout=8)
+            except Exception as error:  # noqa: BLE001  the edge: a fault of ours is a sentence too, and the screen stays
+                self.notify(f"a fault of lambdatui itself: {clean(repr(error))}", severity="error", timeout=12)
+
+        wanted: Callable[[], Awaitable[None]] = guarded
+        self.run_worker(wanted, group=group, exclusive=exclusive, exit_on_error=False)
 
     def notify(self, message: str, **options: Any) -> None:
         """A toast; messages are data, never markup."""
@@ -314,7 +327,7 @@ class LambdaTui(App[int]):
 
     def action_quit_screen(self) -> None:
         """Leave; where the engine is this screen's own it ends too, and is asked about what is in flight."""
-        self.act(self._quit(), group="quit", exclusive=True)
+        self.act(self._quit, group="quit", exclusive=True)
 
     async def _quit(self) -> None:
         header = self.shown_state.header
@@ -349,19 +362,26 @@ class LambdaTui(App[int]):
         panel = self.main.page.focused_panel()
         self.copy(selected or (panel.cursor_copy() if panel else ""))
 
+    def action_copy_selection(self) -> None:
+        """Copy what the mouse selected; without a selection say how to quit, which is what was meant."""
+        if selected := self.main.get_selected_text():
+            self.copy(selected)
+        else:
+            self.notify("nothing is selected; q quits", timeout=3)
+
     def copy(self, text: str) -> None:
         """To the terminal's clipboard (OSC 52) and the desktop's."""
         if not text:
             self.notify("nothing to copy here", timeout=2)
             return
         self.copy_to_clipboard(text)
-        self.act(self.off(outside.copy_outside, text))
+        self.act(self.off, outside.copy_outside, text)
         lines = text.count("\n") + 1
         self.notify(f"copied {plural(lines, 'line')}" if lines > 1 else f"copied {clean(text)[:40]}", timeout=2)
 
     def action_write(self) -> None:
         """Write what the panel holds to a file."""
-        self.act(self._write())
+        self.act(self._write)
 
     async def _write(self) -> None:
         panel = self.main.page.focused_panel()
@@ -400,7 +420,7 @@ class LambdaTui(App[int]):
             return
         self.job = ReplayJob(list(ids))
         self._job_changed()
-        self.act(self._replay(self.job), group="replay")
+        self.act(self._replay, self.job, group="replay")
 
     async def _replay(self, job: ReplayJob) -> None:
         async def one(entry_id: str) -> ReplayResult:
@@ -419,6 +439,19 @@ class LambdaTui(App[int]):
     def _job_changed(self) -> None:
         if self.main.dlq_page.is_attached:
             self.main.dlq_page.show_job()
+
+    def _fatal_error(self) -> None:
+        """A fault of ours: one sentence where Textual would print a traceback with all locals."""
+        import traceback
+
+        kind = sys.exc_info()[1]
+        path = outside.write_file(self.data, "screen-fault", ".txt", traceback.format_exc())
+        said = (
+            f"the screen failed ({clean(repr(kind))[:200]}); the project's state is safe. "
+            f"Open another with `lambdatui attach`, or run again. Details: {path}"
+        )
+        self._exit_renderables.append(Text(said))
+        self._close_messages_no_wait()
 
     def get_key_display(self, binding: Any) -> str:
         return display(binding.key)
@@ -443,4 +476,5 @@ def run_screen(project: str, engine: EngineInfo, owned: bool, data: Path | None 
     """
     locate = locator(data) if data is not None else lambda: engine
     app = LambdaTui(Feed(locate), Client.of(engine), project=project, owned=owned, data=data)
-    return app.run() or 0
+    answer = app.run()
+    return answer if answer is not None else app.return_code or 0

@@ -48,7 +48,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         bind(
             "shift+tab", "app.focus_previous", "previous panel", "To the previous panel", "panel.previous", show=False
         ),
-        bind("ctrl+c", "app.copy", "copy", "Copy the selection", "panel.copy", show=False),
+        bind("ctrl+c", "app.copy_selection", "copy", "Copy the selection", "panel.copy", show=False),
     ]
     AUTO_FOCUS = ""
 

@@ -144,3 +144,19 @@ async def test_coming_back_to_the_log_keeps_the_place() -> None:
         line = _view(shop).cursor_line()
         await shop.press("1", "4")
         assert _view(shop).cursor_line() == line
+
+
+async def test_a_selection_stays_with_its_text_while_lines_arrive() -> None:
+    async with opened() as shop:
+        await shop.press("4", "f")
+        view = _view(shop)
+        await shop.pilot.hover(view, offset=(20, 5))
+        await shop.settle()
+        await shop.pilot.mouse_down(view, offset=(0 + 2, 5))
+        await shop.pilot.hover(view, offset=(14, 5))
+        await shop.pilot.mouse_up(view, offset=(14, 5))
+        await shop.settle()
+        before = shop.app.main.get_selected_text()
+        shop.feed.push(new_logs=tuple(_line(1000 + i, "news") for i in range(20)))
+        await shop.settle()
+        assert before and shop.app.main.get_selected_text() == before

@@ -125,7 +125,7 @@ class DlqPage(Page):
             self.detail, self.change, self.fetching = None, None, True
         self._paint()
         if entry is not None:
-            self.tui.act(self._fetch(entry), group="dlq-detail", exclusive=True)
+            self.tui.act(self._fetch, entry, group="dlq-detail", exclusive=True)
 
     async def _fetch(self, entry: DlqEntry) -> None:
         await asyncio.sleep(SETTLE)
@@ -196,7 +196,7 @@ class DlqPage(Page):
 
     def action_edit_code(self) -> None:
         """Open the code at the line of this error."""
-        self.tui.act(self._edit_code())
+        self.tui.act(self._edit_code)
 
     async def _edit_code(self) -> None:
         entry = self.table.entry

@@ -129,7 +129,7 @@ class DlqTable(Table):
 
     def action_replay_all(self) -> None:
         """Replay all that is shown, once that is confirmed."""
-        self.tui.act(self._replay_all())
+        self.tui.act(self._replay_all)
 
     async def _replay_all(self) -> None:
         ids = [row.key for row in self.shown]
@@ -143,7 +143,7 @@ class DlqTable(Table):
 
     def action_edit(self) -> None:
         """Edit the event, then replay it."""
-        self.tui.act(self._edit())
+        self.tui.act(self._edit)
 
     async def _edit(self) -> None:
         entry = self.entry
@@ -160,7 +160,7 @@ class DlqTable(Table):
 
     def action_purge(self) -> None:
         """Delete the marked entries, or the one under the cursor, once that is confirmed."""
-        self.tui.act(self._purge())
+        self.tui.act(self._purge)
 
     async def _purge(self) -> None:
         ids = self.targets

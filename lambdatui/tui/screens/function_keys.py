@@ -50,7 +50,7 @@ class FunctionKeys(Page):
 
     def action_invoke(self) -> None:
         """Pick an event, edit it, send it."""
-        self.tui.act(self._invoke())
+        self.tui.act(self._invoke)
 
     async def _invoke(self) -> None:
         name = self._named()
@@ -89,7 +89,7 @@ class FunctionKeys(Page):
 
     def action_invoke_last(self) -> None:
         """Invoke again with the last event."""
-        self.tui.act(self._invoke_last())
+        self.tui.act(self._invoke_last)
 
     async def _invoke_last(self) -> None:
         name = self._named()
@@ -107,7 +107,7 @@ class FunctionKeys(Page):
 
     def action_replay_failed(self) -> None:
         """Replay the last failed event."""
-        self.tui.act(self._replay_failed())
+        self.tui.act(self._replay_failed)
 
     async def _replay_failed(self) -> None:
         name = self._named()
@@ -126,7 +126,7 @@ class FunctionKeys(Page):
 
     def action_reserve(self) -> None:
         """Set the reserved concurrency."""
-        self.tui.act(self._reserve())
+        self.tui.act(self._reserve)
 
     async def _reserve(self) -> None:
         name = self._named()
@@ -164,7 +164,7 @@ class FunctionKeys(Page):
 
     def action_edit_code(self) -> None:
         """Open the code in $EDITOR."""
-        self.tui.act(self._edit_code())
+        self.tui.act(self._edit_code)
 
     async def _edit_code(self) -> None:
         name = self._named()

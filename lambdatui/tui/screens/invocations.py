@@ -76,12 +76,12 @@ class InvocationsPage(Page):
         row = self.table.selected()
         if row is not None:
             self._came_straight = False
-            self.tui.act(self._open(row.request_id), group="invocation", exclusive=True)
+            self.tui.act(self._open, row.request_id, group="invocation", exclusive=True)
 
     def open_detail(self, request_id: str) -> None:
         """One invocation, from another screen."""
         self._came_straight = True
-        self.tui.act(self._open(request_id), group="invocation", exclusive=True)
+        self.tui.act(self._open, request_id, group="invocation", exclusive=True)
 
     async def _open(self, request_id: str) -> None:
         detail = await self.tui.off(self.tui.client.invocation, request_id)
@@ -135,7 +135,7 @@ class InvocationsPage(Page):
 
     def action_replay(self) -> None:
         """Invoke again with the same event."""
-        self.tui.act(self._replay())
+        self.tui.act(self._replay)
 
     async def _replay(self) -> None:
         await self._say(await self.tui.off(self.tui.client.replay_invocation, self._request()))
@@ -149,7 +149,7 @@ class InvocationsPage(Page):
 
     def action_edit(self) -> None:
         """Edit the event, then invoke with it."""
-        self.tui.act(self._edit())
+        self.tui.act(self._edit)
 
     async def _edit(self) -> None:
         request_id = self._request()
@@ -163,7 +163,7 @@ class InvocationsPage(Page):
 
     def action_edit_code(self) -> None:
         """Open the code at the line of the error."""
-        self.tui.act(self._edit_code())
+        self.tui.act(self._edit_code)
 
     async def _edit_code(self) -> None:
         detail = await self.tui.off(self.tui.client.invocation, self._request())
@@ -188,4 +188,4 @@ class InvocationsPage(Page):
         if origin is None:
             self.notify("nothing came before this one", timeout=3)
             return
-        self.tui.act(self._open(origin), group="invocation", exclusive=True)
+        self.tui.act(self._open, origin, group="invocation", exclusive=True)

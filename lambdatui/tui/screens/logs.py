@@ -86,7 +86,7 @@ class LogsPage(Page):
 
     def action_window(self) -> None:
         """Pick the time window by its digit."""
-        self.tui.act(self._window())
+        self.tui.act(self._window)
 
     async def _window(self) -> None:
         options = [(str(n), f"{n} {name}", "") for n, (name, _) in enumerate(WINDOWS)]
@@ -100,7 +100,7 @@ class LogsPage(Page):
 
     def action_functions(self) -> None:
         """All functions, or one."""
-        self.tui.act(self._functions())
+        self.tui.act(self._functions)
 
     async def _functions(self) -> None:
         options = [("", "all functions", ""), *((row.name, row.name, row.state) for row in self.state.functions)]

@@ -97,7 +97,7 @@ class SourcesPage(Page):
             self._paint_messages()
         self._peeked_for = key
         if item is not None and item.kind in ("queue", "stream"):
-            self.tui.act(self._peek(item), group="peek", exclusive=True)
+            self.tui.act(self._peek, item, group="peek", exclusive=True)
 
     async def _peek(self, item: SourceItem) -> None:
         await asyncio.sleep(SETTLE)
@@ -118,7 +118,7 @@ class SourcesPage(Page):
 
     def action_pause_source(self) -> None:
         """Pause the source, or let it go on."""
-        self.tui.act(self._toggle())
+        self.tui.act(self._toggle)
 
     async def _toggle(self) -> None:
         item = self._item()
@@ -130,7 +130,7 @@ class SourcesPage(Page):
 
     def action_send(self) -> None:
         """Send a message or a record."""
-        self.tui.act(self._send())
+        self.tui.act(self._send)
 
     async def _send(self) -> None:
         item = self._item()

@@ -19,6 +19,7 @@ from lambdatui.tui.widgets.panel import Panel
 
 FUNCTION_CELLS = 16
 ROW_CACHE = 4_000
+MOST_ROWS = 1_000  # of one log line; a longer traceback is cut
 
 
 class LogView(Panel):
@@ -91,6 +92,7 @@ class LogView(Panel):
         self.pretty = False
         self.cursor: int | None = None  # serial; None while following
         self._anchor: tuple[int, int] = (0, 0)  # serial and row at the top of the view
+        self._numbers: list[int] = []  # of the visible rows: serial and row in one
         self._rows: dict[int, list[tuple[Piece, ...]]] = {}
         self._rows_for: tuple[object, ...] = ()
         self.extra_note: tuple[Piece, ...] = ()
@@ -168,8 +170,8 @@ class LogView(Panel):
     def total(self) -> int:
         return len(self.store)
 
-    def selection_top(self) -> int:
-        return self._anchor[0] * 1 + self._anchor[1]
+    def line_number(self, y: int) -> int:
+        return self._numbers[y] if y < len(self._numbers) else 10**12
 
     def _rows_of(self, serial: int, width: int) -> list[tuple[Piece, ...]]:
         key = (width, self.wrapped, self.pretty, self.show_function, self.store.filter.needle)
@@ -206,15 +208,20 @@ class LogView(Panel):
         return tuple(out)
 
     def body(self, width: int, height: int) -> list[Line]:
+        numbered = self._numbered(width, height)
+        self._numbers = [number for number, _ in numbered]
+        return [shown for _, shown in numbered]
+
+    def _numbered(self, width: int, height: int) -> list[tuple[int, Line]]:
         shown = self.store.shown
         if not shown:
             filtered = self.store.filter.needle or self.store.filter.request_id
             text = "no line matches: Esc clears the filter" if filtered else self.empty
-            return paragraphs(text, max(10, width), "dim")
+            return list(enumerate(paragraphs(text, max(10, width), "dim")))
         if self.following:
             return self._from_the_end(width, height)
         index = bisect_left(shown, self._anchor[0])
-        out: list[Line] = []
+        out: list[tuple[int, Line]] = []
         skip = self._anchor[1]
         for serial in shown[index : index + height]:
             out.extend(self._painted(serial, width)[skip:])
@@ -226,8 +233,8 @@ class LogView(Panel):
             return self._from_the_end(width, height)
         return out
 
-    def _from_the_end(self, width: int, height: int) -> list[Line]:
-        out: list[Line] = []
+    def _from_the_end(self, width: int, height: int) -> list[tuple[int, Line]]:
+        out: list[tuple[int, Line]] = []
         shown = self.store.shown
         index = len(shown)
         while index > 0 and len(out) < height:
@@ -238,11 +245,12 @@ class LogView(Panel):
         self.top = len(shown) - height
         return out[cut:]
 
-    def _painted(self, serial: int, width: int) -> list[Line]:
+    def _painted(self, serial: int, width: int) -> list[tuple[int, Line]]:
         row = ""
         if serial == self.cursor:
             row = "cursor" if self.has_focus else "cursor-off"
-        return [line(*pieces, row=row) for pieces in self._rows_of(serial, width)]
+        rows = self._rows_of(serial, width)
+        return [(serial * MOST_ROWS + n, line(*pieces, row=row)) for n, pieces in enumerate(rows[:MOST_ROWS])]
 
     def plain(self) -> str:
         return "\n".join(_plain(entry, self.show_function) for entry in self.store.all_lines())

@@ -240,9 +240,9 @@ class Panel(LineWidget, can_focus=True):
     def on_leave(self) -> None:
         self._mouse_here = False
 
-    def selection_top(self) -> int:
-        """The absolute number of the first visible body line, so that a selection stays with its text."""
-        return self.top
+    def line_number(self, y: int) -> int:
+        """A rising number of the visible body line `y` that stays with its text, and so does a selection."""
+        return self.top + y
 
     def _body_lines(self) -> list[Line]:
         if len(self._lines) < 3:
@@ -253,10 +253,9 @@ class Panel(LineWidget, can_focus=True):
         self.refresh()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        first = self.selection_top()
         out = []
-        for y, shown in enumerate(self._body_lines(), first):
-            span = selection.get_span(y)
+        for y, shown in enumerate(self._body_lines()):
+            span = selection.get_span(self.line_number(y))
             if span is not None:
                 start, end = span
                 out.append(shown.text[start : None if end == -1 else end].rstrip())
@@ -269,7 +268,7 @@ class Panel(LineWidget, can_focus=True):
         selection = self.text_selection
         if selection is None and not self._mouse_here:
             return strip
-        absolute = self.selection_top() + y - 1
+        absolute = self.line_number(y - 1)
         span = selection.get_span(absolute) if selection is not None else None
         head, body, tail = strip.crop(0, 1), strip.crop(1, self.size.width - 1), strip.crop(self.size.width - 1)
         if span is not None:
