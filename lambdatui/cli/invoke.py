@@ -73,7 +73,19 @@ def _invoked(place: Place, name: str, payload: bytes, kind: str, log: bool) -> I
                 continue
             if log:
                 _print_log(client, reply)
+            if reply.function_error:
+                _say_remedies(client, name)
             return reply
+
+
+def _say_remedies(client: Client, name: str) -> None:
+    """What keeps the function from loading, with the next step (a module to install, a line to correct)."""
+    plain = name.rpartition(":function:")[2].partition(":")[0]
+    for row in client.functions():
+        if plain in (row.name, row.logical_id):
+            for problem in row.problems:
+                if problem.severity == "error":
+                    say(f"{problem.message}: {problem.remedy}")
 
 
 def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
