@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 
@@ -50,9 +51,26 @@ def finish(declared: Declared) -> None:
             declared.problems.extend(here.found)
     for function in list(declared.functions.values()):
         _variables(declared, function, given)
+        _not_too_wide(declared, function)
     _mappings(declared)
     _queues(declared)
     _routes(declared)
+
+
+def _not_too_wide(declared: Declared, function: FunctionConfig) -> None:
+    """A code folder such as / or the user's home is a slip (too many ../): it would be read and watched whole."""
+    code = Path(function.code_root)
+    home = Path.home()
+    if function.inline_code is None and code != declared.root and (code == home or code in home.parents):
+        here = Problems(function.file)
+        here.warning(
+            f"the code folder of {function.name} is {code}, which holds far more than its code",
+            "Name the folder of its code.",
+            line=function.line,
+            function=function.name,
+        )
+        declared.problems.extend(here.found)
+        declared.update_function(function.name, unserved=f"its code folder is {code}")
 
 
 def _variables(declared: Declared, function: FunctionConfig, given: dict[str, dict[str, str]]) -> None:

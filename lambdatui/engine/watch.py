@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -39,6 +40,7 @@ _KINDS: list[type[FileSystemEvent]] = [
 ]  # fmt: skip
 # Small folders that may lie under a recursive watch; the others can hold thousands of folders.
 _LIGHT = frozenset({".git", ".lambdatui", ".idea", ".vscode"})
+_MOST_FOLDERS = 4000
 _REMOTE = frozenset(
     {"9p", "drvfs", "nfs", "nfs4", "cifs", "smbfs", "smb3", "vboxsf", "fuse.sshfs", "fuse.osxfs", "fuse.grpcfuse"}
 )
@@ -131,12 +133,10 @@ def cover(root: Path) -> set[tuple[str, bool]]:
     """The fewest (folder, recursive) watches that see all of `root` but heavy ignored folders."""
     if not root.is_dir():
         return set()
-    heavy = [
-        Path(folder)
-        for folder, subfolders, _ in _walk(root)
-        if any(name in IGNORED_FOLDERS and name not in _LIGHT for name in subfolders)
-    ]
-    if not heavy:
+    folders = list(islice(_walk(root), _MOST_FOLDERS + 1))
+    if len(folders) > _MOST_FOLDERS:  # a watch each would exhaust the system's
+        return {(str(root), False)}
+    if not any(name in IGNORED_FOLDERS and name not in _LIGHT for _, subfolders, _ in folders for name in subfolders):
         return {(str(root), True)}
     watches: set[tuple[str, bool]] = {(str(root), False)}
     for child in root.iterdir():
