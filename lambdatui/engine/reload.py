@@ -7,15 +7,19 @@ HOLD seconds). A save that does not compile changes nothing but the problem that
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lambdatui.config.handlers import SyntaxFault, check_handler, compiles
+import msgspec
+
+from lambdatui.config.handlers import SyntaxFault, check_handler, compiles, find_module
 from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
 from lambdatui.engine.code import CodeTree, compile_error
 from lambdatui.engine.functions import Function, Snapshot
+from lambdatui.errors import StoreError
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -27,6 +31,7 @@ HOLD = 2.0  # seconds that invocations wait for a save to end before the old cod
 _QUIET = 0.02  # a save has ended when nothing changed for so long (watchers fire up to 29 ms before a slow one ends)
 _QUIET_BURST = 0.06  # the same while many files change: a checkout pauses between files
 _BURST = 3
+_STORE_PAUSE = 1.0
 # An invocation looks at the files itself where nobody has for so long; half of the promised 100 ms.
 _LOOK_EVERY = 0.05
 _LOOK_AT_MOST = 500  # files: below a millisecond
@@ -44,6 +49,8 @@ class _Unit:
         self.looked_at = 0.0
         self.task: asyncio.Task[None] | None = None
         self.loaded = asyncio.Lock()
+        self.served: Snapshot | None = None  # the last code that was put in force
+        self.sound = False  # it loads as far as can be seen: worth keeping when a save does not compile
 
 
 class Reloader:
@@ -56,9 +63,8 @@ class Reloader:
         self._telemetry = telemetry
         self._clock = clock
         self._units: dict[str, _Unit] = {}
-        self._outside: dict[
-            str, set[str]
-        ] = {}  # project files outside a code folder -> keys of the units importing them
+        # Project files outside a code folder -> keys of the units that import them.
+        self._outside: dict[str, set[str]] = {}
         self.on_reload: Callable[[str], None] = lambda function: None
         self.on_outside: Callable[[set[str]], None] = lambda folders: None
 
@@ -77,24 +83,33 @@ class Reloader:
                 one = next(iter(members.values())).config
                 unit = self._units[key] = _Unit(CodeTree(Path(one.code_root), one.inline_code))
             for name, function in members.items():
-                if unit.functions.get(name) is not function and unit.tree.sha and function.interpreter is not None:
-                    self._adopt(unit, function, self._clock.now_us())
+                if unit.functions.get(name) is not function:  # new here: what it had came from another folder
+                    function.snapshot = None
+                    function.settled.clear()
             unit.functions = members
 
     async def ready(self, function: Function) -> None:
         """Returns when the function's code and interpreter are known and no save is being read."""
-        if function.settled.is_set():
-            self._look(self._units[_key(function)])
-        if function.settled.is_set():
-            return
+        unit = self._units[_key(function)]
+        if function.init_problem is not None and function.loaded:
+            await self._choose_again(function)
         if not function.loaded:
-            await self._load(self._units[_key(function)])
-        else:
+            await self._load(unit)
+            return
+        if function.settled.is_set():
+            self._look(unit)
+        if not function.settled.is_set():
             try:
                 async with asyncio.timeout(HOLD):
                     await function.settled.wait()
             except TimeoutError:  # a save without end: the old version serves meanwhile
                 return
+
+    async def _choose_again(self, function: Function) -> None:
+        """After an import failed: perhaps the virtual environment that the remedy names is there now."""
+        chosen = await asyncio.to_thread(interpreters.choose, self._root, function.config.runtime, function.active_venv)
+        if chosen != function.interpreter:
+            function.interpreter = None
 
     def _look(self, unit: _Unit) -> None:
         """Notice a save whose event is late (a busy machine) or lost (a busy tree): compare stat signatures."""
@@ -112,10 +127,16 @@ class Reloader:
 
     async def _load(self, unit: _Unit) -> None:
         async with unit.loaded:
-            if all(function.loaded for function in unit.functions.values()):
+            waiting = [function for function in unit.functions.values() if not function.loaded]
+            if not waiting:
                 return
-            await asyncio.to_thread(unit.tree.scan)
-            await self._commit(unit, announce=False, changed=[])
+            await asyncio.to_thread(self._choose_interpreters, unit)
+            if unit.served is None:
+                await asyncio.to_thread(unit.tree.scan)
+                await self._put(unit)
+            for function in waiting:
+                await self._adopt(unit, function)
+            unit.sound = unit.sound or not any(_has_error(function) for function in unit.functions.values())
 
     def imported(self, function: Function, files: list[str]) -> None:
         """Watch also the project's files that an environment imported from outside its code folder."""
@@ -131,8 +152,8 @@ class Reloader:
         """Files have changed (absolute paths); called on the loop for every delivery of the watch."""
         now = self._clock.monotonic()
         for key, unit in self._units.items():
-            root = str(unit.tree.root) + "/"
-            mine = {path for path in paths if path.startswith(root) or key in self._outside.get(path, ())}
+            root = str(unit.tree.root)
+            mine = {path for path in paths if _inside(path, root) or key in self._outside.get(path, ())}
             if not mine or unit.tree.inline:
                 continue
             unit.dirty |= mine
@@ -149,18 +170,29 @@ class Reloader:
             while unit.dirty:
                 await self._quiet(unit)
                 touched, unit.dirty = unit.dirty, set()
-                async with unit.loaded:
-                    changed = await asyncio.to_thread(unit.tree.scan, touched)
-                    changed += sorted(path for path in touched if path in self._outside)
-                    if changed and not unit.dirty:
-                        await self._commit(unit, announce=True, changed=changed)
-                    elif changed:  # it went on while it was read: read it all again
-                        unit.dirty |= {str(unit.tree.root / name) for name in changed}
-                        unit.tree.forget(changed)
+                await self._read(unit, touched)
         finally:
             unit.task = None
             for function in unit.functions.values():
-                function.settled.set()
+                if function.loaded:
+                    function.settled.set()
+
+    async def _read(self, unit: _Unit, touched: set[str]) -> None:
+        async with unit.loaded:
+            root = str(unit.tree.root)
+            whole = any(path == root or root.startswith(path + "/") for path in touched)  # the folder was replaced
+            changed = await asyncio.to_thread(unit.tree.scan, None if whole else touched)
+            changed += sorted(path for path in touched if path in self._outside)
+            try:
+                if changed and not unit.dirty:
+                    await self._commit(unit, changed)
+                    return
+            except (StoreError, OSError) as error:  # a full disk: the old code serves until the new one is kept
+                self._telemetry.say("notice", None, f"a save waits to be read: {error}")
+                await asyncio.sleep(_STORE_PAUSE)
+            if changed:  # it went on while it was read, or could not be kept: read it all again
+                unit.dirty |= {str(unit.tree.root / name) for name in changed}
+                unit.tree.forget(changed)
 
     async def _quiet(self, unit: _Unit) -> None:
         """Return when neither an event nor a look at the files has shown a change for the quiet time."""
@@ -174,42 +206,42 @@ class Reloader:
 
     # --- outcome
 
-    async def _commit(self, unit: _Unit, *, announce: bool, changed: list[str]) -> None:
-        if announce:
-            await asyncio.to_thread(self._check, unit, changed)
-            if unit.broken:
-                self._keep_old(unit)
-                return
-        now = self._clock.now_us()
+    async def _commit(self, unit: _Unit, changed: list[str]) -> None:
+        """Put a save in force, or keep the old version where it does not compile."""
+        await asyncio.to_thread(self._check, unit, changed)
+        if unit.broken and unit.sound:
+            self._keep_old(unit)
+            return
         await asyncio.to_thread(self._choose_interpreters, unit)
+        await self._put(unit)
+        outside = any(name.startswith("/") for name in changed)
+        told: list[str] = []
+        before = next((function.code_sha for function in unit.functions.values()), "")
         for function in unit.functions.values():
-            await self._store.code.put(function.name, unit.tree.sha, unit.tree.manifest, unit.tree.blobs, now)
-        problems = await asyncio.to_thread(
-            lambda: {function.name: self._handler_problems(function) for function in unit.functions.values()}
-        )
-        outside = [name for name in changed if name.startswith("/")]
-        for function in unit.functions.values():
-            old = function.code_sha
-            self._adopt(unit, function, now, problems=problems[function.name], outside=outside)
-            if announce:
-                self._announce(function, old, changed)
-                self.on_reload(function.name)
+            function.outside_changes += outside
+            await self._adopt(unit, function)
+            told.append(function.name)
+        unit.sound = not any(_has_error(function) for function in unit.functions.values())
+        self._announce(told, before, unit, changed)
+        for name in told:
+            self.on_reload(name)
 
-    def _adopt(
-        self,
-        unit: _Unit,
-        function: Function,
-        now: int,
-        *,
-        problems: list[Problem] | None = None,
-        outside: list[str] | None = None,
-    ) -> None:
-        """Let `function` be served from what the unit's tree holds; its outdated environments go."""
-        sha = unit.tree.sha
-        function.snapshot = Snapshot(sha=sha, manifest=str(self._store.code.manifest_path(sha)), changed_us=now)
-        if outside:
-            function.outside_changes += 1
-        function.code_problems = self._handler_problems(function) if problems is None else problems
+    async def _put(self, unit: _Unit) -> None:
+        """Keep what the tree holds as a snapshot in the data directory."""
+        now, tree = self._clock.now_us(), unit.tree
+        for name in unit.functions:
+            await self._store.code.put(name, tree.sha, tree.manifest, tree.blobs, now)
+        manifest = str(self._store.code.manifest_path(tree.sha))
+        unit.served = Snapshot(sha=tree.sha, manifest=manifest, changed_us=now)
+
+    async def _adopt(self, unit: _Unit, function: Function) -> None:
+        """Let `function` be served from the unit's snapshot; its outdated environments go."""
+        assert unit.served is not None
+        if function.code_sha != unit.served.sha:
+            function.init_problem = None
+        function.code_problems = await asyncio.to_thread(self._handler_problems, function)
+        function.code_problems += list(unit.broken.values())
+        function.snapshot = unit.served
         function.settled.set()
         self._pool.retire(function.name, keep=function.generation)
 
@@ -251,32 +283,58 @@ class Reloader:
         return any(one.interpreter is not None and one.interpreter.version != own for one in unit.functions.values())
 
     def _syntax_problem(self, unit: _Unit, name: str, line: int | None, message: str) -> Problem:
-        path = unit.tree.root / name
-        shown = str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
         return Problem(
             severity="error",
-            file=shown,
+            file=self._shown(unit.tree.root / name),
             line=line,
             message=f"does not compile: {message}",
             remedy="the version before this save still serves; mend the line and save",
         )
 
     def _keep_old(self, unit: _Unit) -> None:
+        """The old version serves on: an error for functions whose handler's file is broken, else a warning."""
         problems = list(unit.broken.values())
         first = problems[0]
         for function in unit.functions.values():
-            function.code_problems = problems
-            where = f"{first.file}:{first.line}" if first.line else str(first.file)
-            self._telemetry.say("syntax", function.name, f"{where} {first.message}; the old version still serves")
+            own = find_module(unit.tree.root, function.config.handler.rpartition(".")[0].replace("/", "."))
+            shown = None if own is None else self._shown(own)
+            function.code_problems = [
+                one
+                if shown == one.file or len(unit.functions) == 1
+                else msgspec.structs.replace(one, severity="warning")
+                for one in problems
+            ]
+        where = f"{first.file}:{first.line}" if first.line else str(first.file)
+        self._telemetry.say("syntax", _one_name(unit), f"{where} {first.message}; the old version still serves")
 
-    def _announce(self, function: Function, old: str, changed: list[str]) -> None:
+    def _announce(self, functions: list[str], before: str, unit: _Unit, changed: list[str]) -> None:
         names = ", ".join(Path(name).name for name in changed[:3]) + (" …" if len(changed) > 3 else "")
-        self._telemetry.say("reload", function.name, f"{names}  {old[:4]} → {function.code_sha[:4]}")
+        also = "" if len(functions) < 2 else f" ({len(functions)} functions)"
+        self._telemetry.say("reload", _one_name(unit), f"{names}  {before[:4]} → {unit.tree.sha[:4]}{also}")
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
+
+
+def _has_error(function: Function) -> bool:
+    return any(problem.severity == "error" for problem in function.code_problems)
+
+
+def _one_name(unit: _Unit) -> str | None:
+    """The function that a sentence is about, where the folder serves only one."""
+    return next(iter(unit.functions)) if len(unit.functions) == 1 else None
+
+
+def _inside(path: str, root: str) -> bool:
+    """Whether a change at `path` concerns the folder `root`: it lies in it, is it, or holds it."""
+    return path == root or path.startswith(root.rstrip("/") + "/") or root.startswith(path.rstrip("/") + "/")
 
 
 def _key(function: Function) -> str:
     config = function.config
-    return f"inline:{config.name}" if config.inline_code is not None else config.code_root
+    if config.inline_code is None:
+        return config.code_root
+    return f"inline:{config.name}:{hashlib.sha256(config.inline_code.encode('utf-8', 'replace')).hexdigest()}"
 
 
 def _signatures(paths: Iterable[str]) -> list[tuple[str, int, int] | None]:

@@ -144,3 +144,83 @@ async def test_an_override_gives_way_when_its_property_is_edited(start: Start, t
     await eventually(lambda: engine.reserved_concurrency("app") == 7)
     assert engine.function("app").config.reserved_concurrency == 7
     assert engine.function("app").overrides == {}
+
+
+SAM = """Transform: AWS::Serverless-2016-10-31
+Resources:
+  App:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.11, Handler: app.handler, CodeUri: %s}
+"""
+
+
+async def test_another_code_folder_in_the_template_is_served(start: Start, tmp_path: Path) -> None:
+    engine = await start({"a/app.py": code(1), "b/app.py": code(2), "template.yaml": SAM % "a"})
+    assert await answer(engine, "App") == 1001
+    (tmp_path / "template.yaml").write_text(SAM % "b")
+    await eventually(lambda: said(engine, "config"))
+    assert await answer(engine, "App") == 1002
+
+
+async def test_other_inline_code_in_the_template_is_served(start: Start, tmp_path: Path) -> None:
+    inline = SAM.replace("CodeUri: %s", 'InlineCode: "def handler(e, c): return %s"').replace("app.", "index.")
+    engine = await start({"template.yaml": inline % 1})
+    assert await answer(engine, "App") == 1
+    (tmp_path / "template.yaml").write_text(inline % 2)
+    await eventually(lambda: said(engine, "config"))
+    assert await answer(engine, "App") == 2
+
+
+async def test_a_broken_save_stays_out_of_force_when_another_function_joins_the_folder(
+    start: Start, tmp_path: Path
+) -> None:
+    engine = await start({"a/app.py": code(1), "template.yaml": SAM % "a"})
+    assert await answer(engine, "App") == 1001
+    (tmp_path / "a" / "app.py").write_text("def handler(:\n")
+    await eventually(lambda: said(engine, "syntax"))
+    second = (SAM % "a").replace(
+        "Resources:\n", "Resources:\n" + (SAM % "a").split("Resources:\n")[1].replace("App", "New")
+    )
+    (tmp_path / "template.yaml").write_text(second)
+    await eventually(lambda: "New" in [one.name for one in engine.functions()])
+    assert await answer(engine, "New") == 1001
+    assert await answer(engine, "App") == 1001
+
+
+async def test_code_that_never_compiled_answers_with_its_newest_syntax_error(start: Start, tmp_path: Path) -> None:
+    engine = await start({"a/app.py": "def handler(:\n", "template.yaml": SAM % "a"})
+    assert (await call(engine, "App")).error_type == "Runtime.UserCodeSyntaxError"
+    (tmp_path / "a" / "app.py").write_text("x = 1\ndef handler(:\n")
+    await eventually(lambda: said(engine, "reload"))
+    assert "line 2" in str((await call(engine, "App")).error_message)
+
+
+async def test_one_broken_file_of_a_plain_folder_leaves_the_others_sound(start: Start, tmp_path: Path) -> None:
+    engine = await start({"one.py": code(1), "two.py": code(2)})
+    assert (await answer(engine, "one"), await answer(engine, "two")) == (1001, 1002)
+    (tmp_path / "one.py").write_text("def handler(:\n")
+    await eventually(lambda: said(engine, "syntax"))
+    assert [engine.function(name).state for name in ("one", "two")] == ["broken", "idle"]
+    assert len(said(engine, "syntax")) == 1
+
+
+async def test_a_save_that_cannot_be_kept_is_read_again_when_it_can(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": code(1)})
+    assert await answer(engine) == 1001
+    manifests = tmp_path / ".lambdatui" / "code" / "manifests"
+    manifests.rename(tmp_path / "away")
+    manifests.write_text("in the way")
+    (tmp_path / "app.py").write_text(code(2))
+    await eventually(lambda: any("waits to be read" in text for text in said(engine, "notice")))
+    manifests.unlink()
+    (tmp_path / "away").rename(manifests)
+    await eventually(lambda: said(engine, "reload"))
+    assert await answer(engine) == 1002
+
+
+async def test_a_mended_import_is_no_problem_any_more(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": "import surely_not_there\ndef handler(e, c): return 1\n"})
+    await call(engine, "app")
+    assert engine.function("app").state == "broken"
+    (tmp_path / "app.py").write_text(code(2))
+    await eventually(lambda: engine.function("app").state != "broken")
