@@ -611,7 +611,7 @@ class Shop:
     async def quiet(self) -> None:
         """Until no widget has a message left."""
         still = 0
-        while still < 4:
+        while still < 4 and self.app._exception is None:
             await asyncio.sleep(0)
             nodes = [self.app, *(n for screen in self.app.screen_stack for n in screen.walk_children(with_self=True))]
             busy = any(not n._message_queue.empty() or n._next_callbacks for n in nodes)

@@ -87,6 +87,14 @@ class OverviewPage(FunctionKeys):
     NAME: ClassVar[str] = "overview"
     MAIN: ClassVar[str] = "#functions"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._just_entered = True
+
+    def enter(self) -> None:
+        self._just_entered = True
+        super().enter()
+
     def compose(self) -> ComposeResult:
         yield Table("Functions", COLUMNS, empty=NO_FUNCTIONS, id="functions")
         yield Plots(id="plots")
@@ -103,7 +111,9 @@ class OverviewPage(FunctionKeys):
     def show(self, state: State, fresh: bool) -> None:
         table = self.query_one("#functions", Table)
         table.set_rows(function_row(row) for row in state.functions)
-        if fresh:
+        if self._just_entered:
+            # Only then: while it is open the cursor leads, and what is selected follows.
+            self._just_entered = False
             table.select(self.tui.selected)
         self._fit_table(len(state.functions))
         name = self.tui.selected

@@ -52,8 +52,10 @@ class Plot(Panel):
         self, series: Sequence[Sequence[Value]], value: str, value_tag: str = "text", short_value: str = ""
     ) -> None:
         """New values, oldest first, one a second; `value` stands at the right of the title."""
-        self.series = [list(values) for values in series]
-        self._values = (value, short_value or value, value_tag)
+        news = ([list(values) for values in series], (value, short_value or value, value_tag))
+        if news == (self.series, self._values):
+            return
+        self.series, self._values = news
         self.sync()
 
     def build(self, width: int, height: int) -> list[Line]:
