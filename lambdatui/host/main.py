@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from lambdatui.clock import SystemClock, iso
 from lambdatui.config.loader import load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.engine.engine import Engine, EngineOptions
-from lambdatui.errors import LambdaTuiError, StoreError
+from lambdatui.errors import LambdaTuiError, OperationFailed, StoreError
 from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments, parse, ready_pipe
 from lambdatui.host.aws import MotoServer
 from lambdatui.host.console import Console
@@ -49,6 +52,11 @@ def main(argv: Sequence[str]) -> int:
     except LambdaTuiError as error:
         _tell_failure(error, ready)
         return error.exit_code
+    except Exception as error:  # the process's edge: whoever waits for it gets a sentence, whatever it was
+        traceback.print_exc()
+        failure = OperationFailed(f"the engine ended by an error of its own: {type(error).__name__}: {error}")
+        _tell_failure(failure, ready)
+        return failure.exit_code
 
 
 def _tell_failure(error: LambdaTuiError, ready: int | None) -> None:
@@ -90,6 +98,7 @@ class Host:
         arguments = self._arguments
         mark = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
         swept = await asyncio.to_thread(tree.sweep, wire.MARK_ENGINE, mark)
+        await _clear(data)
         lambda_socket = listen(arguments.host, arguments.port, DEFAULT_PORT, "--port")
         front_socket = listen(arguments.host, arguments.http_port, DEFAULT_HTTP_PORT, "--http-port")
         url, http_url = address(lambda_socket), address(front_socket)
@@ -169,22 +178,26 @@ class Host:
             gc.freeze()  # what start-up made stays: later collections need not look at it
             await self._ending.wait()
         finally:
-            await self._end(engine, sources, servers, telemetry, store)
+            steps = self._ending_steps(engine, sources, servers, telemetry, store)
             if console is not None:
-                await console.stop()
+                steps.append(console.stop)
+            engine.stopping = True
+            failure = await _all_of([*steps, lambda: _clear(data)])
+        if failure is not None:  # here only where nothing else went wrong before
+            raise OperationFailed(f"the engine ended, but not as it should: {failure}") from failure
 
-    async def _end(
+    def _ending_steps(
         self, engine: Engine, sources: SourceManager, servers: list[HttpServer], telemetry: Telemetry, store: Store
-    ) -> None:
+    ) -> list[Callable[[], Awaitable[object]]]:
         """New calls get 503, those in flight may end; then everything goes, from the top floor down."""
-        engine.stopping = True
-        await self._while_patient(sources.stop(self._grace))
-        await self._while_patient(engine.drain(self._grace))
-        for server in servers:
-            await server.close(0.5)
-        await engine.stop()
-        await telemetry.close()
-        await store.close()
+        return [
+            lambda: self._while_patient(sources.stop(self._grace)),
+            lambda: self._while_patient(engine.drain(self._grace)),
+            *(functools.partial(server.close, 0.5) for server in servers),
+            engine.stop,
+            telemetry.close,
+            store.close,
+        ]
 
     async def _while_patient(self, work: Coroutine[Any, Any, object]) -> None:
         """Wait for `work`, but no longer than until somebody asks a second time."""
@@ -196,6 +209,8 @@ class Host:
                 one.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await one
+        if not task.cancelled():
+            task.result()
 
     # --- signals and the leash
 
@@ -231,6 +246,7 @@ class Host:
         say = engine.telemetry.say
         count = len(engine.functions())
         say("engine", None, f"engine started: {count} function{'' if count == 1 else 's'}")
+        say("engine", None, f"AWS endpoint {engine.options.url}, HTTP triggers {engine.options.http_url}")
         if data.name != DATA_NAME and self._arguments.data is None:
             say("notice", None, f"the project folder is read-only: state is kept in {data}")
         if swept:
@@ -241,8 +257,25 @@ class Host:
     def _say_ready(self, info: EngineInfo) -> None:
         ready = self._arguments.ready
         if ready is not None:
-            os.write(ready, msgspec.json.encode(info) + b"\n")
+            with contextlib.suppress(BrokenPipeError):  # who asked has gone: the leash tells it
+                os.write(ready, msgspec.json.encode(info) + b"\n")
             os.close(ready)
+
+
+async def _all_of(steps: Sequence[Callable[[], Awaitable[object]]]) -> Exception | None:
+    """Take every step, whatever an earlier one came to; the first error."""
+    first: Exception | None = None
+    for step in steps:
+        try:
+            await step()
+        except Exception as error:
+            first = first or error
+    return first
+
+
+async def _clear(data: Path) -> None:
+    """Remove the environments' own folders, which none outlives."""
+    await asyncio.to_thread(shutil.rmtree, data / "tmp", ignore_errors=True)
 
 
 def _make_folder(data: Path) -> None:

@@ -203,6 +203,8 @@ class Reader(ModalScreen[None]):
         bind("k,up", "scroll(-1)", "up", "Up", "reader.up", show=False),
         bind("pagedown,ctrl+d", "scroll(15)", "page down", "Down by a page", "reader.page-down", show=False),
         bind("pageup,ctrl+u", "scroll(-15)", "page up", "Up by a page", "reader.page-up", show=False),
+        bind("g,home", "scroll(-100000)", "top", "To the top", "reader.top", show=False),
+        bind("G,end", "scroll(100000)", "end", "To the end", "reader.end", show=False),
     ]
 
     def __init__(self, title: str, content: object, text: str = "") -> None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from lambdatui.tui.main_screen import MainScreen
 
 
-def help_rows(main: MainScreen) -> list[tuple[str, str, str]]:
-    """(place, keys, what they do), nearest place first; keys of one action together."""
+def help_rows(main: MainScreen) -> list[tuple[str, str, str, str]]:
+    """(place, keys, what they do, the id to rebind them by), nearest place first; keys of one action together."""
     rows: dict[tuple[str, str], list[str]] = {}
-    told: dict[tuple[str, str], str] = {}
+    told: dict[tuple[str, str], tuple[str, str]] = {}
     for active in main.active_bindings.values():
         binding = active.binding
         if not binding.description and not binding.tooltip:
@@ -33,11 +33,11 @@ def help_rows(main: MainScreen) -> list[tuple[str, str, str]]:
             place = "Screens"
         key = (place, binding.action)
         rows.setdefault(key, []).append(display(binding.key))
-        told[key] = binding.tooltip or binding.description
+        told[key] = binding.tooltip or binding.description, binding.id or ""
     places = list(dict.fromkeys(place for place, _ in rows))
     last = [place for place in ("Everywhere", "Screens", "Moving") if place in places]
     ordered = [place for place in places if place not in last] + last
-    return [(p, " ".join(keys), told[p, a]) for want in ordered for (p, a), keys in rows.items() if p == want]
+    return [(p, " ".join(keys), *told[p, a]) for want in ordered for (p, a), keys in rows.items() if p == want]
 
 
 def help_screen(main: MainScreen) -> Reader:
@@ -46,14 +46,20 @@ def help_screen(main: MainScreen) -> Reader:
     table.add_column(width=14, no_wrap=True)
     table.add_column()
     text, before = [], None
-    for place, keys, told in help_rows(main):
+    header = main.tui.shown_state.header
+    if header is not None:
+        for name, address in (("AWS endpoint", header.url), ("HTTP triggers", header.http_url)):
+            table.add_row(Text(name, "bold"), Text(address))
+            text.append(f"{name}  {address}")
+        table.add_row("", "")
+    for place, keys, told, binding_id in help_rows(main):
         if place != before:
             if before is not None:
                 table.add_row("", "")
             table.add_row(Text(place, "bold"), "")
             text.append(place)
         before = place
-        table.add_row(Text("  " + keys), Text(told))
-        text.append(f"  {keys:12} {told}")
+        table.add_row(Text("  " + keys), Text.assemble(told, (f"  {binding_id}", "dim")))
+        text.append(f"  {keys:12} {told}  {binding_id}")
     focused = main.page.focused_panel()
     return Reader(f"Keys   {main.page.NAME} · {focused.help_name() if focused else ''}", table, "\n".join(text))

@@ -147,3 +147,11 @@ async def test_a_job_counts_and_never_has_more_than_a_few_in_flight() -> None:
 def test_the_bar_is_as_full_as_the_work(done: int, bar: str) -> None:
     job = ReplayJob([str(i) for i in range(20)], ok=done)
     assert job.lines()[0].text.startswith(bar)
+
+
+async def test_after_a_dead_letter_was_read_whole_the_invocations_open_again() -> None:
+    async with opened() as shop:
+        await shop.press("5", "enter")
+        await shop.until(lambda: shop.app.main.page.NAME == "invocations")
+        await shop.press("escape", "2", "3")
+        assert shop.app.main.focused is not None and shop.app.main.focused.id == "invocations"

@@ -66,7 +66,7 @@ async def test_the_footer_shows_the_keys_of_the_focus() -> None:
 async def test_help_is_made_from_the_bindings_of_the_place() -> None:
     async with opened() as shop:
         await shop.press("5")
-        told = {(keys, what) for _, keys, what in help_rows(shop.app.main)}
+        told = {(keys, what) for _, keys, what, _ in help_rows(shop.app.main)}
         assert ("x", "Delete the marked entries, or the one under the cursor; asks first") in told
         await shop.press("question_mark")
         assert isinstance(shop.app.screen, Reader) and "Replay all that the filter shows" in shop.text()

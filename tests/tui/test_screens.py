@@ -144,7 +144,7 @@ async def test_empty_screens_say_what_to_do_next() -> None:
     async with opened(empty) as shop:
         for key, sentence in SENTENCES.items():
             await shop.press(key)
-            assert sentence in shop.text()
+            await shop.until(lambda sentence=sentence: sentence in shop.text())
 
 
 async def test_a_broken_function_says_what_to_install() -> None:

@@ -33,8 +33,8 @@ class InvocationTable(Table):
             columns,
             newest_first=True,
             id=id,
-            empty="no invocations yet: press i on a function, or "
-            "aws lambda invoke --endpoint-url … --function-name NAME out.json",
+            empty="no invocations yet: press i on a function, or call the AWS endpoint that ? shows, "
+            "with boto3 or aws lambda invoke --endpoint-url",
         )
         self._cache: dict[int, Row] = {}
         self.invocations: dict[str, InvocationRow] = {}
