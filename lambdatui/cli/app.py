@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from lambdatui import __version__
+from lambdatui.cli.project import group_place_options
 from lambdatui.errors import LambdaTuiError
 
 # name -> module below lambdatui.cli, and the line in the list of commands
@@ -88,6 +89,13 @@ class Commands(click.Group):
         except LambdaTuiError as error:
             click.echo(f"lambdatui: {error}", err=True)
             return error.exit_code
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            if os.environ.get("LAMBDATUI_DEBUG") == "1":
+                raise
+            click.echo(f"lambdatui: {unexpected(error)}", err=True)
+            return 1
         return result if isinstance(result, int) else 0
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -100,6 +108,16 @@ class Commands(click.Group):
             # click would end with 1
             _silence_stdout()
             raise click.exceptions.Exit(0) from error
+
+
+def unexpected(error: Exception) -> str:
+    """The sentence for what no command foresaw."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        what = f"{where}{error.strerror}"
+    else:
+        what = " ".join(f"unexpected {type(error).__name__}: {error}".split()).rstrip(": ")
+    return f"{what} (LAMBDATUI_DEBUG=1 shows where)"
 
 
 def refuse_unknown(ctx: click.Context, args: Sequence[str], known: Collection[str]) -> None:
@@ -124,8 +142,9 @@ def _silence_stdout() -> None:
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings=CONTEXT)
 @click.version_option(__version__, "-V", "--version", message="lambdatui %(version)s")
+@group_place_options
 @click.pass_context
-def cli(ctx: click.Context) -> None:
+def cli(ctx: click.Context, /, **_place: str | None) -> None:
     """A folder of AWS Lambda functions as a running, visible system in your terminal.
 
     \b

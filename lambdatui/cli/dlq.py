@@ -11,7 +11,7 @@ import click
 
 from lambdatui.cli.app import CONTEXT, refuse_unknown
 from lambdatui.cli.output import FAINT, ago, clock, colour, number, on_terminal, out, print_json, say, shown, table
-from lambdatui.cli.project import Place, json_option, place_options
+from lambdatui.cli.project import Place, group_place_options, json_option, place_options
 from lambdatui.errors import NotFound, OperationFailed, UsageError
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ class _Dlq(click.Group):
 
 
 @click.group(cls=_Dlq, invoke_without_command=True, context_settings=CONTEXT)
+@group_place_options
 @click.pass_context
-def dlq_command(ctx: click.Context) -> None:
+def dlq_command(ctx: click.Context, /, **_place: str | None) -> None:
     """Dead letters: events and messages that their function could not process.
 
     \b
@@ -50,17 +51,19 @@ queue_option = click.option("--queue", metavar="NAME", help="Only this dead-lett
 
 @dlq_command.command("list")
 @queue_option
+@click.option("-n", "limit", type=click.IntRange(1), metavar="N", help="At most N, the newest; default all.")
 @json_option
 @place_options
-def list_entries(queue: str | None, as_json: bool, place: Place) -> int:
+def list_entries(queue: str | None, limit: int | None, as_json: bool, place: Place) -> int:
     """List the entries of every dead-letter queue, or of one.
 
     \b
     Example:
+      lambdatui dlq list -n 20
       lambdatui dlq list --json
     """
     with place.reading() as reading:
-        entries = reading.dlq(queue)
+        entries = reading.dlq(queue)[:limit]
     if as_json:
         print_json(entries)
     elif not entries:

@@ -83,9 +83,28 @@ def place_options(command: F) -> F:
     @click.option("--data", envvar="LAMBDATUI_DATA", metavar="DIR", help="Its state; default DIR/.lambdatui.")
     @functools.wraps(command)
     def with_place(*args: Any, project: str | None, data: str | None, **options: Any) -> Any:
-        return command(*args, place=Place(project, data), **options)
+        return command(*args, place=Place(chosen("project", project), chosen("data", data)), **options)
 
     return with_place  # type: ignore[return-value]
+
+
+def group_place_options(group: F) -> F:
+    """Accept -p/--project and --data before the command as well; `chosen` finds them."""
+    group = click.option("--data", metavar="DIR", help="Its state, for any command; default DIR/.lambdatui.")(group)
+    return click.option("-p", "--project", metavar="DIR", help="The project, for any command.")(group)
+
+
+def chosen(name: str, own: str | None) -> str | None:
+    """An option's value: as given to the command itself, else before it, else by its variable."""
+    from click.core import ParameterSource
+
+    context: click.Context | None = click.get_current_context()
+    if context is None or context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        return own
+    while (context := context.parent) is not None:
+        if context.params.get(name) is not None:
+            return str(context.params[name])
+    return own
 
 
 def json_option(command: F) -> F:
@@ -122,8 +141,12 @@ def unknown_function(wanted: str, rows: list[FunctionRow]) -> str:
 def complete_function(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Function names for the shell's completion; silent where anything is wrong."""
     try:
-        project = ctx.params.get("project") or os.environ.get("LAMBDATUI_PROJECT")
-        data = ctx.params.get("data") or os.environ.get("LAMBDATUI_DATA")
+        places = [ctx.params, *([ctx.parent.params] if ctx.parent else []), ctx.find_root().params]
+        project, data = (
+            next((found[name] for found in places if found.get(name)), None) for name in ("project", "data")
+        )
+        project = project or os.environ.get("LAMBDATUI_PROJECT")
+        data = data or os.environ.get("LAMBDATUI_DATA")
         with Place(project, data).reading() as reading:
             return [row.name for row in reading.functions() if row.name.startswith(incomplete)]
     except Exception:  # noqa: BLE001 (the shell's line must not be disturbed by whatever it is)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lambdatui.cli.output import out, say
-from lambdatui.cli.project import Place, place_options
+from lambdatui.cli.project import Place, chosen, place_options
 from lambdatui.errors import NoEngine, OperationFailed, UsageError
 
 if TYPE_CHECKING:
@@ -77,7 +80,8 @@ def run_command(directory: str | None, project: str | None, headless: bool, **op
     """
     from lambdatui.client.launch import LaunchOptions
 
-    folder = Path(directory or project or ".").expanduser()
+    options["data"] = chosen("data", options["data"])
+    folder = Path(directory or chosen("project", project) or ".").expanduser()
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: name the folder that holds the functions")
     refuse_remote(options["host"], options["allow_remote"])
@@ -107,7 +111,8 @@ def _with_screen(place: Place, launch: LaunchOptions) -> int:
     if (info := await_engine(place.data, STARTING)) is not None:
         say(f"an engine runs already at {info.url}: attaching a screen to it (options of this start do not apply)")
         return show_screen(str(place.project), info, owned=False, data=place.data)
-    engine = start_engine(place.project, launch)
+    with waiting(f"starting {place.project.name or place.project} …"):
+        engine = start_engine(place.project, launch)
     try:
         code = show_screen(str(place.project), engine.info, owned=True, data=place.data)
     finally:
@@ -137,9 +142,34 @@ def need_terminal(instead: str) -> None:
 
 def show_screen(project: str, engine: EngineInfo, *, owned: bool, data: Path | None) -> int:
     """The screen until it is left; the exit code."""
-    from lambdatui.tui.app import run_screen
+    with waiting("opening the screen …"):
+        from lambdatui.tui.app import run_screen
 
-    return run_screen(project, engine, owned, data)
+    try:
+        return run_screen(project, engine, owned, data)
+    finally:
+        forget_typed()
+
+
+@contextmanager
+def waiting(message: str) -> Iterator[None]:
+    """A message for as long as the block takes; it leaves no trace. Nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.write(message)
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def forget_typed() -> None:
+    """Drop keys that were meant for the screen: the shell would run them."""
+    with suppress(OSError, ValueError, termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 @click.command()

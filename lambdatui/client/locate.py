@@ -62,7 +62,8 @@ def is_locked(data: Path) -> bool:
 
 def is_running(data: Path) -> bool:
     """Whether an engine runs and has said where."""
-    return (data / "engine.json").exists() and is_locked(data)
+    # Path.exists() raises where a folder on the way may not be entered
+    return os.path.exists(data / "engine.json") and is_locked(data)  # noqa: PTH110
 
 
 def read_engine(data: Path) -> EngineInfo | None:

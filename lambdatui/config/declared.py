@@ -72,18 +72,20 @@ class Declared:
         return self.streams.get(name) or next((s for s in self.streams.values() if s.logical_id == name), None)
 
     def need_queue(self, reference: str, problems: Problems, line: int | None, function: str | None) -> str:
-        """The name of the queue; one that is declared elsewhere gets an empty local stand-in, which is said."""
+        """The name of the queue; one that is declared elsewhere gets an empty local stand-in, which is said
+        (but not beside a template that could not be read: that may declare it)."""
         queue = self.queue_named(reference)
         if queue is None:
             name = resource_name(reference)
             queue = QueueConfig(name=name, logical_id=name, fifo=name.endswith(".fifo"), file=problems.file, line=line)
             self.queues[name] = queue
-            problems.notice(
-                f"the queue {name} is not declared in this project: a local one stands in for it",
-                f"Nothing needs to be done; fill it with: lambdatui send {name}",
-                line=line,
-                function=function,
-            )
+            if not self.broken:
+                problems.notice(
+                    f"the queue {name} is not declared in this project: a local one stands in for it",
+                    f"Nothing needs to be done; fill it with: lambdatui send {name}",
+                    line=line,
+                    function=function,
+                )
         return queue.name
 
     def need_stream(self, reference: str, problems: Problems, line: int | None, function: str | None) -> str:
@@ -93,12 +95,13 @@ class Declared:
             name = resource_name(reference)
             stream = StreamConfig(name=name, logical_id=name, file=problems.file, line=line)
             self.streams[name] = stream
-            problems.notice(
-                f"the stream {name} is not declared in this project: a local one stands in for it",
-                f"Nothing needs to be done; fill it with: lambdatui send {name}",
-                line=line,
-                function=function,
-            )
+            if not self.broken:
+                problems.notice(
+                    f"the stream {name} is not declared in this project: a local one stands in for it",
+                    f"Nothing needs to be done; fill it with: lambdatui send {name}",
+                    line=line,
+                    function=function,
+                )
         return stream.name
 
     def update_function(self, name: str, **changes: object) -> None:

@@ -44,7 +44,7 @@ def finish(declared: Declared) -> None:
     given = declared.options.env_vars
     names = [*declared.functions, *(function.logical_id for function in declared.functions.values())]
     for name in given:
-        if name not in _EVERYBODY and name not in names:
+        if name not in _EVERYBODY and name not in names and not declared.broken:
             here = Problems(None)
             remedy = did_you_mean(name, names, "Name a function of the project, or Parameters for all of them.")
             here.notice(f"--env-vars names {name}, which is no function", remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +84,8 @@ def _folder(root: Path) -> Path:
 
 
 def _exists(path: Path) -> bool:
-    return path.is_file() or path.is_symlink()
+    # os.path's answers are no where Path's raise
+    return os.path.isfile(path) or os.path.islink(path)  # noqa: PTH113, PTH114
 
 
 def _serverless(path: Path, into: Declared) -> None:

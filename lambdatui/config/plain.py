@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from lambdatui.config.handlers import module_names
@@ -14,6 +17,8 @@ ENTRY_FILES = ("app.py", "index.py", "lambda_function.py", "handler.py")
 HANDLER_NAMES = ("lambda_handler", "handler")
 SKIPPED = {"node_modules", "site-packages", "dist", "build", "venv", "env", "cdk.out"}
 MAX_DEPTH = 4
+MAX_FOLDERS = 4_000  # looked at in one project; nobody's functions lie behind so many
+NO_CODE = tuple(Path(path) for path in ("/proc", "/sys", "/dev", "/run"))  # the kernel's, not files of anybody
 MAX_SOURCE = 2_000_000  # bytes; a handler's file is never that large
 DEFAULT_RUNTIME = "python3.13"
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
@@ -28,18 +33,22 @@ def find_functions(root: Path, problems: Problems) -> list[FunctionConfig]:
         handler = handler_in(file)
         if handler:
             found.append(_function(file.stem, file.stem, handler, root, root, file))
-    for folder in _folders(root, 1):
-        entry = entry_of(folder)
-        if entry:
-            file, handler = entry
-            found.append(_function(folder.name, file.stem, handler, folder, root, file))
+    entries, all_seen = _entries(root)
+    for file, handler in entries:
+        found.append(_function(file.parent.name, file.stem, handler, file.parent, root, file))
+    if not all_seen:
+        problems.warning(
+            f"only the nearest {MAX_FOLDERS:,} folders were searched for functions: there are far more here",
+            "Name the folder that holds the functions: lambdatui run DIR, or -p DIR.",
+        )
     return _named(found, problems)
 
 
 def handler_in(file: Path) -> str | None:
     """`lambda_handler` or `handler`, whichever the file binds (the first where both), or None."""
     try:
-        if file.stat().st_size > MAX_SOURCE:
+        status = file.stat()
+        if status.st_size > MAX_SOURCE or not stat.S_ISREG(status.st_mode):
             return None
         source = file.read_bytes()
     except OSError:
@@ -56,33 +65,57 @@ def handler_in(file: Path) -> str | None:
 def skipped(folder: Path) -> bool:
     """Folders that hold no functions of the project: hidden ones, packages, caches, virtual environments."""
     name = folder.name
-    return name.startswith((".", "__")) or name in SKIPPED or (folder / "pyvenv.cfg").exists()
+    if name.startswith((".", "__")) or name in SKIPPED or folder in NO_CODE:
+        return True
+    # Path.exists() raises where the folder may not be entered; os.path's answer is no.
+    return os.path.exists(folder / "pyvenv.cfg")  # noqa: PTH110
 
 
-def _folders(folder: Path, depth: int) -> list[Path]:
-    """Folders to look at, in order; what is itself a function is not searched further."""
-    result: list[Path] = []
+def _entries(root: Path) -> tuple[list[tuple[Path, str]], bool]:
+    """Entry files below `root` with their handlers, in order of their paths, and whether all folders were seen.
+
+    What is itself a function is not searched further. The nearest folders come first, for there may be too many.
+    """
+    found: list[tuple[Path, str]] = []
+    waiting = deque([(root, 0)])
+    seen = 0
+    while waiting:
+        folder, depth = waiting.popleft()
+        if depth:
+            seen += 1
+            entry = entry_of(folder)
+            if entry is not None:
+                found.append(entry)
+                continue
+        if depth < MAX_DEPTH:
+            for child in _children(folder):
+                if seen + len(waiting) >= MAX_FOLDERS:
+                    return sorted([*found, *_entries_of(waiting)]), False
+                waiting.append((child, depth + 1))
+    return sorted(found), True
+
+
+def _entries_of(folders: Iterable[tuple[Path, int]]) -> list[tuple[Path, str]]:
+    return [entry for folder, depth in folders if depth and (entry := entry_of(folder))]
+
+
+def _children(folder: Path) -> list[Path]:
+    """The folders in a folder that are worth a look, in order; none where it cannot be read."""
     try:
-        children = sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+        with os.scandir(folder) as entries:
+            found = sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
-        return result
-    for child in children:
-        if skipped(child):
-            continue
-        result.append(child)
-        if depth < MAX_DEPTH and entry_of(child) is None:
-            result.extend(_folders(child, depth + 1))
-    return result
+        return []
+    return [child for child in found if not skipped(child)]
 
 
 def entry_of(folder: Path) -> tuple[Path, str] | None:
     """The folder's entry file and the name of its handler."""
     for name in ENTRY_FILES:
         file = folder / name
-        if file.is_file():
-            handler = handler_in(file)
-            if handler:
-                return file, handler
+        handler = handler_in(file)
+        if handler:
+            return file, handler
     return None
 
 

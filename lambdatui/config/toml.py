@@ -173,6 +173,8 @@ class _Application:
                 self.into.update_function(known.name, code_root=str(code), inline_code=None)
             return known.name
         if "handler" not in table and "code" not in table:
+            if self.into.broken:  # it is, surely, in the template that could not be read
+                return None
             names = [*self.into.functions, *(f.logical_id for f in self.into.functions.values())]
             otherwise = f'Give it handler = "{written}.handler", or remove it.'
             table.warn(None, f"there is no function {written}", did_you_mean(written, names, otherwise))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
 from lambdatui.errors import NotFound
 
 _Named = TypeVar("_Named", QueueConfig, StreamConfig)
+MENTIONED = 8  # names in a refusal
 
 
 class Catalog:
@@ -40,7 +42,7 @@ class Catalog:
         stream = _find(self.project.streams, name, service="kinesis")
         found = queue or stream
         if found is None:
-            raise _missing("queue or stream", name, (*self.project.queues, *self.project.streams))
+            raise _missing("queue or stream", name, self.project.queues, self.project.streams)
         return found
 
     def dlq_names(self) -> list[str]:
@@ -97,9 +99,19 @@ def _find(items: Iterable[_Named], name: str, *, service: str) -> _Named | None:
     return by_name or next((item for item in known if item.logical_id == name), None)
 
 
-def _missing(kind: str, name: str, items: Iterable[QueueConfig | StreamConfig]) -> NotFound:
-    names = list(dict.fromkeys(label for item in items for label in (item.name, item.logical_id) if label))
+def _missing(kind: str, name: str, *groups: Sequence[QueueConfig | StreamConfig]) -> NotFound:
+    """Near misses by name or logical id; where there are none, a few of each group."""
+    names = {label: item.name for items in groups for item in items for label in (item.logical_id, item.name) if label}
     if not names:
         return NotFound(f"There is no {kind} called {name}: this project declares none.")
-    near = difflib.get_close_matches(name.rpartition(":")[2].rpartition("/")[2], names, n=3, cutoff=0.5) or names[:5]
-    return NotFound(f"There is no {kind} called {name}. Nearest: {', '.join(near)}.")
+    near = difflib.get_close_matches(name.rpartition(":")[2].rpartition("/")[2], names, n=3)
+    if near:
+        return NotFound(f"There is no {kind} called {name}. Nearest: {_listed(names[label] for label in near)}.")
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*groups))
+    few = list(dict.fromkeys(item.name for item in turns if item is not None))
+    more = ", …" if len(few) > MENTIONED else ""
+    return NotFound(f"There is no {kind} called {name}. There are: {_listed(few[:MENTIONED])}{more}.")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))

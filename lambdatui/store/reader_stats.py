@@ -44,13 +44,10 @@ class _Total:
 
 
 def read(connection: sqlite3.Connection, function: str | None, since_us: int | None) -> dict[str, Stats]:
-    """{function: Stats}, with `_account` for all of them (or for the one asked for). Since: whole minutes."""
-    clauses, values = ["minute >= ?"], [0 if since_us is None else since_us // (60 * MICROS)]
-    if function is not None:
-        clauses.append("function = ?")
-        values.append(function)  # type: ignore[arg-type]
+    """{function: Stats}, with `_account` for all of them, also where one is asked for. Since: whole minutes."""
     rows = connection.execute(
-        f"SELECT minute, function, name, sum, max, last, histogram FROM metric WHERE {' AND '.join(clauses)}", values
+        "SELECT minute, function, name, sum, max, last, histogram FROM metric WHERE minute >= ?",
+        (0 if since_us is None else since_us // (60 * MICROS),),
     )
     totals: dict[str, dict[str, _Total]] = {ACCOUNT: {}}
     own_maxima: set[str] = set()
@@ -63,7 +60,8 @@ def read(connection: sqlite3.Connection, function: str | None, since_us: int | N
         _add(totals, owner, name, minute, rest)
         if name not in own_maxima:
             _add(totals, ACCOUNT, name, minute, rest)
-    return {owner: _stats(metrics) for owner, metrics in sorted(totals.items(), key=lambda each: each[0])}
+    wanted = sorted(totals) if function is None else [owner for owner in (ACCOUNT, function) if owner in totals]
+    return {owner: _stats(totals[owner]) for owner in wanted}
 
 
 def _add(totals: dict[str, dict[str, _Total]], owner: str, name: str, minute: int, rest: list[Any]) -> None:

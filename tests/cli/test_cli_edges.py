@@ -151,3 +151,29 @@ def test_the_group_knows_every_command() -> None:
         command = cli.get_command(context, name)
         assert command is not None
         assert command.callback is not None or isinstance(command, click.Group)
+
+
+def test_the_project_may_be_named_before_the_command(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAMBDATUI_PROJECT", str(tmp_path / "elsewhere"))
+    assert [row["name"] for row in json.loads(run("-p", "shop", "list", "--json").stdout)] == ["orders"]
+    assert run("-p", "nowhere", "list", "-p", "shop", "--json").exit_code == 0
+    assert run("--data", str(tmp_path / "d"), "-p", "shop", "dlq", "list").stderr == "no dead letters\n"
+    assert run("dlq", "-p", "shop", "list").exit_code == 0
+    assert "nowhere" in run("-p", "nowhere", "run", "--headless").stderr
+
+
+def test_an_unforeseen_error_is_one_sentence(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lambdatui.config import loader
+
+    def fail(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "/secret")
+
+    monkeypatch.setattr(loader, "find_functions", fail)
+    result = run("list")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "lambdatui: /secret: Permission denied (LAMBDATUI_DEBUG=1 shows where)\n"
+    monkeypatch.setenv("LAMBDATUI_DEBUG", "1")
+    assert isinstance(run("list").exception, PermissionError)

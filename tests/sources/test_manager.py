@@ -66,6 +66,8 @@ async def test_a_wrong_name_names_the_nearest(world: Any) -> None:
     here = await world(shop())
     with pytest.raises(NotFound, match=r"ordrs.*orders"):
         here.manager.queue("ordrs")
+    with pytest.raises(NotFound, match=r"nope\. There are: (?=.*orders)(?=.*clicks)"):
+        await here.manager.send("nope", [NewMessage(body="x")])
     with pytest.raises(NotFound, match="clicks"):
         await here.manager.send("click", [NewMessage(body="x")])
     with pytest.raises(NotFound, match=r"Sources: .*orders"):
