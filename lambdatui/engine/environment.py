@@ -6,7 +6,9 @@ Knows frames, the log pipe and the process tree; knows nothing of admission, ret
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import socket
 import uuid
 from collections.abc import Callable
@@ -17,14 +19,17 @@ import msgspec
 
 from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
+from lambdatui.engine.spawner import Exit
 from lambdatui.spawner import tree
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
-    from lambdatui.engine.spawner import Exit, Spawner
+    from lambdatui.engine.spawner import Spawner
 
 _LINGER = 0.005  # seconds between an invocation's end and the freeze
 _EXIT_PATIENCE = 2.0  # seconds to wait for the exit status once the channel has closed
+_SILENCE = 1.0  # seconds without a word from the spawner: a handler may have stopped it, it is told to run on
+_UNREADABLE = "The answer of the runtime could not be read: it is no valid JSON in UTF-8"
 
 
 class State(StrEnum):
@@ -130,26 +135,50 @@ class Environment:
         answer = self._expect()
         self._channel = Channel(ours, self._on_frame, self._on_close)
         self._pipe = LogPipe(log_read, self._on_output)
+        until = self._clock.monotonic() + limit_s
         try:
-            self.pid = await self._spawner.spawn(
-                self.id, self.launch.argv, self.launch.variables, self.launch.cwd, (theirs.fileno(), log_write),
-                on_exit=self._on_exit,
-            )  # fmt: skip
+            self.pid = await self._spawn((theirs.fileno(), log_write), limit_s)
         except OSError as error:
             self._close()
-            return Outcome(kind="exit", error_type="Runtime.InvalidEntrypoint", error_message=str(error))
+            return Outcome(
+                kind="exit",
+                error_type="Runtime.InvalidEntrypoint",
+                error_message=f"the process could not be started: {error}",
+            )
         finally:
             theirs.close()
             os.close(log_write)
         self._memory = tree.ResidentSize(self.pid)
         self._channel.send(wire.START, b"", msgspec.json.encode(self.launch.start), wire.NO_REQUEST, 0)
-        outcome = await self._await(answer, limit_s)
+        outcome = await self._await(answer, max(0.0, until - self._clock.monotonic()))
         if outcome.kind == "result":
             self.init_us = outcome.duration_us
             self.state = State.IDLE
         else:
             await self.end()
         return outcome
+
+    async def _spawn(self, fds: tuple[int, int], limit_s: float) -> int:
+        nudge = asyncio.get_running_loop().call_later(_SILENCE, self._nudge_spawner)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._spawner.spawn(
+                    self.id, self.launch.argv, self.launch.variables, self.launch.cwd, fds, on_exit=self._on_exit
+                )
+        except TimeoutError:
+            self._spawner.kill(self.id)  # what is started after all is not wanted any more
+            raise OSError(f"the spawner did not answer within {limit_s:g} seconds") from None
+        except asyncio.CancelledError:
+            self._spawner.kill(self.id)
+            raise
+        finally:
+            nudge.cancel()
+
+    def _nudge_spawner(self) -> None:
+        """Let the spawner run on where a handler has stopped it; nothing happens to one that runs."""
+        if self._spawner.pid:
+            with contextlib.suppress(OSError):
+                os.kill(self._spawner.pid, signal.SIGCONT)
 
     async def invoke(self, request_id: str, payload: bytes, meta: dict[str, object], timeout_s: float) -> Outcome:
         """Run the handler once. `timeout_s` is enforced here: at its end the whole process tree is killed."""
@@ -185,10 +214,25 @@ class Environment:
         self.state = State.ENDING
         if self.pid and not self._exited.done():
             self._spawner.kill(self.id)
-            await asyncio.shield(self._exited)
+            await self._until_gone()
         if self._pipe is not None:
             self._pipe.drain()
         self._close()
+
+    async def _until_gone(self) -> None:
+        """Wait for the spawner's word; where it does not come, kill from here. Never waits for ever."""
+        if await self._gone_within(_SILENCE):
+            return
+        self._nudge_spawner()
+        if await self._gone_within(_SILENCE):
+            return
+        await asyncio.to_thread(tree.kill_tree, self.pid)
+        if not await self._gone_within(_SILENCE) and not self._exited.done():
+            self._exited.set_result(Exit(signal=signal.SIGKILL))
+
+    async def _gone_within(self, seconds: float) -> bool:
+        await asyncio.wait([self._exited], timeout=seconds)
+        return self._exited.done()
 
     def _close(self) -> None:
         if self._channel is not None:
@@ -229,9 +273,8 @@ class Environment:
         return 0 if self._memory is None else -(-self._memory.peak() // 1_048_576)
 
     def check_memory(self) -> None:
-        """End the running invocation if the process is over its limit."""
-        resident = self.resident_mb()
-        if self.state is State.BUSY and resident > self.launch.memory_mb:
+        """End the running init or invocation if the process is over its limit."""
+        if self.state in (State.INIT, State.BUSY) and self.resident_mb() > self.launch.memory_mb:
             self._resolve(Outcome(kind="memory", peak_mb=self.launch.memory_mb))
 
     # --- answers
@@ -266,6 +309,8 @@ class Environment:
         try:
             if header.kind == wire.DIAGNOSTICS:
                 self._frames = payload
+            elif not self._is_answer(header):
+                return
             elif header.kind == wire.READY:
                 ready = _ready.decode(meta)
                 self.project_files = ready.files
@@ -273,10 +318,19 @@ class Environment:
             elif header.kind == wire.INIT_ERROR:
                 ready = _ready.decode(meta)
                 self._resolve(_failed(payload, ready.init_us))
-            elif header.request_id.hex() == (self.request_id or "").replace("-", ""):
+            else:
                 self._finish(header.kind, meta, payload)
-        except msgspec.DecodeError:  # written by user code that found the channel: not an answer
-            return
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            if self._is_answer(header):  # what else cannot be read was written by user code that found the channel
+                self._resolve(_unreadable())
+
+    def _is_answer(self, header: wire.Header) -> bool:
+        """Whether the frame says how the init or the invocation under way ended."""
+        if self.state is State.INIT:
+            return header.kind in (wire.READY, wire.INIT_ERROR)
+        return header.kind in (wire.RESULT, wire.ERROR) and (
+            header.request_id.hex() == (self.request_id or "").replace("-", "")
+        )
 
     def _finish(self, kind: int, meta: bytes, payload: bytes) -> None:
         done = _done.decode(meta)
@@ -306,12 +360,19 @@ class Environment:
 
     @property
     def alive(self) -> bool:
-        return not self._exited.done() and self.state is not State.ENDING
+        """Whether it can be asked again; one that closed its channel cannot, though its process may live on."""
+        closed = self._channel is not None and self._channel.closed
+        return not self._exited.done() and self.state is not State.ENDING and not closed
 
 
 class _ErrorBody(msgspec.Struct):
     errorMessage: str | None = None  # noqa: N815 (AWS's key)
     errorType: str | None = None  # noqa: N815
+
+
+def _unreadable() -> Outcome:
+    payload = msgspec.json.encode({"errorType": "Runtime.ExitError", "errorMessage": _UNREADABLE})
+    return _failed(payload, 0)
 
 
 def _failed(payload: bytes, duration_us: int) -> Outcome:

@@ -18,6 +18,7 @@ from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.rows import invocation_row
+from lambdatui.errors import LambdaTuiError
 from lambdatui.store.records import InvocationRecord
 from lambdatui.telemetry import cost, report
 
@@ -88,11 +89,16 @@ class Invoker:
 
     async def _run(self, run: _Run) -> InvokeResult:
         function = run.function
-        await self._reloader.ready(function)
         log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id)
-        lease = await self._pool.lease(
-            function, log.feed, wait=None if run.request.patient else function.config.timeout
-        )
+        try:
+            await self._reloader.ready(function)
+            lease = await self._pool.lease(
+                function, log.feed, wait=None if run.request.patient else function.config.timeout
+            )
+        except (OSError, LambdaTuiError) as error:
+            failure = results.not_started(run.request_id, error)
+            log.runtime_error(failure.error_message)
+            return self._failed_without_running(run, failure)
         environment = run.environment = lease.environment
         run.code_sha = environment.launch.code_sha
         run.started_us = self._clock.now_us()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
+import signal
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,6 +23,7 @@ INIT_LIMIT = 10.0  # seconds; https://docs.aws.amazon.com/lambda/latest/dg/lambd
 IDLE_LIFE = 600.0  # seconds an idle environment is kept; AWS names no figure, observers report 5 to 15 minutes
 _SWEEP_EVERY = 30.0
 _MEMORY_EVERY = 0.02
+_CLOSE_PATIENCE = 10.0  # seconds; what is left then ends with the spawner
 
 
 class HostFull(Exception):
@@ -76,7 +80,12 @@ class Pool:
             if len(self._all) < self._limit or self._evict():
                 break
             await self._wait(until)
-        environment = Environment(blueprint.build(uuid.uuid4().hex), self._spawner, self._clock, on_log)
+        try:
+            launch = blueprint.build(uuid.uuid4().hex)
+        except BaseException:
+            self._wake()  # the room that was made is another's
+            raise
+        environment = Environment(launch, self._spawner, self._clock, on_log)
         self._all[environment.id] = environment
         self._take(environment)
         try:
@@ -145,8 +154,12 @@ class Pool:
         try:
             async with asyncio.timeout(left):
                 await waiter
-        except TimeoutError:
-            raise HostFull from None
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()  # woken in the moment of giving up: the next one can use the room
+            if isinstance(error, TimeoutError):
+                raise HostFull from None
+            raise
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
@@ -199,14 +212,24 @@ class Pool:
                     self._discard(environment)
 
     async def close(self) -> None:
-        """End every environment, running ones included, and give out no more."""
+        """End every environment, running ones included, and give out no more; their folders are gone on return."""
         self._closed = True
         while self._waiters:
             self._wake()
-        await asyncio.gather(*(environment.end() for environment in list(self._all.values())))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._let_spawner_run()
+        for environment in list(self._all.values()):
+            self._discard(environment)
+        end = self._clock.monotonic() + _CLOSE_PATIENCE
+        while self._tasks and self._clock.monotonic() < end:  # running calls give their environments back meanwhile
+            await asyncio.wait(self._tasks, timeout=end - self._clock.monotonic())
         self._all.clear()
         self._idle.clear()
+
+    def _let_spawner_run(self) -> None:
+        """A handler may have stopped it, and what is stopped hears of no end."""
+        if self._spawner.pid:
+            with contextlib.suppress(OSError):
+                os.kill(self._spawner.pid, signal.SIGCONT)
 
     # --- what there is
 

@@ -48,7 +48,9 @@ def out_of_memory(request_id: str) -> Failure:
 
 
 def exited(request_id: str, outcome: Outcome) -> Failure:
-    """The process ended under the handler."""
+    """The process ended under the handler, or there was none."""
+    if outcome.error_type and outcome.error_message:
+        return _failure(request_id, outcome.error_type, outcome.error_message)
     end = outcome.exit
     if end is not None and end.signal:
         name = signal.strsignal(end.signal) or str(end.signal)
@@ -58,6 +60,11 @@ def exited(request_id: str, outcome: Outcome) -> Failure:
     else:
         text = "Runtime exited without providing a reason"
     return _failure(request_id, "Runtime.ExitError", text)
+
+
+def not_started(request_id: str, reason: Exception) -> Failure:
+    """There is no environment to run in: the disk is full, the code cannot be kept, ..."""
+    return _failure(request_id, "Runtime.InvalidEntrypoint", f"the environment could not be prepared: {reason}")
 
 
 def too_large() -> Failure:

@@ -9,7 +9,7 @@ import socket
 import sys
 
 from lambdatui import wire
-from lambdatui.engine.spawner import Exit, Spawner
+from lambdatui.engine.spawner import Spawner
 from lambdatui.errors import OperationFailed
 
 _START_PATIENCE = 30.0
@@ -24,6 +24,7 @@ class MotoServer:
         self._spawner = spawner
         self._starting: asyncio.Task[str] | None = None
         self._ended = False
+        self._count = 0
         self.url: str | None = None
 
     @staticmethod
@@ -32,12 +33,13 @@ class MotoServer:
 
     async def start(self) -> str:
         """The server's URL; starts it once, whoever asks first. OperationFailed where it does not come up."""
-        if self._starting is None or self._ended:
+        if self._starting is None or self._ended or _failed(self._starting):
             self._ended = False
-            self._starting = asyncio.create_task(self._start())
+            self._count += 1
+            self._starting = asyncio.create_task(self._start(f"moto-{self._count}"))
         return await asyncio.shield(self._starting)
 
-    async def _start(self) -> str:
+    async def _start(self, name: str) -> str:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -46,10 +48,18 @@ class MotoServer:
         variables |= {"MOTO_ACCOUNT_ID": self._account, wire.MARK_ENGINE: self._mark}
         nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
-            await self._spawner.spawn("moto", argv, variables, "/", (nowhere, nowhere), on_exit=self._on_exit)
+            await self._spawner.spawn(
+                name, argv, variables, "/", (nowhere, nowhere), on_exit=lambda _: self._on_exit(name)
+            )
+        except OSError as error:
+            raise OperationFailed(f"the moto server could not be started: {error}") from error
         finally:
             os.close(nowhere)
-        await self._listening(port)
+        try:
+            await self._listening(port)
+        except BaseException:
+            self._spawner.kill(name)  # the next call tries a new one
+            raise
         self.url = f"http://127.0.0.1:{port}"
         return self.url
 
@@ -66,6 +76,11 @@ class MotoServer:
             return
         raise OperationFailed("the moto server did not start; `python -m moto.server` shows why")
 
-    def _on_exit(self, status: Exit) -> None:
-        self._ended = True
-        self.url = None
+    def _on_exit(self, name: str) -> None:
+        if name == f"moto-{self._count}":  # not one of an earlier try
+            self._ended = True
+            self.url = None
+
+
+def _failed(task: asyncio.Task[str]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

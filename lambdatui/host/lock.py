@@ -6,11 +6,12 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from lambdatui.errors import OperationFailed
+from lambdatui.errors import OperationFailed, StoreError
 from lambdatui.schema import EngineInfo
 
 _TRIES = 10
@@ -23,14 +24,22 @@ class EngineLock:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._info = data / "engine.json"
-        self._fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not self._take():
+        with _explained(data / "lock"):
+            self._fd = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            with _explained(data / "lock"):
+                taken = self._take()
+            if taken:
+                with _explained(self._info), contextlib.suppress(FileNotFoundError):
+                    self._info.unlink()  # an earlier engine's: it holds the lock no more
+        except BaseException:
+            os.close(self._fd)
+            raise
+        if not taken:
             os.close(self._fd)
             raise OperationFailed(
                 f"an engine already runs on {data}: `lambdatui attach` shows it, `lambdatui stop` ends it"
             )
-        with contextlib.suppress(FileNotFoundError):
-            self._info.unlink()  # an earlier engine's: it holds the lock no more
 
     def _take(self) -> bool:
         """Whether the lock is ours now; a client that only looks whether it is held does so for microseconds."""
@@ -46,12 +55,23 @@ class EngineLock:
     def publish(self, info: EngineInfo) -> None:
         """Write engine.json, whole or not at all, readable by its owner only."""
         new = self._info.with_name("engine.json.new")
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(msgspec.json.encode(info))
-        new.replace(self._info)
+        with _explained(self._info):
+            fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "wb") as file:
+                file.write(msgspec.json.encode(info))
+            new.replace(self._info)
 
     def release(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # one that stays says nothing: the lock is the truth
             self._info.unlink()
         os.close(self._fd)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be used ({error.strerror or error}): move it away, or choose another folder with --data"
+        ) from error

@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     except LambdaTuiError as error:
         _tell_failure(error, ready)
         return error.exit_code
-    except Exception as error:  # the process's edge: whoever waits for it gets a sentence, whatever it was
+    except Exception as error:  # noqa: BLE001 (the process's edge: whoever waits gets a sentence, whatever it was)
         traceback.print_exc()
         failure = OperationFailed(f"the engine ended by an error of its own: {type(error).__name__}: {error}")
         _tell_failure(failure, ready)
@@ -268,7 +268,7 @@ async def _all_of(steps: Sequence[Callable[[], Awaitable[object]]]) -> Exception
     for step in steps:
         try:
             await step()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (reported by the caller; the other steps count)
             first = first or error
     return first
 

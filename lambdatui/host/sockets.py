@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 from lambdatui.errors import UsageError
@@ -12,18 +13,35 @@ _TRIES = 100
 def listen(host: str, asked: int | None, default: int, option: str) -> socket.socket:
     """Bind and listen. A port that was asked for and is taken is a UsageError; a default one gives way."""
     if asked is not None:
-        try:
-            return _bind(host, asked)
-        except OSError as error:
-            raise UsageError(f"port {asked} is taken: name another one with {option}, or 0 for any free one") from error
-        except OverflowError:
-            raise UsageError(f"{option} {asked}: a port is a number from 0 to 65535") from None
-    for port in range(default, default + _TRIES):
-        try:
-            return _bind(host, port)
-        except OSError:
-            continue
-    return _bind(host, 0)
+        sock = _listen(host, asked, option)
+        if sock is None:
+            raise UsageError(f"port {asked} is taken: name another one with {option}, or 0 for any free one")
+        return sock
+    for port in [*range(default, default + _TRIES), 0]:
+        sock = _listen(host, port, option)
+        if sock is not None:
+            return sock
+    raise UsageError(f"no port of {host} is free: name one with {option}")
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket | None:
+    """None where the port is taken; UsageError for whatever another port would not mend."""
+    try:
+        return _bind(host, port)
+    except OverflowError:
+        raise UsageError(f"{option} {port}: a port is a number from 0 to 65535") from None
+    except UnicodeError:
+        raise UsageError(f"--host {host}: this is no host's name; 127.0.0.1 is the default") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return None
+        if error.errno == errno.EACCES:
+            raise UsageError(
+                f"port {port} may not be used: ports below 1024 need rights; name another one with {option}"
+            ) from error
+        raise UsageError(
+            f"--host {host}: nothing can listen there ({error.strerror or error}); name an address of this machine"
+        ) from error
 
 
 def _bind(host: str, port: int) -> socket.socket:

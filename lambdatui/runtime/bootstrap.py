@@ -71,12 +71,13 @@ class Environment:
         except BaseException as caught:
             error = caught
         meta: dict[str, Any] = {"init_us": (perf_counter_ns() - began_ns) // 1000}
-        meta.update(handler.imported(self._code_root, _LIBRARY, (self._start.get("fallback") or {}).get("path")))
+        imported = handler.imported(self._code_root, _LIBRARY, (self._start.get("fallback") or {}).get("path"))
+        meta.update(_valid(imported))
         if error is None:
             self._log.flush()
             self._channel.write(READY, meta)
             return True
-        payload = payload_of(error, "")
+        payload = _valid(payload_of(error, ""))
         self._log.flush()
         self._log.error(payload, self._marshaller.encode)
         meta.update(_summary(payload))
@@ -142,7 +143,7 @@ class Environment:
             self._traced = False
 
     def _fail(self, error: BaseException, meta: dict[str, Any], request_id: bytes) -> None:
-        payload = payload_of(error, self._log.request_id)
+        payload = _valid(payload_of(error, self._log.request_id))
         self._log.error(payload, self._marshaller.encode)
         self._describe(error, request_id)
         meta.update(_summary(payload))
@@ -187,6 +188,15 @@ def _add_site_builtins() -> None:
 
         for name in ("exit", "quit"):
             setattr(builtins, name, Quitter(name, "Ctrl-D"))
+
+
+def _valid(value: Any) -> Any:
+    """The same without lone surrogates, as of file names that are no UTF-8: the engine takes no JSON with them."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_valid(key): _valid(each) for key, each in value.items()}
+    return [_valid(each) for each in value] if isinstance(value, list) else value
 
 
 def _summary(payload: dict[str, Any]) -> dict[str, str]:

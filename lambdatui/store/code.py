@@ -28,7 +28,13 @@ class CodeStore:
         self._fresh: set[str] = set()  # put since the last collection, whose list may be older
         self.in_use: Callable[[], Collection[str]] = tuple  # snapshots that somebody reads by path
         for each in (folder, self._blobs, self._manifests):
-            each.mkdir(mode=0o700, exist_ok=True)
+            try:
+                each.mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"{each} cannot be used ({error.strerror or error}): move it away, or choose another folder with "
+                    "--data."
+                ) from error
 
     async def put(
         self, function: str, sha: str, manifest: Mapping[str, str], blobs: Mapping[str, bytes], at_us: int

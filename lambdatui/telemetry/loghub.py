@@ -8,23 +8,41 @@ from collections.abc import Collection, Sequence
 from lambdatui.schema import LogLine
 
 CAPACITY = 20_000
+MAX_BYTES = 32 * 1024 * 1024  # of messages: lines may be long
 
 
 class LogHub:
     """A ring of the newest lines. Ids rise; each reader remembers the last one that it has."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, max_bytes: int = MAX_BYTES) -> None:
         self._capacity = capacity
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._lines: list[LogLine] = []  # up to twice the capacity, so that dropping is rare and cheap
         self._newest_gone = 0
 
     def add(self, lines: Sequence[LogLine]) -> None:
         """Append lines whose ids rise."""
         self._lines.extend(lines)
+        self._bytes += sum(map(_size, lines))
         if len(self._lines) >= 2 * self._capacity:
-            over = len(self._lines) - self._capacity
-            self._newest_gone = self._lines[over - 1].id
-            del self._lines[:over]
+            self._drop(len(self._lines) - self._capacity)
+        if self._bytes > self._max_bytes:
+            self._drop(self._over())
+
+    def _over(self) -> int:
+        """How many of the oldest must go for their bytes; a quarter more than need be, so that this is rare."""
+        left, count = self._bytes, 0
+        while left > self._max_bytes * 3 // 4 and count < len(self._lines) - 1:
+            left -= _size(self._lines[count])
+            count += 1
+        return count
+
+    def _drop(self, count: int) -> None:
+        if count:
+            self._newest_gone = self._lines[count - 1].id
+            self._bytes -= sum(map(_size, self._lines[:count]))
+            del self._lines[:count]
 
     @property
     def newest_id(self) -> int:
@@ -55,6 +73,11 @@ class LogHub:
             dropped += len(found) - limit
             found = found[len(found) - limit :]
         return found, dropped
+
+
+def _size(line: LogLine) -> int:
+    """Bytes that the message takes, at most."""
+    return len(line.message) * (1 if line.message.isascii() else 4)
 
 
 def _id(line: LogLine) -> int:

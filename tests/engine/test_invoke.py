@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from pathlib import Path
 
 import psutil
@@ -199,3 +200,81 @@ async def test_what_happened_tells_an_error_once_and_that_new_code_mended_it(sta
     await call(engine, "moody", {"n": 0})
     told = [(one.kind, one.message) for one in engine.telemetry.happenings_after(0) if one.kind in ("error", "ok")]
     assert told == [("error", "ZeroDivisionError: division by zero"), ("ok", "succeeds with the new code")]
+
+
+async def test_a_message_that_is_no_utf8_is_an_error_and_no_timeout(start: Start) -> None:
+    engine = await start(
+        {
+            "odd.py": "def handler(event, context):\n    raise ValueError('caf\\udce9.txt')\n",
+            "early.py": "raise ValueError('caf\\udce9.txt')\ndef handler(event, context): pass\n",
+        }
+    )
+    for function in ("odd", "early"):
+        result = await call(engine, function)
+        assert (result.status, result.error_type) == ("error", "ValueError")
+        assert json.loads(result.payload)["errorMessage"] == "caf?.txt"
+
+
+async def test_an_answer_that_cannot_be_read_is_an_error_at_once(start: Start) -> None:
+    code = (
+        "import gc, uuid\n"
+        "def handler(event, context):\n"
+        "    channel = next(each for each in gc.get_objects() if type(each).__name__ == 'Channel')\n"
+        f"    channel.write({wire.ERROR}, {{}}, b'\\xff', uuid.UUID(context.aws_request_id).bytes)\n"
+    )
+    engine = await start({"forger.py": code})
+    result = await call(engine, "forger")
+    assert result.status == "error"
+    assert "could not be read" in (result.error_message or "")
+
+
+async def test_a_handler_that_stops_the_spawner_holds_neither_its_call_nor_the_next(start: Start) -> None:
+    stop = (
+        "import os, signal, time\n"
+        "def handler(event, context):\n"
+        "    os.kill(os.getppid(), signal.SIGSTOP)\n"
+        "    time.sleep(60)\n"
+    )
+    toml_text = (
+        "[functions.stops]\nhandler='stops.handler'\ncode='fns'\ntimeout=1\n[functions.echo]\nhandler='echo.handler'\n"
+    )
+    engine = await start({"fns/stops.py": stop, "echo.py": ECHO, **toml(toml_text)})
+    async with asyncio.timeout(20):
+        assert (await call(engine, "stops")).status == "timeout"
+        os.kill(engine.spawner.pid, signal.SIGSTOP)
+        assert (await call(engine, "echo")).status == "ok"
+        os.kill(engine.spawner.pid, signal.SIGSTOP)
+        await engine.pool.close()
+    assert not list((engine.store.data / "tmp").iterdir())
+
+
+async def test_memory_over_the_limit_ends_the_init(start: Start) -> None:
+    code = (
+        "import time\nhog = []\n"
+        "for _ in range(200):\n    hog.append(b'x' * 5_000_000)\n    time.sleep(0.02)\n"
+        "def handler(event, context): pass\n"
+    )
+    engine = await start(
+        {"fns/hog.py": code, **toml("[functions.hog]\nhandler='hog.handler'\ncode='fns'\nmemory=128\n")}
+    )
+    assert (await call(engine, "hog")).error_type == "Runtime.OutOfMemory"
+
+
+async def test_a_folder_that_cannot_be_made_is_an_error_and_no_exception(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    (engine.store.data / "tmp").write_text("in the way")
+    result = await call(engine, "echo")
+    assert (result.status, result.error_type) == ("error", "Runtime.InvalidEntrypoint")
+    (engine.store.data / "tmp").unlink()
+    assert (await call(engine, "echo")).status == "ok"
+
+
+async def test_a_room_that_comes_in_the_moment_of_giving_up_goes_to_the_next(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    first = asyncio.create_task(engine.pool._wait(None))
+    second = asyncio.create_task(engine.pool._wait(None))
+    await asyncio.sleep(0)
+    engine.pool._wake()
+    first.cancel()
+    async with asyncio.timeout(5):
+        await second

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import signal
 import socket
 import stat
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from lambdatui.host.console import Printer
+from lambdatui.host.main import _all_of
 from lambdatui.store.reader import Reader
 from tests.host.conftest import StartProcess, wait_for
 
@@ -173,3 +177,65 @@ def test_in_the_grace_a_function_in_flight_may_still_send(tmp_path: Path, start_
     assert "FunctionError" not in answer
     assert engine.process.wait(20) == 0
     assert [message.body for message in Reader(tmp_path / "p" / ".lambdatui").peek("out")] == ["late"]
+
+
+def test_no_environments_folder_stays(project: Path, start_process: StartProcess) -> None:
+    left = project / ".lambdatui" / "tmp" / "left"
+    left.mkdir(parents=True)
+    engine = start_process(project)
+    assert not left.exists()
+    engine.client("lambda").invoke(FunctionName="echo")
+    assert engine.end() == 0
+    assert not left.parent.exists()
+
+
+@pytest.mark.parametrize("name", ["lock", "engine.json"])
+def test_a_folder_in_place_of_a_file_is_a_sentence(project: Path, start_process: StartProcess, name: str) -> None:
+    (project / ".lambdatui" / name).mkdir(parents=True)
+    engine = start_process(project)
+    assert engine.said["exit_code"] == 1
+    assert name in engine.said["error"] and "--data" in engine.said["error"]
+
+
+def test_a_file_in_place_of_the_code_folder_is_a_sentence(project: Path, start_process: StartProcess) -> None:
+    (project / ".lambdatui").mkdir()
+    (project / ".lambdatui" / "code").write_text("in the way")
+    engine = start_process(project)
+    assert engine.said["exit_code"] == 1
+    assert "code cannot be used" in engine.said["error"]
+
+
+def test_a_host_that_is_not_this_machine_is_named(project: Path, start_process: StartProcess) -> None:
+    engine = start_process(project, "--host", "192.0.2.1", "--allow-remote")
+    assert engine.said["exit_code"] == 2
+    assert "--host 192.0.2.1" in engine.said["error"]
+
+
+async def test_every_step_of_the_end_is_taken_and_the_first_error_kept() -> None:
+    taken = []
+
+    async def step(number: int) -> None:
+        taken.append(number)
+        if number < 3:
+            raise OSError(number)
+
+    error = await _all_of([functools.partial(step, number) for number in (1, 2, 3)])
+    assert taken == [1, 2, 3]
+    assert isinstance(error, OSError) and error.args == (1,)
+
+
+def test_a_stdout_that_nobody_reads_holds_nothing_and_the_loss_is_counted() -> None:
+    read, write = os.pipe()
+    with os.fdopen(write, "w", encoding="ascii") as file:
+        printer = Printer(max_waiting=200_000)
+        for number in range(1000):
+            printer.put(f"{number} caf\u00e9 " + "x" * 1000, file)
+        assert not printer.settle(0.05)
+        got = b""
+        while not printer.settle(0.0) or b"999" not in got:
+            got += os.read(read, 65536)
+            if printer.settle(0.01) and b"at the end" not in got:
+                printer.put("999 at the end", file)
+    os.close(read)
+    assert b"0 caf? x" in got
+    assert b"lines were not printed" in got

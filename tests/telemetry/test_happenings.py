@@ -101,3 +101,13 @@ def test_a_reader_of_one_function_gets_its_lines_only() -> None:
     hub.add([line(n, "ab"[n % 2]) for n in range(1, 11)])
     assert [each.id for each in hub.after(4, {"a"})[0]] == [6, 8, 10]
     assert [each.id for each in hub.after(0, {"a"}, 2)[0]] == [8, 10]
+
+
+def test_long_lines_leave_by_their_bytes_and_are_counted() -> None:
+    hub = LogHub(max_bytes=1000)
+    for key in range(1, 51):
+        hub.add([LogLine(id=key, time="", function="f", request_id=None, level="INFO", message="x" * 100)])
+    found, dropped = hub.after(1)
+    assert 0 < len(found) <= 10
+    assert found[-1].id == 50
+    assert len(found) + dropped == 49
