@@ -195,6 +195,8 @@ def test_dlq_list_and_show_json(run: Run, engine: FakeEngine) -> None:
     [found] = json.loads(run("dlq", "list", "--json", "--queue", "orders-dlq").stdout)
     assert list(found)[: len(keys)] == keys
     assert engine.calls[-1][2] == {"queue": ["orders-dlq"]}
+    engine.dlq = [dead(), dead()]
+    assert len(json.loads(run("dlq", "list", "-n", "1", "--json").stdout)) == 1
     assert json.loads(run("dlq", "show", "d-1", "--json").stdout)["event"] == '{"id": 7}'
     assert run("dlq", "show", "d-9").exit_code == 2
     assert "KeyError: 'price'" in run("dlq", "list").stdout
