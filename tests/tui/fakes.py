@@ -639,7 +639,7 @@ class Shop:
             if condition():
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError("it never came")
+        raise AssertionError(f"it never came; the screen says:\n{self.text()}")
 
     def text(self) -> str:
         """The screen as text."""

@@ -43,8 +43,7 @@ async def test_every_screen_shows_its_panels(size: tuple[int, int], panels: dict
     async with opened(size=size) as shop:
         for key, titles in panels.items():
             await shop.press(key)
-            for title in titles:
-                assert title in shop.text(), (key, title)
+            await shop.until(lambda titles=titles: all(title in shop.text() for title in titles))
 
 
 async def test_the_header_has_rates_and_the_state_of_the_engine() -> None:

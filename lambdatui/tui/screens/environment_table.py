@@ -11,14 +11,14 @@ from lambdatui.tui.widgets.table import Table
 
 COLUMNS = (
     Column("function", "FUNCTION", 13, stretch=2, most=28),
-    Column("pid", "PID", 7, numeric=True),
+    Column("pid", "PID", 7, numeric=True, narrow=6),
     Column("state", "STATE", 8),
     Column("start", "START", 6, drop=3),
     Column("memory", "MEMORY", 11, numeric=True),
     Column("bar", "OF LIMIT", 10, stretch=2, most=20, drop=2),
     Column("cpu", "CPU %", 5, numeric=True),
     Column("invocations", "INV", 5, numeric=True),
-    Column("age", "AGE", 7, numeric=True),
+    Column("age", "AGE", 7, numeric=True, narrow=6),
     Column("idle", "IDLE", 7, numeric=True, drop=4),
     Column("code", "CODE", 4, drop=1),
 )

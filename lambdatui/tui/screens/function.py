@@ -53,6 +53,7 @@ class FunctionPage(FunctionKeys):
         configuration.note = state_cell(row)
         configuration.set_content(lambda width: configuration_lines(row, width), identity=row.name)
         problems = len(row.problems)
+        self.query_one("#function-left", Container).set_class(problems > 0, "-problems")
         triggers.note = ((f"⚠ {plural(problems, 'problem')}", "warn"),) if problems else ()
         triggers.set_content(lambda width: trigger_lines(row, width), identity=row.name)
         self.query_one(Plots).show_series(state.series, name)
