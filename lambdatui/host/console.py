@@ -29,7 +29,8 @@ class Console:
         self._telemetry = telemetry
         self._task: asyncio.Task[None] | None = None
         self._log_id = telemetry.logs.newest_id
-        self._happening_id = 0
+        told = telemetry.happenings_after(0)  # an earlier engine's
+        self._happening_id = told[-1].id if told else 0
         self._printer = Printer()
 
     def start(self, info: schema.EngineInfo) -> None:

@@ -247,6 +247,13 @@ class Host:
         count = len(engine.functions())
         say("engine", None, f"engine started: {count} function{'' if count == 1 else 's'}")
         say("engine", None, f"AWS endpoint {engine.options.url}, HTTP triggers {engine.options.http_url}")
+        asked, options = self._arguments, engine.options
+        for url, port, default in (
+            (options.url, asked.port, DEFAULT_PORT),
+            (options.http_url, asked.http_port, DEFAULT_HTTP_PORT),
+        ):
+            if port is None and not url.endswith(f":{default}"):
+                say("notice", None, f"port {default} is taken: {url} serves instead")
         if data.name != DATA_NAME and self._arguments.data is None:
             say("notice", None, f"the project folder is read-only: state is kept in {data}")
         if swept:

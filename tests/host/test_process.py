@@ -239,3 +239,11 @@ def test_a_stdout_that_nobody_reads_holds_nothing_and_the_loss_is_counted() -> N
     os.close(read)
     assert b"0 caf? x" in got
     assert b"lines were not printed" in got
+
+
+def test_what_an_earlier_engine_said_is_not_printed_again(project: Path, start_process: StartProcess) -> None:
+    first = start_process(project, "--headless")
+    first.end()
+    second = start_process(project, "--headless")
+    second.end()
+    assert second.output.read_text().count("engine started") == 1
