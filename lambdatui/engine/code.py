@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISREG
 
 import msgspec
 
@@ -147,6 +148,8 @@ def _signature(path: Path) -> Signature | None:
     try:
         stat = path.stat()
     except OSError:
+        return None
+    if not S_ISREG(stat.st_mode):  # a pipe would hang the reading of it, a device never end
         return None
     return stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns
 

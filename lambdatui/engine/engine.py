@@ -6,7 +6,6 @@ Knows no screen, no HTTP and no source; those call it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from lambdatui.clock import Clock
 from lambdatui.config.loader import load_project
 from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.engine.admission import Admission
+from lambdatui.engine.code import IGNORED_FOLDERS
 from lambdatui.engine.events import EventQueue
 from lambdatui.engine.functions import Function
 from lambdatui.engine.invoker import Invoker
@@ -35,6 +35,7 @@ from lambdatui.store.reader import Reader
 from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
 
+_DISCOVERED = ("plain", "toml")  # kinds whose functions may be found by their files
 CONFIGURATION = ("template.yaml", "template.yml", "template.json", "serverless.yml", "lambdatui.toml")
 
 
@@ -96,6 +97,7 @@ class Engine:
         self._configuring: asyncio.Task[None] | None = None
         self._configuration_touched = False
         self._outside: set[str] = set()
+        self._watching = asyncio.Lock()
 
     # --- life
 
@@ -106,8 +108,7 @@ class Engine:
         if not self.options.one_shot:
             self._reloader.on_outside = self._watch_outside
             await self._rewatch()
-        self._background = [
-            asyncio.create_task(self._reloader.load_all()),
+        self._background += [
             asyncio.create_task(self.pool.recycle()),
         ]
         self._events.start()
@@ -125,8 +126,10 @@ class Engine:
         """End every environment and the spawner. Events that were not finished stay on disk."""
         self.stopping = True
         self._watch.close()
-        for task in self._background:
+        tasks = [*self._background, *([self._configuring] if self._configuring else [])]
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._events.hold()
         await self.pool.close()
         await self._events.finished()
@@ -218,6 +221,7 @@ class Engine:
         found = self.function(function)
         await self._registry.reset(found, property)
         self._admission.set_reserved(found.name, found.config.reserved_concurrency)
+        self._events.slot_freed(found.name)
 
     def reserved_concurrency(self, function: str) -> int | None:
         return self._admission.reserved(self.function(function).name)
@@ -275,6 +279,7 @@ class Engine:
         for sentence in said:
             self.telemetry.say("config", None, sentence)
         self._reloader.serve(self._registry)
+        self._background.append(asyncio.create_task(self._reloader.load_all()))
 
     async def reload_project(self) -> None:
         """Read the configuration again; one that cannot be read changes nothing but the problem that is shown."""
@@ -292,7 +297,6 @@ class Engine:
         difference = describe_change(self.project, project)
         self.project = project
         await self._take_over(project)
-        await self._rewatch()
         for listener in self._listeners:
             await listener(project)
         self.telemetry.say("config", None, difference)
@@ -303,8 +307,14 @@ class Engine:
         root = Path(self.project.root)
         deep = {Path(one.code_root) for one in self.project.functions if one.inline_code is None}
         flat = {root, *(Path(file).parent for file in self.project.files), *map(Path, self._outside)}
-        await asyncio.to_thread(self._watch.watch, sorted(deep), sorted(flat))
-        if self._watch.notice:
+        flat |= {folder.parent for folder in deep}  # to see a folder that is gone come back
+        if self.project.kind in _DISCOVERED:
+            flat |= await asyncio.to_thread(_subfolders, root)
+        async with self._watching:
+            changed = await asyncio.to_thread(self._watch.watch, sorted(deep), sorted(flat))
+        if changed:  # what was saved between the reading of the project and the new watch
+            self._configure_soon()
+        if self._watch.notice and changed:
             self.telemetry.say("notice", None, self._watch.notice)
 
     def _watch_outside(self, folders: set[str]) -> None:
@@ -316,16 +326,21 @@ class Engine:
         self._reloader.touched(paths)
         files = set(self.project.files)
         root = Path(self.project.root)
-        plain = self.project.kind == "plain"
+        discovered = self.project.kind in _DISCOVERED
+        folders = {one.code_root for one in self.project.functions}
         if any(
             path in files
+            or path in folders
             or (Path(path).parent == root and Path(path).name in CONFIGURATION)
-            or (plain and (path.endswith(".py") or not Path(path).suffix))
+            or (discovered and (path.endswith(".py") or not Path(path).suffix))
             for path in paths
         ):
-            self._configuration_touched = True
-            if self._configuring is None:
-                self._configuring = asyncio.create_task(self._configure())
+            self._configure_soon()
+
+    def _configure_soon(self) -> None:
+        self._configuration_touched = True
+        if self._configuring is None and not self.stopping:
+            self._configuring = asyncio.create_task(self._configure())
 
     async def _configure(self) -> None:
         try:
@@ -333,10 +348,23 @@ class Engine:
                 self._configuration_touched = False
                 await asyncio.sleep(0.03)  # an editor writes in several steps
                 if not self._configuration_touched:
-                    with contextlib.suppress(UsageError):  # the folder itself is gone for a moment
+                    try:
                         await self.reload_project()
+                        await self._rewatch()
+                    except UsageError:  # the folder itself is gone for a moment
+                        continue
+                    except Exception as error:  # noqa: BLE001 (this task's edge: the next save tries again)
+                        self.telemetry.say("config", None, f"the configuration could not be taken over: {error}")
         finally:
             self._configuring = None
+
+
+def _subfolders(root: Path) -> set[Path]:
+    """Folders right below the root, in which a function may appear."""
+    try:
+        return {one for one in root.iterdir() if one.is_dir() and one.name not in IGNORED_FOLDERS}
+    except OSError:
+        return set()
 
 
 def describe_change(old: Project, new: Project) -> str:

@@ -53,20 +53,25 @@ class FolderWatch:
         self._loop = asyncio.get_running_loop()
         self._on_touched = on_touched
         self._observer: BaseObserver | None = None
-        self._watched: set[tuple[str, bool]] = set()
+        self._watched: set[tuple[str, bool, int]] = set()  # with the inode: a folder may be replaced
+        self._closed = False
         self._lock = threading.Lock()
         self._touched: set[str] = set()
         self.notice: str | None = None  # a sentence where files are polled
 
-    def watch(self, deep: Iterable[Path], flat: Iterable[Path]) -> None:
-        """Watch the trees `deep` and the folders `flat`, and nothing else. Blocking: walks the trees."""
+    def watch(self, deep: Iterable[Path], flat: Iterable[Path]) -> bool:
+        """Watch the trees `deep` and the folders `flat`, and nothing else; whether that is a change.
+
+        Blocking: walks the trees. The new watch begins before the old one ends, so that no event is missed.
+        """
         wanted = {(str(folder), False) for folder in flat if folder.is_dir()}
         for folder in deep:
             wanted |= cover(folder)
         wanted = {one for one in wanted if one[1] or (one[0], True) not in wanted}
-        if wanted == self._watched and self._observer is not None:
-            return
-        self.close()
+        known = {(folder, recursive, _inode(folder)) for folder, recursive in wanted}
+        if known == self._watched and self._observer is not None:
+            return False
+        old = self._observer
         remote = any(_is_remote(Path(folder)) for folder, _ in wanted)
         if remote:
             self.notice = "this file system tells of no changes: files are looked at twice a second instead"
@@ -75,6 +80,9 @@ class FolderWatch:
         except OSError as error:  # the user's inotify watches or instances are used up
             self.notice = f"watching files failed ({error.strerror}): they are looked at twice a second instead"
             self._start(PollingObserver(timeout=0.5), wanted)
+        self._watched = known
+        _stop(old)
+        return True
 
     def _start(self, observer: BaseObserver, wanted: set[tuple[str, bool]]) -> None:
         for folder, recursive in sorted(wanted):
@@ -82,7 +90,7 @@ class FolderWatch:
                 _Handler(folder, self._event), folder, recursive=recursive, event_filter=None if self.notice else _KINDS
             )
         observer.start()
-        self._observer, self._watched = observer, wanted
+        self._observer = observer
 
     def _event(self, path: str) -> None:
         """Runs in watchdog's thread; one call on the loop however many events come."""
@@ -95,14 +103,26 @@ class FolderWatch:
     def _deliver(self) -> None:
         with self._lock:
             touched, self._touched = self._touched, set()
-        if touched and self._observer is not None:
+        if touched and not self._closed:
             self._on_touched(touched)
 
     def close(self) -> None:
+        self._closed = True
         observer, self._observer = self._observer, None
-        if observer is not None:
-            observer.stop()
-            observer.join(2.0)
+        _stop(observer)
+
+
+def _stop(observer: BaseObserver | None) -> None:
+    if observer is not None:
+        observer.stop()
+        observer.join(2.0)
+
+
+def _inode(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_ino
+    except OSError:
+        return 0
 
 
 class _Handler(FileSystemEventHandler):
