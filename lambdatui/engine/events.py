@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,10 +13,11 @@ import msgspec
 from lambdatui.clock import MICROS, iso, new_request_id
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.retry import Again, Finished, RetryPolicy, after_attempt, before_attempt, throttle_backoff
-from lambdatui.errors import NotFound, StoreError
+from lambdatui.errors import LambdaTuiError, NotFound
 from lambdatui.store.records import AsyncEvent, NewMessage
 
 if TYPE_CHECKING:
+    from lambdatui.config.model import Project
     from lambdatui.engine.engine import Engine
     from lambdatui.engine.functions import Function
 
@@ -40,6 +42,8 @@ class EventQueue:
         self._running: dict[str, str] = {}  # request id -> function
         self._starting: Counter[str] = Counter()  # function -> events begun that have not taken their slot yet
         self._backoff: dict[str, tuple[float, int]] = {}  # function -> (monotonic end, throttles in a row)
+        self._blocked: set[str] = set()  # functions that the last round found events of and could not start any
+        self._history_refused = False
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop_task: asyncio.Task[None] | None = None
@@ -70,7 +74,11 @@ class EventQueue:
 
     def start(self) -> None:
         if not self._held:
+            self._engine.on_project(self._project_changed)
             self._loop_task = asyncio.get_running_loop().create_task(self._dispatch())
+
+    async def _project_changed(self, _: Project) -> None:
+        self._wake.set()  # a function that events wait for may be there again
 
     def slot_freed(self, function: str) -> None:
         """An invocation of `function` has ended: an event that was throttled need not wait out its back-off."""
@@ -81,8 +89,7 @@ class EventQueue:
         """Begin nothing more; what waits stays on disk."""
         if self._loop_task is not None:
             self._loop_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._loop_task
+            await asyncio.wait([self._loop_task])  # whatever it ended with
 
     async def finished(self) -> None:
         """Returns when the events in work have ended."""
@@ -93,8 +100,8 @@ class EventQueue:
             self._wake.clear()
             try:
                 sleep = await self._round()
-            except StoreError as error:  # disk full or gone: what was accepted is on disk, go on when it is back
-                self._engine.telemetry.say("notice", None, f"asynchronous events wait: {error}")
+            except Exception as error:  # noqa: BLE001 - a full disk or a fault of ours: no accepted event may hang on it
+                self._notice(None, f"asynchronous events wait: {_told(error)}")
                 sleep = _STORE_PAUSE
             # Not wait_for: before Python 3.12 it can swallow the cancellation that ends this loop.
             with contextlib.suppress(TimeoutError):
@@ -104,43 +111,51 @@ class EventQueue:
     async def _round(self) -> float:
         """Start what may start now; seconds until there may be more to do without being woken."""
         now = self._engine.clock.now_us()
-        room = _AT_ONCE - len(self._running)
-        blocked = False
-        if room > 0:
-            # More than fits is looked at, so that a blocked function's events do not hide the others'.
-            for event in await self._engine.store.events.pending(now, room * 4, list(self._running)):
-                if len(self._running) >= _AT_ONCE:
-                    break
-                if self._may_start(event.function):
+        blocked = self._blocked = {function for function in self._blocked if self._waits(function)}
+        # Asked again without the functions that turn out blocked, so that their events never hide the others'.
+        while (room := _AT_ONCE - len(self._running)) > 0:
+            due = await self._engine.store.events.pending(now, room, list(self._running), without=blocked)
+            if not due:
+                break
+            for event in due:
+                if event.function not in blocked and self._may_start(event.function):
                     self._start(event)
                 else:
-                    blocked = True
-        return self._pause(blocked)
+                    blocked.add(event.function)
+        return self._pause(now)
 
-    def _may_start(self, function: str) -> bool:
-        """Up to the headroom; without any, one event at a time is tried and throttled, as the back-off allows."""
+    def _waits(self, function: str) -> bool:
+        """Whether no event of `function` may start now."""
         try:
             known = self._engine.function(function)
         except NotFound:  # its function is not in the project now: the event waits for it
-            return False
-        if known.config.reserved_concurrency == 0:
-            return True  # goes straight to the dead-letter queue
-        if self._engine.headroom(function) > self._starting[function]:
             return True
-        until, throttles = self._backoff.get(function, (0.0, 0))
-        now = self._engine.clock.monotonic()
-        if now < until:
+        if known.config.reserved_concurrency == 0 or self._has_room(function):
             return False
-        self._backoff[function] = (now + throttle_backoff(throttles + 1), throttles + 1)
+        return self._engine.clock.monotonic() < self._backoff.get(function, (0.0, 0))[0]
+
+    def _has_room(self, function: str) -> bool:
+        return self._engine.headroom(function) > self._starting[function]
+
+    def _may_start(self, function: str) -> bool:
+        """Up to the headroom; without any, one event at a time is tried and throttled, as the back-off allows."""
+        if self._waits(function):
+            return False
+        if self._engine.function(function).config.reserved_concurrency == 0:
+            return True  # goes straight to the dead-letter queue
+        if not self._has_room(function):
+            _, throttles = self._backoff.get(function, (0.0, 0))
+            until = self._engine.clock.monotonic() + throttle_backoff(throttles + 1)
+            self._backoff[function] = (until, throttles + 1)
         return True
 
-    def _pause(self, blocked: bool) -> float:
-        ends = [until for until, _ in self._backoff.values()] if blocked else []
-        sleeps = [until - self._engine.clock.monotonic() for until in ends]
-        visible = self._engine.store.events.next_visible_us()
-        now = self._engine.clock.now_us()
-        if visible is not None and visible > now:
-            sleeps.append((visible - now) / MICROS)
+    def _pause(self, looked_us: int) -> float:
+        """Until a blocked function's back-off ends or an event becomes visible that was not when we looked."""
+        monotonic = self._engine.clock.monotonic()
+        sleeps = [self._backoff[one][0] - monotonic for one in self._blocked if one in self._backoff]
+        visible = self._engine.store.events.next_visible_us(looked_us)
+        if visible is not None:
+            sleeps.append((visible - self._engine.clock.now_us()) / MICROS)
         return max(0.01, min([*sleeps, _LONGEST_SLEEP]))
 
     def _start(self, event: AsyncEvent) -> None:
@@ -155,10 +170,9 @@ class EventQueue:
     async def _attempt(self, event: AsyncEvent) -> None:
         self._starting[event.function] -= 1  # from here to the admission nothing else runs
         try:
-            function = self._engine.function(event.function)
-            await self._try(event, function)
-        except StoreError as error:
-            self._engine.telemetry.say("notice", event.function, f"an event waits: {error}")
+            await self._try(event, self._engine.function(event.function))
+        except Exception as error:  # noqa: BLE001 - the edge of this task: the event stays on disk and is due again
+            self._notice(event.function, f"an event waits: {_told(error)}")
             await asyncio.sleep(_STORE_PAUSE)
         finally:
             del self._running[event.request_id]
@@ -178,7 +192,12 @@ class EventQueue:
         result: InvokeResult | None = None
         if step is None:
             engine.telemetry.metrics.measure(function.name, "AsyncEventAge", (now - event.accepted_us) / 1000)
+            deaths = engine.spawner.deaths
             result = await engine.invoke(_request(event))
+            if result.error_type == "Runtime.ExitError" and (
+                engine.spawner.deaths != deaths or not engine.spawner.present
+            ):
+                return  # the spawner took its environment along: it counts as no attempt, the next round runs it
             if engine.stopping and result.status != "ok":
                 return  # ended by the engine's own end: it counts as no attempt, the next engine runs it
             step = after_attempt(
@@ -190,11 +209,47 @@ class EventQueue:
                 now_us=engine.clock.now_us(),
             )
         # The attempt's row first: a kill between the two runs the event again rather than losing its history.
-        await engine.store.history.flush()
+        await self._write_history()
         if isinstance(step, Again):
             await self._again(event, step, result)
         else:
             await self._finished(event, function, step, result)
+
+    async def _write_history(self) -> None:
+        """As far as the disk takes it; else the rows wait in memory, and the event is finished all the same."""
+        try:
+            await self._engine.store.history.flush()
+            self._history_refused = False
+        except Exception as error:  # noqa: BLE001 - what has run must not run again for its history's sake
+            if not self._history_refused:
+                self._history_refused = True
+                self._notice(None, f"history waits in memory: {_told(error)}")
+
+    async def _surely(
+        self, function: str, write: Callable[[], Awaitable[object]], *, counted_as: str | None = None
+    ) -> bool:
+        """Carry out `write`, again and again until it works; False where the engine ends before that.
+
+        What follows from an attempt is tried alone: the function does not run a second time because the disk refuses.
+        """
+        said = False
+        while True:
+            try:
+                await write()
+                return True
+            except Exception as error:  # noqa: BLE001 - see above
+                if not said:
+                    said = True
+                    if counted_as is not None:
+                        self._engine.telemetry.metrics.count(function, counted_as)
+                    self._notice(function, f"an event's outcome waits to be stored: {_told(error)}")
+            if self._engine.stopping:
+                return False
+            await asyncio.sleep(_STORE_PAUSE)
+
+    def _notice(self, function: str | None, text: str) -> None:
+        with contextlib.suppress(Exception):  # a listener's fault ends no event and no dispatching
+            self._engine.telemetry.say("notice", function, text)
 
     async def _again(self, event: AsyncEvent, step: Again, result: InvokeResult | None) -> None:
         engine = self._engine
@@ -208,13 +263,16 @@ class EventQueue:
             engine.telemetry.log_lines(event.function, event.request_id, [(engine.clock.now_us(), "PLATFORM", text)])
         # A throttled event is held back by the function's back-off, which ends as soon as a slot is free.
         visible_us = engine.clock.now_us() if throttled else step.at_us
-        await engine.store.events.retry(
-            event.request_id,
-            step.attempt,
-            visible_us,
-            step.throttles,
-            result.error_type if result else None,
-            result.error_message if result else None,
+        await self._surely(
+            event.function,
+            lambda: engine.store.events.retry(
+                event.request_id,
+                step.attempt,
+                visible_us,
+                step.throttles,
+                result.error_type if result else None,
+                result.error_message if result else None,
+            ),
         )
 
     async def _finished(
@@ -224,37 +282,46 @@ class EventQueue:
         engine, config = self._engine, function.config
         queue = config.on_success if step.condition == "Success" else config.on_failure
         if queue is not None:
-            await self._deliver(
-                function, queue, destination_record(event, function.arn, step, result, engine.clock.now_us())
-            )
+            record = destination_record(event, function.arn, step, result, engine.clock.now_us())
+            if not await self._deliver(function, queue, record):
+                return
         if step.condition == "Success":
-            await engine.store.events.done(event.request_id)
+            await self._surely(function.name, lambda: engine.store.events.done(event.request_id))
             return
         engine.telemetry.metrics.count(function.name, "AsyncEventsDropped")
         letter = dead_letter(event, step, result)
-        if config.dead_letter_queue is None:
-            await engine.store.events.done(event.request_id)
-            engine.telemetry.say(
-                "error", function.name, f"event dropped after {letter.attempts} attempts: no DLQ is configured"
-            )
+        dead = config.dead_letter_queue
+        if dead is None:
+            if await self._surely(function.name, lambda: engine.store.events.done(event.request_id)):
+                engine.telemetry.say(
+                    "error", function.name, f"event dropped after {letter.attempts} attempts: no DLQ is configured"
+                )
             return
-        try:
-            await engine.store.events.dead_letter(event.request_id, config.dead_letter_queue, letter)
-        except StoreError:
-            engine.telemetry.metrics.count(function.name, "DeadLetterErrors")
-            raise
+        if not await self._surely(
+            function.name,
+            lambda: engine.store.events.dead_letter(event.request_id, dead, letter),
+            counted_as="DeadLetterErrors",
+        ):
+            return
         now = engine.clock.now_us()
-        text = f"DLQ → {config.dead_letter_queue} after {letter.attempts} attempts"
+        text = f"DLQ → {dead} after {letter.attempts} attempts"
         engine.telemetry.log_lines(function.name, event.request_id, [(now, "PLATFORM", text)])
-        engine.telemetry.say("dlq", function.name, f"dead letter in {config.dead_letter_queue}: {letter.error_code}")
+        engine.telemetry.say("dlq", function.name, f"dead letter in {dead}: {letter.error_code}")
 
-    async def _deliver(self, function: Function, queue: str, record: dict[str, object]) -> None:
-        body = msgspec.json.encode(record).decode()
+    async def _deliver(self, function: Function, queue: str, record: dict[str, object]) -> bool:
+        """False where the engine ends before the disk takes it."""
+        body = msgspec.json.encode(record).decode("utf-8", "replace")
         config = next((one for one in self._engine.project.queues if one.name == queue), None)
         if config is None:
             self._engine.telemetry.metrics.count(function.name, "DestinationDeliveryFailures")
-            return
-        await self._engine.store.queues.send(config, [NewMessage(body=body, function=function.name)])
+            return True
+        message = NewMessage(body=body, function=function.name)
+        return await self._surely(function.name, lambda: self._engine.store.queues.send(config, [message]))
+
+
+def _told(error: Exception) -> str:
+    """Our errors are sentences; of another one its kind says most."""
+    return str(error) if isinstance(error, LambdaTuiError) else f"{type(error).__name__}: {error}"
 
 
 def _request(event: AsyncEvent) -> InvokeRequest:

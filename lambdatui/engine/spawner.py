@@ -17,13 +17,18 @@ from lambdatui.spawner import launch, protocol, tree
 
 _END_PATIENCE = 10.0
 _REAP_PATIENCE = 2.0
+_RESTART_PATIENCE = 10.0  # seconds to wait for a spawner that is being started again
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):
-    """How a process ended: an exit status, or the number of the signal that ended it."""
+    """How a process ended: an exit status, or the number of the signal that ended it.
+
+    `lost`: the spawner went and took it along; its own code had no part in that.
+    """
 
     status: int | None = None
     signal: int | None = None
+    lost: bool = False
 
 
 class Spawner:
@@ -35,6 +40,8 @@ class Spawner:
         self._exits: dict[str, Callable[[Exit], None]] = {}
         self._starting: dict[str, asyncio.Future[int]] = {}
         self._closing = False
+        self._up = asyncio.Event()
+        self.deaths = 0  # how often a spawner has gone that was not told to
 
     async def start(self) -> None:
         """Start the process; environments that outlive it in a double kill come to this process and are swept."""
@@ -43,6 +50,12 @@ class Spawner:
         self._sock.setblocking(False)
         self._receiver = protocol.Receiver(self._sock)
         asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
+        self._up.set()
+
+    @property
+    def present(self) -> bool:
+        """Whether it runs; False between its death and its successor's start."""
+        return self._up.is_set()
 
     @property
     def pid(self) -> int:
@@ -58,18 +71,35 @@ class Spawner:
         *,
         on_exit: Callable[[Exit], None],
     ) -> int:
-        """Start a process and return its pid; OSError where it cannot be started. `on_exit` comes once, later."""
+        """Start a process and return its pid; OSError where it cannot be started. `on_exit` comes once, later.
+
+        While the spawner is being started again it waits for the new one.
+        """
+        while True:
+            await self._presence()
+            try:
+                protocol.send(self._sock, protocol.spawn(environment_id, argv, variables, cwd), fds)
+                break
+            except ConnectionError:  # it has gone, and the loop has not read that yet
+                self._lost()
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._starting[environment_id] = started
         self._exits[environment_id] = on_exit
         try:
-            protocol.send(self._sock, protocol.spawn(environment_id, argv, variables, cwd), fds)
             return await started
         except OSError:
             self._exits.pop(environment_id, None)
             raise
         finally:
             self._starting.pop(environment_id, None)
+
+    async def _presence(self) -> None:
+        """Returns when there is a spawner; OSError where there will be none."""
+        try:
+            async with asyncio.timeout(0 if self._closing else _RESTART_PATIENCE):
+                await self._up.wait()
+        except TimeoutError:
+            raise OSError("the spawner ended and was not started again") from None
 
     def kill(self, environment_id: str) -> None:
         """SIGKILL for the environment and all that it started; its `on_exit` tells when all are gone."""
@@ -98,6 +128,8 @@ class Spawner:
 
     def _lost(self) -> None:
         """The spawner has gone: its children die with it (PDEATHSIG), what is left comes to us."""
+        self._up.clear()
+        self.deaths += not self._closing
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         self._sock.close()
         for started in self._starting.values():
@@ -105,7 +137,7 @@ class Spawner:
                 started.set_exception(OSError("the spawner ended"))
         exits, self._exits = self._exits, {}
         for on_exit in exits.values():
-            on_exit(Exit(signal=9))
+            on_exit(Exit(signal=9, lost=True))
         if not self._closing:
             self._on_death()
 

@@ -65,17 +65,21 @@ class EventStore:
 
         await self._writer.run(work, self._changed)
 
-    async def pending(self, now_us: int, limit: int, exclude: Collection[str] = ()) -> list[AsyncEvent]:
+    async def pending(
+        self, now_us: int, limit: int, exclude: Collection[str] = (), *, without: Collection[str] = ()
+    ) -> list[AsyncEvent]:
         """Up to `limit` events visible at `now_us`, oldest first, without the request ids in `exclude`.
 
-        Fewer come back where their payloads are large (16 MB together); at least one does.
+        Nor those of the functions in `without`, however many they are. Fewer come back where their payloads are large
+        (16 MB together); at least one does.
         """
         skipped = {pack_id(each) for each in exclude}
+        others = f" AND function NOT IN ({','.join('?' * len(without))})" if without else ""
 
         def work(connection: sqlite3.Connection) -> list[AsyncEvent]:
             due = connection.execute(
-                "SELECT request_id FROM event WHERE visible_us <= ? ORDER BY visible_us, seq LIMIT ?",
-                (now_us, limit + len(skipped)),
+                f"SELECT request_id FROM event WHERE visible_us <= ?{others} ORDER BY visible_us, seq LIMIT ?",
+                (now_us, *without, limit + len(skipped)),
             ).fetchall()
             found: list[AsyncEvent] = []
             size = 0
@@ -139,9 +143,9 @@ class EventStore:
         """Events that wait or run; from memory."""
         return self._count
 
-    def next_visible_us(self) -> int | None:
-        """When the earliest event becomes visible (possibly in the past); None where there is none."""
-        ((earliest,),) = self._reads.now("SELECT min(visible_us) FROM event")
+    def next_visible_us(self, after_us: int = -1) -> int | None:
+        """When the earliest event of those after `after_us` becomes visible; None where there is none."""
+        ((earliest,),) = self._reads.now("SELECT min(visible_us) FROM event WHERE visible_us > ?", (after_us,))
         return None if earliest is None else int(earliest)
 
     def _changed(self, by: int) -> None:

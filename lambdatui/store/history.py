@@ -34,6 +34,7 @@ class HistoryStore:
         self._collectors: list[Callable[[], Sequence[MetricDelta]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._flushing = asyncio.Lock()  # an empty batch says nothing while another flush has its rows in hand
         self._closing = False
         self.problem: str | None = None
         self.lost = 0
@@ -112,11 +113,14 @@ class HistoryStore:
 
     async def flush(self) -> None:
         """Write all that was added before. StoreError where the disk refuses; the rows then wait for the next try."""
-        while self._writing is not None:
-            await asyncio.shield(self._writing)
-        await self._flush_once()
+        # A caller that is cancelled must not let go of rows that are neither written nor put back.
+        await asyncio.shield(asyncio.get_running_loop().create_task(self._flush_once()))
 
     async def _flush_once(self) -> None:
+        async with self._flushing:
+            await self._flush_batch()
+
+    async def _flush_batch(self) -> None:
         batch, self._batch = self._batch, Batch()
         for collect in self._collectors:
             batch.metrics.extend(collect())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+
+import psutil
 
 from lambdatui.engine.engine import Engine
 from tests.engine.conftest import Start, call, eventually, running
@@ -115,3 +118,29 @@ async def test_an_attempt_that_the_engines_end_cut_short_counts_for_nothing(tmp_
         (event,) = await engine.store.events.pending(engine.clock.now_us(), 10)
         assert event.attempt == 1
         assert letters(engine) == 0
+
+
+async def test_a_backlog_larger_than_a_round_hides_nobody_elses_events(start: Start) -> None:
+    engine = await start(
+        {
+            "fns/slow.py": "import time\ndef handler(event, context):\n    time.sleep(5)\n",
+            "fns/quick.py": "def handler(event, context): return 1\n",
+            "lambdatui.toml": (
+                "[functions.slow]\nhandler='slow.handler'\ncode='fns'\nreserved_concurrency=1\ntimeout=20\n"
+                "[functions.quick]\nhandler='quick.handler'\ncode='fns'\n"
+            ),
+        }
+    )
+    await asyncio.gather(*(engine.accept("slow", b"{}") for _ in range(700)))
+    await engine.accept("quick", b"{}")
+    await eventually(lambda: engine.telemetry.metrics.figures("quick").invocations == 1)
+
+
+async def test_a_dead_spawner_costs_an_event_no_attempt(start: Start) -> None:
+    code = "import time\ndef handler(event, context):\n    time.sleep(1)\n"
+    engine = await start(project(code, "dead_letter_queue='dead'\nmaximum_retry_attempts=0\ntimeout=20"))
+    await engine.accept("job", b"{}")
+    await eventually(lambda: any(row.state == "busy" for row in engine.environment_rows()))
+    psutil.Process(engine.spawner.pid).kill()
+    await eventually(lambda: engine.store.events.count() == 0)
+    assert letters(engine) == 0
