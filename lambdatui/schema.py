@@ -263,7 +263,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
     id: int
     time: str
-    kind: str  # engine | reload | syntax | error | throttle | dlq | replay | retry | stream | config | notice
+    kind: str  # engine | reload | syntax | ok | error | throttle | dlq | replay | retry | stream | config | notice
     function: str | None
     message: str
 

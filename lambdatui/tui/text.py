@@ -227,6 +227,7 @@ KINDS = {
     "error": ("✖", "err"),
     "throttle": ("‖", "warn"),
     "dlq": ("✉", "dlq"),
+    "ok": ("✔", "ok"),
     "replay": ("↺", "ok"),
     "retry": ("↷", "warn"),
     "stream": ("≋", "info"),
