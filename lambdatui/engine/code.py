@@ -159,14 +159,30 @@ def _sha(data: bytes) -> str:
 
 
 def _walk(root: Path) -> list[str]:
+    """Relative paths of the files that count. Links to folders are followed (shared packages), each folder once."""
     names: list[str] = []
-    for folder, subfolders, files in os.walk(root):
+    seen: set[tuple[int, int]] = set()
+    _first_time(root, seen)
+    for folder, subfolders, files in os.walk(root, followlinks=True):
         if len(names) > MOST_FILES:
             break
-        subfolders[:] = sorted(name for name in subfolders if name not in IGNORED_FOLDERS)
+        subfolders[:] = sorted(
+            name for name in subfolders if name not in IGNORED_FOLDERS and _first_time(Path(folder, name), seen)
+        )
         prefix = "" if folder == str(root) else os.path.relpath(folder, root) + os.sep
         names.extend(prefix + name for name in files if counts(name))
     return names
+
+
+def _first_time(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    try:
+        stat = folder.stat()
+    except OSError:
+        return False
+    key = (stat.st_dev, stat.st_ino)
+    known = key in seen
+    seen.add(key)
+    return not known
 
 
 def compile_error(source: bytes, name: str) -> tuple[int | None, str] | None:

@@ -75,3 +75,12 @@ def test_changes_in_ignored_folders_do_not_matter() -> None:
     assert not relevant(".git/index", is_folder=False)
     assert not relevant("pkg/__pycache__/x.pyc", is_folder=False)
     assert not relevant(".app.py.swp", is_folder=False)
+
+
+def test_a_linked_package_is_part_of_the_code_and_a_circle_of_links_ends(tmp_path: Path) -> None:
+    write(tmp_path / "shared" / "pk" / "__init__.py", "x = 1\n")
+    write(tmp_path / "fn" / "app.py", "import pk\n")
+    (tmp_path / "fn" / "pk").symlink_to(tmp_path / "shared" / "pk")
+    (tmp_path / "shared" / "pk" / "again").symlink_to(tmp_path / "shared" / "pk")
+    tree = CodeTree(tmp_path / "fn")
+    assert tree.scan() == ["app.py", "pk/__init__.py"]
