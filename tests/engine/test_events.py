@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pytest
 
+from lambdatui.clock import new_request_id
+from lambdatui.engine import events
 from lambdatui.engine.engine import Engine
+from lambdatui.errors import StoreError
+from lambdatui.store.records import AsyncEvent
 from tests.engine.conftest import Start, call, eventually, running
 
 FAILS = "def handler(event, context):\n    raise ValueError('no ' + str(event['n']))\n"
@@ -144,3 +150,86 @@ async def test_a_dead_spawner_costs_an_event_no_attempt(start: Start) -> None:
     psutil.Process(engine.spawner.pid).kill()
     await eventually(lambda: engine.store.events.count() == 0)
     assert letters(engine) == 0
+
+
+def failing(work: Any, times: int, error: Exception) -> Any:
+    """`work`, that raises `error` the first `times` times."""
+    calls = iter(range(times))
+
+    async def once_broken(*args: Any, **more: Any) -> Any:
+        if next(calls, None) is not None:
+            raise error
+        return await work(*args, **more)
+
+    return once_broken
+
+
+async def orphan(engine: Engine) -> None:
+    """An event of a function that is not in the project any more."""
+    now = engine.clock.now_us()
+    await engine.store.events.accept(
+        AsyncEvent(request_id=new_request_id(), function="gone", payload=b"{}", accepted_us=now, visible_us=now)
+    )
+
+
+async def test_events_that_wait_for_their_function_put_off_no_others_retry(start: Start) -> None:
+    engine = await start(project(FAILS), retry_delays=(0.2, 0.2))
+    await asyncio.gather(*(orphan(engine) for _ in range(1200)))
+    await engine.accept("job", b'{"n":1}')
+    await eventually(lambda: letters(engine) == 1, 5)
+
+
+async def test_no_fault_of_ours_ends_the_dispatching_or_loses_the_event(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_STORE_PAUSE", 0.05)
+    engine = await start(project("def handler(event, context):\n    return 1\n"))
+    monkeypatch.setattr(engine, "invoke", failing(engine.invoke, 1, RuntimeError("a bug")))
+    monkeypatch.setattr(engine.store.events, "pending", failing(engine.store.events.pending, 1, ValueError("a bug")))
+    await engine.accept("job", b"{}")
+    await eventually(lambda: engine.store.events.count() == 0, 5)
+    said = [one.message for one in engine.telemetry.happenings_after(0) if one.kind == "notice"]
+    assert "asynchronous events wait: ValueError: a bug" in said
+    assert "an event waits: RuntimeError: a bug" in said
+
+
+async def test_what_has_succeeded_does_not_run_again_because_the_disk_refuses(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_STORE_PAUSE", 0.05)
+    engine = await start(project("def handler(event, context):\n    return 1\n"))
+    full = StoreError("the disk is full")
+    monkeypatch.setattr(engine.store.events, "done", failing(engine.store.events.done, 3, full))
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.store.history, "flush", failing(engine.store.history.flush, 1000, full))
+        await engine.accept("job", b"{}")
+        await engine.accept("job", b"{}")
+        await eventually(lambda: engine.store.events.count() == 0, 5)
+    await engine.store.history.flush()
+    assert [row.attempt for row in engine.reader.invocations(function="job")] == [1, 1]
+    said = [one.message for one in engine.telemetry.happenings_after(0)]
+    assert said.count("history waits in memory: the disk is full") == 1
+
+
+async def test_a_failed_attempt_counts_once_though_the_disk_refuses_its_outcome(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_STORE_PAUSE", 0.05)
+    engine = await start(project(FAILS), retry_delays=(0.05, 0.05))
+    full = StoreError("the disk is full")
+    for name in ("retry", "dead_letter"):
+        monkeypatch.setattr(engine.store.events, name, failing(getattr(engine.store.events, name), 2, full))
+    await engine.accept("job", b'{"n":1}')
+    await eventually(lambda: letters(engine) == 1, 5)
+    await engine.store.history.flush()
+    assert [row.attempt for row in engine.reader.invocations(function="job")] == [3, 2, 1]
+
+
+async def test_an_environment_is_started_when_the_spawner_is_back(start: Start) -> None:
+    engine = await start(project("def handler(event, context):\n    return 1\n"))
+    psutil.Process(engine.spawner.pid).kill()
+    async with asyncio.timeout(15):
+        while engine.spawner.present:  # looked at in every turn of the loop: its successor comes within milliseconds
+            await asyncio.sleep(0)
+    assert (await call(engine, "job")).status == "ok"
+    assert (engine.spawner.present, engine.spawner.deaths) == (True, 1)

@@ -13,11 +13,13 @@ from lambdatui.store.records import AsyncEvent, NewMessage
 from lambdatui.store.store import Store
 
 
-def event(clock: ManualClock, payload: bytes = b"{}", request_id: str | None = None, **more: object) -> AsyncEvent:
+def event(
+    clock: ManualClock, payload: bytes = b"{}", request_id: str | None = None, function: str = "f", **more: object
+) -> AsyncEvent:
     now_us = clock.now_us()
     return AsyncEvent(
         request_id=request_id or new_request_id(),
-        function="f",
+        function=function,
         payload=payload,
         accepted_us=now_us,
         visible_us=now_us,
@@ -43,6 +45,34 @@ async def test_pending_is_oldest_first_and_leaves_out_what_runs(store: Store, cl
     ids = [each.request_id for each in events]
     found = await store.events.pending(clock.now_us(), 3, exclude={ids[0], ids[2]})
     assert [each.request_id for each in found] == [ids[1], ids[3], ids[4]]
+
+
+async def test_a_function_left_out_hides_nothing_by_number_or_size(store: Store, clock: ManualClock) -> None:
+    for n in range(20):
+        await store.events.accept(event(clock, bytes([n]) * 1_000_000, function=("large", "gone")[n % 2]))
+    sent = event(clock)
+    await store.events.accept(sent)
+    assert await store.events.pending(clock.now_us(), 1, without=["large", "gone"]) == [sent]
+
+
+async def test_the_next_event_is_known_behind_those_that_wait(store: Store, clock: ManualClock) -> None:
+    first, second = event(clock), event(clock)
+    for each in (first, second):
+        await store.events.accept(each)
+    at_us = clock.now_us() + 5_000_000
+    await store.events.retry(second.request_id, 2, at_us)
+    assert store.events.next_visible_us() == first.visible_us
+    assert store.events.next_visible_us(clock.now_us()) == at_us
+
+
+async def test_what_is_due_is_found_through_its_index_alone(store: Store, clock: ManualClock) -> None:
+    connection = sqlite3.connect(store.data / "state.db")
+    plan = connection.execute(
+        "EXPLAIN QUERY PLAN SELECT seq FROM event WHERE visible_us <= 1 AND function NOT IN ('a', 'b')"
+        " ORDER BY visible_us, seq LIMIT 9"
+    ).fetchall()
+    connection.close()
+    assert [row[3] for row in plan] == ["SEARCH event USING COVERING INDEX event_due (visible_us<?)"]
 
 
 async def test_a_retry_waits_for_its_time_and_knows_the_last_error(store: Store, clock: ManualClock) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +106,21 @@ async def test_rows_wait_while_the_disk_refuses_and_are_written_afterwards(store
     await store.history.flush()
     assert len(Reader(store.data).logs()) == 39
     assert store.history.lost == 0
+
+
+async def test_a_flush_waits_for_the_write_that_has_its_rows(store: Store) -> None:
+    gate = threading.Event()
+    held = store._history.submit(lambda _: gate.wait(10))
+    store.history.add(logs=[log(1)])
+    first = asyncio.create_task(store.history.flush())
+    await asyncio.sleep(0.02)  # it has taken the row and waits for the disk
+    second = asyncio.create_task(store.history.flush())
+    first.cancel()
+    await asyncio.sleep(0.05)
+    assert not second.done()
+    gate.set()
+    await asyncio.gather(held, second)
+    assert [line.id for line in Reader(store.data).logs()] == [1]
 
 
 def test_metric_deltas_of_a_minute_add_up(connection: sqlite3.Connection) -> None:
