@@ -144,7 +144,9 @@ async def test_a_backlog_larger_than_a_round_hides_nobody_elses_events(start: St
 
 async def test_a_dead_spawner_costs_an_event_no_attempt(start: Start) -> None:
     code = "import time\ndef handler(event, context):\n    time.sleep(1)\n"
-    engine = await start(project(code, "dead_letter_queue='dead'\nmaximum_retry_attempts=0\ntimeout=20"))
+    one_try = "dead_letter_queue='dead'\nmaximum_retry_attempts=0\ntimeout=20"
+    # A mark of its own: the sweep after a spawner's death must not meet another run of the same test.
+    engine = await start(project(code, one_try), engine_mark=new_request_id())
     await engine.accept("job", b"{}")
     await eventually(lambda: any(row.state == "busy" for row in engine.environment_rows()))
     psutil.Process(engine.spawner.pid).kill()
@@ -226,7 +228,7 @@ async def test_a_failed_attempt_counts_once_though_the_disk_refuses_its_outcome(
 
 
 async def test_an_environment_is_started_when_the_spawner_is_back(start: Start) -> None:
-    engine = await start(project("def handler(event, context):\n    return 1\n"))
+    engine = await start(project("def handler(event, context):\n    return 1\n"), engine_mark=new_request_id())
     psutil.Process(engine.spawner.pid).kill()
     async with asyncio.timeout(15):
         while engine.spawner.present:  # looked at in every turn of the loop: its successor comes within milliseconds

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,14 @@ from lambdatui.schema import EngineInfo
 class EngineProcess:
     """One `python -m lambdatui.host` and what it said when it was ready."""
 
-    def __init__(self, project: Path, *options: str) -> None:
+    def __init__(self, project: Path, *options: str, module: Sequence[str] = ("-m", "lambdatui.host")) -> None:
         ready_read, ready_write = os.pipe()
         leash_read, self._leash = os.pipe()
         self.output = project.parent / f"engine-{time.monotonic_ns()}.txt"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [
-                    sys.executable, "-P", "-m", "lambdatui.host", str(project), "--port", "0", "--http-port", "0",
+                    sys.executable, "-P", *module, str(project), "--port", "0", "--http-port", "0",
                     "--aws", "none", "--ready", str(ready_write), "--leash", str(leash_read), *options,
                 ],
                 pass_fds=(ready_write, leash_read), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
@@ -97,8 +97,8 @@ StartProcess = Callable[..., EngineProcess]
 def start_process() -> Iterator[StartProcess]:
     started: list[EngineProcess] = []
 
-    def begin(project: Path, *options: str) -> EngineProcess:
-        engine = EngineProcess(project, *options)
+    def begin(project: Path, *options: str, **how: Sequence[str]) -> EngineProcess:
+        engine = EngineProcess(project, *options, **how)
         started.append(engine)
         return engine
 

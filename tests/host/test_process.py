@@ -147,12 +147,20 @@ def test_the_end_of_the_leash_is_a_graceful_stop(project: Path, start_process: S
     assert not engine.environments()
 
 
-def test_the_engine_runs_without_textual(project: Path, start_process: StartProcess) -> None:
-    engine = start_process(project)
-    assert engine.client("lambda").invoke(FunctionName="echo", Payload=b'{"a":1}')["Payload"].read() == b'{"a": 1}'
-    maps = Path(f"/proc/{engine.process.pid}/maps")
-    if maps.exists():
-        assert "textual" not in maps.read_text()
+WITHOUT_SCREEN = """
+import sys
+for name in ("textual", "rich"):
+    sys.modules[name] = None  # as if it were not installed: importing it fails
+from lambdatui.host.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_the_engine_runs_where_textual_is_not_installed(project: Path, start_process: StartProcess) -> None:
+    engine = start_process(project, module=("-c", WITHOUT_SCREEN))
+    answer = engine.client("lambda").invoke(FunctionName="echo", Payload=b'{"a":1}')
+    assert answer["Payload"].read() == b'{"a": 1}'
+    assert engine.end() == 0
 
 
 def test_in_the_grace_a_function_in_flight_may_still_send(tmp_path: Path, start_process: StartProcess) -> None:
