@@ -45,7 +45,7 @@ from lambdatui.tui.app import LambdaTui
 W = TypeVar("W", bound=Widget)
 FRAME = 0.02  # seconds; the screen lays out and paints at most this often
 NOW = from_iso("2026-11-21T14:31:10.000000Z")
-ROOT = "/work/shop"
+ROOT = "/home/ann/shop"
 ENGINE = EngineInfo(
     pid=1,
     url="http://127.0.0.1:3001",
