@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -37,7 +38,7 @@ async def running(root: Path, **options: Any) -> AsyncIterator[Engine]:
         "http_url": "http://127.0.0.1:2",
         "region": "us-east-1",
         "account": "000000000000",
-        "engine_mark": f"test-{root.name}",
+        "engine_mark": f"test-{uuid4().hex}",  # another run of these tests must not sweep ours
     }
     engine = Engine(
         load_project(root, load, data), store, telemetry, clock, EngineOptions(**(defaults | options)), load
