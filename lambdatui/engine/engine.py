@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -93,7 +94,7 @@ class Engine:
         self._events = EventQueue(self, options.retry_delays, held=options.one_shot)
         self._views = Views(self)
         self._watch = FolderWatch(self._touched)
-        self._background: list[asyncio.Task[None]] = []
+        self._background: set[asyncio.Task[None]] = set()
         self._configuring: asyncio.Task[None] | None = None
         self._configuration_touched = False
         self._outside: set[str] = set()
@@ -108,9 +109,7 @@ class Engine:
         if not self.options.one_shot:
             self._reloader.on_outside = self._watch_outside
             await self._rewatch()
-        self._background += [
-            asyncio.create_task(self.pool.recycle()),
-        ]
+        self._begin(self.pool.recycle())
         self._events.start()
 
     async def drain(self, grace: float) -> bool:
@@ -136,9 +135,20 @@ class Engine:
         await self.spawner.close()
         self.reader.close()
 
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside the rest; a fault in it is said, not lost."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.telemetry.say("notice", None, f"work in the background ended: {error}")
+
     def _spawner_died(self) -> None:
         self.telemetry.say("engine", None, "the spawner was killed, and every environment with it: it is started again")
-        self._background.append(asyncio.create_task(self._respawn()))
+        self._begin(self._respawn())
 
     async def _respawn(self) -> None:
         """What escaped the spawner's end has become ours (we are a subreaper): sweep it, then begin anew."""
@@ -279,7 +289,7 @@ class Engine:
         for sentence in said:
             self.telemetry.say("config", None, sentence)
         self._reloader.serve(self._registry)
-        self._background.append(asyncio.create_task(self._reloader.load_all()))
+        self._begin(self._reloader.load_all())
 
     async def reload_project(self) -> None:
         """Read the configuration again; one that cannot be read changes nothing but the problem that is shown."""
@@ -298,7 +308,10 @@ class Engine:
         self.project = project
         await self._take_over(project)
         for listener in self._listeners:
-            await listener(project)
+            try:
+                await listener(project)
+            except Exception as error:  # noqa: BLE001 (the others must hear of it all the same)
+                self.telemetry.say("config", None, f"the configuration could not be taken over: {error}")
         self.telemetry.say("config", None, difference)
 
     # --- watching
@@ -320,7 +333,7 @@ class Engine:
     def _watch_outside(self, folders: set[str]) -> None:
         if not folders <= self._outside:
             self._outside |= folders
-            self._background.append(asyncio.create_task(self._rewatch()))
+            self._begin(self._rewatch())
 
     def _touched(self, paths: set[str]) -> None:
         self._reloader.touched(paths)
