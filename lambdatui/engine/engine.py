@@ -15,7 +15,7 @@ import msgspec
 
 from lambdatui import schema, wire
 from lambdatui.clock import Clock
-from lambdatui.config.loader import load_project
+from lambdatui.config.loader import CONFIGURATION_FILES, load_project
 from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.engine.admission import Admission
 from lambdatui.engine.code import IGNORED_FOLDERS
@@ -37,7 +37,6 @@ from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
 
 _DISCOVERED = ("plain", "toml")  # kinds whose functions may be found by their files
-CONFIGURATION = ("template.yaml", "template.yml", "template.json", "serverless.yml", "lambdatui.toml")
 
 
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -344,7 +343,7 @@ class Engine:
         if any(
             path in files
             or path in folders
-            or (Path(path).parent == root and Path(path).name in CONFIGURATION)
+            or (Path(path).parent == root and Path(path).name in CONFIGURATION_FILES)
             or (discovered and (path.endswith(".py") or not Path(path).suffix))
             for path in paths
         ):
