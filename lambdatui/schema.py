@@ -34,7 +34,7 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     timeout: float
     reserved_concurrency: int | None
-    state: str  # idle | busy | failing | throttled | stopped | reloading | broken | unserved
+    state: str  # idle | busy | failing | throttled | stopped | reloading | installing | broken | unserved
     problems: list[ProblemRow] = []
     # beyond INTERFACE's least
     logical_id: str = ""
@@ -50,6 +50,9 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     triggers: list[str] = []  # "queue orders (batch 10)", "schedule every 1s", "GET /orders/{id}"
     dead_letter_queue: str | None = None
     interpreter: str = ""
+    layers: list[str] = []
+    packages: str = ""  # "requirements.txt: 12 packages", "installing requirements.txt: …", "requirements.txt: failed"
+    kept: dict[str, str] = {}  # what the template says that means nothing here, as text
     # figures of this engine's life; sums, with the 60 s line
     invocations: int = 0
     errors: int = 0
@@ -215,6 +218,24 @@ class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
     requests: int = 0
     errors: int = 0
     kind: str = "route"
+    api_id: str = ""  # logical id of its API
+    stage: str = ""
+    url: str = ""  # where it answers, as text: "http://127.0.0.1:3000/orders/{id}"
+    authorizer: str | None = None
+    last_status: int | None = None
+
+
+class PushRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A bucket's, topic's or event bus' trigger. `kind`: bucket | topic | rule."""
+
+    id: str
+    kind: str
+    source: str  # the bucket, topic or bus
+    target: str  # function or queue
+    detail: str = ""  # "s3:ObjectCreated:* uploads/*.jpg", a filter policy, a pattern
+    delivered: int = 0
+    filtered: int = 0
+    last_at: str | None = None
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,6 +243,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     streams: list[StreamRow] = []
     schedules: list[ScheduleRow] = []
     routes: list[RouteRow] = []
+    pushes: list[PushRow] = []
 
 
 class PeekedMessage(msgspec.Struct, frozen=True, kw_only=True):

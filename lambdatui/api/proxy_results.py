@@ -11,7 +11,7 @@ import msgspec
 
 from lambdatui.engine.model import InvokeResult
 
-Kind = Literal["rest", "http", "url"]
+Kind = Literal["rest", "http", "url", "alb"]
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _OURS = {"connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "date"}
@@ -39,16 +39,19 @@ FAILED: dict[Kind, Reply] = {
     "rest": _json(502, '{"message": "Internal server error"}'),
     "http": _json(500, '{"message":"Internal Server Error"}'),
     "url": _plain(502, "Internal Server Error"),
+    "alb": _plain(502, "Bad Gateway"),
 }
 THROTTLED: dict[Kind, Reply] = {
     "rest": _json(500, '{"message": "Internal server error"}'),
     "http": _json(503, '{"message":"Service Unavailable"}'),
     "url": _json(429, '{"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}'),
+    "alb": _plain(502, "Bad Gateway"),
 }
 TOO_LARGE: dict[Kind, Reply] = {
     "rest": _json(413, '{"message": "Request Too Long"}'),
     "http": _json(413, '{"message":"Request Entity Too Large"}'),
     "url": _json(413, '{"message":"Request Entity Too Large"}'),
+    "alb": _plain(413, "Request Entity Too Large"),
 }
 STOPPING = _json(503, '{"message":"Service Unavailable"}')
 UNKNOWN = _json(404, '{"message":"Not Found"}')

@@ -9,11 +9,14 @@ from pathlib import Path
 import msgspec
 
 from lambdatui.config.model import (
+    ApiConfig,
     FunctionConfig,
     LoadOptions,
     Problem,
+    PushTrigger,
     QueueConfig,
     QueueMapping,
+    ResourceConfig,
     RouteConfig,
     ScheduleConfig,
     StreamConfig,
@@ -38,7 +41,10 @@ class Declared:
     streams: dict[str, StreamConfig] = field(default_factory=dict)
     mappings: list[QueueMapping | StreamMapping] = field(default_factory=list)
     schedules: list[ScheduleConfig] = field(default_factory=list)
+    apis: dict[str, ApiConfig] = field(default_factory=dict)
     routes: list[RouteConfig] = field(default_factory=list)
+    pushes: list[PushTrigger] = field(default_factory=list)
+    resources: list[ResourceConfig] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     broken: bool = False

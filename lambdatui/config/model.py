@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -44,6 +44,10 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     maximum_event_age: int = 21_600  # seconds
     description: str = ""
     architecture: str = "x86_64"
+    aliases: tuple[str, ...] = ()  # more names that reach it (`service-stage-key` of serverless.yml)
+    layers: tuple[str, ...] = ()  # absolute folders, in the order of the template
+    requirements: str | None = None  # file that names its packages, where the project says so; else beside the code
+    kept: dict[str, Any] = {}  # properties that mean nothing here (VpcConfig, KmsKeyArn, ...), as plain JSON values
     unserved: str | None = None  # why it is listed but cannot run (another runtime, an image, ...)
     file: str | None = None  # where it is declared, relative to the root
     line: int | None = None
@@ -66,12 +70,13 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream with Kinesis semantics."""
+    """A stream with Kinesis semantics. `table`: it is the change stream of that DynamoDB table."""
 
     name: str
     logical_id: str
     shards: int = 1
     retention_hours: int = 24
+    table: str | None = None
     file: str | None = None
     line: int | None = None
 
@@ -116,14 +121,119 @@ class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
 
 
+class BucketTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="bucket"):
+    """A bucket's notifications to a function or a queue."""
+
+    id: str
+    bucket: str
+    events: tuple[str, ...]  # "s3:ObjectCreated:*", ...
+    function: str | None = None
+    queue: str | None = None
+    prefix: str = ""
+    suffix: str = ""
+
+
+class TopicSubscription(msgspec.Struct, frozen=True, kw_only=True, tag="topic"):
+    """A topic's messages to a function or a queue."""
+
+    id: str
+    topic: str
+    function: str | None = None
+    queue: str | None = None
+    filter_policy: str | None = None  # JSON text
+    filter_scope: Literal["MessageAttributes", "MessageBody"] = "MessageAttributes"
+    raw: bool = False  # to a queue: the message alone, without SNS's envelope
+    dead_letter_queue: str | None = None
+
+
+class EventRule(msgspec.Struct, frozen=True, kw_only=True, tag="rule"):
+    """One target of an EventBridge rule with a pattern: a function or a queue."""
+
+    id: str
+    bus: str
+    pattern: str  # JSON text
+    function: str | None = None
+    queue: str | None = None
+    input: str | None = None  # JSON text instead of the event
+    input_path: str | None = None  # "$.detail"
+    input_paths: dict[str, str] = {}  # InputTransformer
+    input_template: str | None = None
+    dead_letter_queue: str | None = None
+    enabled: bool = True
+
+
+PushTrigger = BucketTrigger | TopicSubscription | EventRule
+
+
+class CorsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What browsers of other sites may do. REST APIs answer preflights from it; the others also add it to answers."""
+
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age: int | None = None  # seconds
+    allow_credentials: bool = False
+
+
+class AuthorizerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Who decides about requests. `function` None: it cannot be asked here (JWT, Cognito, IAM): all pass."""
+
+    name: str
+    kind: Literal["token", "request", "jwt", "cognito", "iam"]
+    function: str | None = None
+    payload: Literal["1.0", "2.0"] = "1.0"  # form of its event; REST APIs always 1.0
+    simple_responses: bool = False  # HTTP APIs: {"isAuthorized": true, "context": {…}} instead of an IAM policy
+    identity: tuple[str, ...] = ()  # "header.Authorization", "querystring.token", "context.x", "stageVariables.x"
+    validation: str | None = None  # regular expression that a token has to match, before the function is asked
+    ttl: int = 300  # seconds that an answer is kept; 0: never
+
+
+class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One API. `kind`: rest = API Gateway v1, http = v2, url = function URL, alb = load balancer."""
+
+    id: str  # logical id; SAM's own are ServerlessRestApi and ServerlessHttpApi; of a URL the function's name
+    kind: Literal["rest", "http", "url", "alb"]
+    name: str = ""
+    stage: str = "$default"
+    stage_variables: dict[str, str] = {}
+    base_paths: tuple[str, ...] = ()  # of custom domains: "v1" -> /v1/… reaches it too
+    cors: CorsConfig | None = None
+    binary_types: tuple[str, ...] = ()  # REST: "image/*", "*/*" -> base64
+    authorizers: tuple[AuthorizerConfig, ...] = ()
+    file: str | None = None
+    line: int | None = None
+
+
 class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A plain proxy route. `kind`: rest = payload 1.0, http and url = payload 2.0."""
+    """A proxy route. `kind`: rest and alb = payload 1.0 and ALB's, http and url = payload 2.0."""
 
     id: str
     function: str
-    kind: Literal["rest", "http", "url"]
+    kind: Literal["rest", "http", "url", "alb"]
     method: str  # upper case, or ANY
-    path: str  # "/orders/{id}", "/{proxy+}"
+    path: str  # "/orders/{id}", "/{proxy+}", "$default"; for alb a pattern with * and ?
+    api: str = ""  # ApiConfig.id; "": an API without settings
+    payload: Literal["1.0", "2.0"] | None = None  # HTTP APIs may ask for 1.0
+    authorizer: str | None = None  # AuthorizerConfig.name within the API
+    refused: str | None = None  # why it answers with an error instead (a non-proxy integration, ...)
+    hosts: tuple[str, ...] = ()  # alb: host-header conditions
+    headers: dict[str, tuple[str, ...]] = {}  # alb: http-header conditions
+    query: tuple[tuple[str, str], ...] = ()  # alb: query-string conditions, one of which has to hold
+    priority: int = 0  # alb: the lowest wins
+    multi_value: bool = False  # alb: lambda.multi_value_headers.enabled
+    line: int | None = None
+
+
+class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the project declares and the local AWS holds: a table, bucket, topic, parameter, secret, bus."""
+
+    type: str  # "AWS::DynamoDB::Table"
+    logical_id: str
+    name: str
+    properties: dict[str, Any] = {}  # resolved, plain JSON values
+    file: str | None = None
+    line: int | None = None
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +249,10 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[StreamConfig, ...] = ()
     mappings: tuple[QueueMapping | StreamMapping, ...] = ()
     schedules: tuple[ScheduleConfig, ...] = ()
+    apis: tuple[ApiConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
+    pushes: tuple[PushTrigger, ...] = ()
+    resources: tuple[ResourceConfig, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: tuple[str, ...] = ()  # absolute paths of the configuration files that were read
     broken: bool = (
@@ -154,4 +267,6 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     account: str = "000000000000"
     endpoint_url: str = "http://127.0.0.1:3001"  # queue URLs (`Ref` of a queue) begin with it
     http_url: str = "http://127.0.0.1:3000"
+    template: str | None = None  # the template's or serverless.yml's path; None: the first that the folder has
+    parameters: dict[str, str] = {}  # --parameter K=V: template parameters; `opt` and `param` of serverless.yml
     env_vars: dict[str, dict[str, str]] = {}  # per function; "" (empty) or "Parameters" key: every function
