@@ -13,6 +13,7 @@ import msgspec
 from lambdatui import schema
 from lambdatui.config.model import FunctionConfig, Project, QueueConfig, StreamConfig
 from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.engine.tracing import Caller
 
 if TYPE_CHECKING:
     from lambdatui.store.reader import Reader
@@ -51,6 +52,7 @@ class EnginePort(Protocol):
         ...
 
     def functions(self) -> Sequence[FunctionPort]: ...
+    def caller(self, trace_header: str | None) -> Caller: ...
     async def invoke(self, request: InvokeRequest) -> InvokeResult: ...
     async def accept(
         self,

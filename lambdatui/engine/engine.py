@@ -27,6 +27,7 @@ from lambdatui.engine.pool import Pool
 from lambdatui.engine.registry import RESERVED, Registry, known_qualifier
 from lambdatui.engine.reload import Reloader
 from lambdatui.engine.spawner import Spawner
+from lambdatui.engine.tracing import Caller
 from lambdatui.engine.variables import Surroundings
 from lambdatui.engine.views import Views
 from lambdatui.engine.watch import FolderWatch
@@ -179,6 +180,10 @@ class Engine:
         return await self._events.accept(
             found, payload, source=source, client_context=client_context, parent_id=parent_id
         )
+
+    def caller(self, trace_header: str | None) -> Caller:
+        """The invocation that a call with this `X-Amzn-Trace-Id` comes from, as far as it runs here."""
+        return self._invoker.traces.caller(trace_header)
 
     # --- functions
 

@@ -18,6 +18,7 @@ from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.rows import invocation_row
+from lambdatui.engine.tracing import Traces
 from lambdatui.errors import LambdaTuiError
 from lambdatui.store.records import InvocationRecord
 from lambdatui.telemetry import cost, report
@@ -63,6 +64,7 @@ class Invoker:
         self._telemetry = telemetry
         self._history = history
         self._clock = clock
+        self.traces = Traces()
 
     async def invoke(self, function: Function, request: InvokeRequest) -> InvokeResult:
         """Run `function` once. What the function does never raises here; a throttle is a status."""
@@ -109,6 +111,7 @@ class Invoker:
                 run.request_id, run.request.payload, self._meta(run), function.config.timeout
             )
         finally:
+            self.traces.end(run.request_id)
             self._pool.release(lease)
         return self._finish(run, log, outcome)
 
@@ -126,11 +129,11 @@ class Invoker:
         init.duration_us = 0
         return init
 
-    @staticmethod
-    def _meta(run: _Run) -> dict[str, object]:
+    def _meta(self, run: _Run) -> dict[str, object]:
         qualifier = run.request.qualifier
         arn = f"{run.function.arn}:{qualifier}" if qualifier else run.function.arn
-        meta: dict[str, object] = {"arn": arn}
+        trace = self.traces.begin(run.request_id, run.request.trace_root, run.started_us)
+        meta: dict[str, object] = {"arn": arn, "trace_id": trace}
         if run.request.client_context:
             meta["client_context"] = run.request.client_context
         return meta

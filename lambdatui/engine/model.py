@@ -19,6 +19,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     client_context: str | None = None  # JSON text
     parent_id: str | None = None
+    trace_root: str | None = None  # of the caller's trace; a new one where None
     replay_of: str | None = None
     patient: bool = False  # asynchronous events and pollers wait for host capacity, however long
     queued_since_us: int | None = None  # when the event was accepted or received

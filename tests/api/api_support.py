@@ -18,6 +18,7 @@ from lambdatui.api.server import HttpServer
 from lambdatui.clock import SystemClock, iso, new_request_id
 from lambdatui.config.model import FunctionConfig, Project, QueueConfig, RouteConfig, StreamConfig
 from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.engine.tracing import NOBODY, Caller
 from lambdatui.errors import NotFound, UsageError
 from lambdatui.sources.manager import SourceManager
 from lambdatui.store.reader import Reader
@@ -66,6 +67,9 @@ class FakeEngine:
 
     def functions(self) -> list[FakeFunction]:
         return list(self._functions.values())
+
+    def caller(self, trace_header: str | None) -> Caller:
+        return NOBODY
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         self.requests.append(request)

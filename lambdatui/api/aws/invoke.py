@@ -45,14 +45,22 @@ async def invoke(door: Door, raw_name: bytes, scope: Scope, receive: Receive, se
     function = find(door, name, qualifier)
     payload = await _payload(receive, MAX_EVENT_PAYLOAD if kind == b"Event" else MAX_SYNC_PAYLOAD)
     context = _client_context(headers.get(b"x-amz-client-context"))
+    root, parent = door.engine.caller(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
     if kind == b"RequestResponse":
         result = await door.engine.invoke(
-            InvokeRequest(function=function.config.name, payload=payload, qualifier=qualifier, client_context=context)
+            InvokeRequest(
+                function=function.config.name,
+                payload=payload,
+                qualifier=qualifier,
+                client_context=context,
+                parent_id=parent,
+                trace_root=root,
+            )
         )
         tail = headers.get(b"x-amz-log-type") == b"Tail"
         await _answer(send, result, tail=tail)
     elif kind == b"Event":
-        request_id = await door.engine.accept(function.config.name, payload, client_context=context)
+        request_id = await door.engine.accept(function.config.name, payload, client_context=context, parent_id=parent)
         await respond(send, 202, b"", [(b"x-amzn-requestid", request_id.encode())])
     else:
         await respond(send, 204, b"", [(b"x-amzn-requestid", new_request_id().encode())])
