@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lambdatui.client.reading import NOT_RUNNING
 from lambdatui.clock import MICROS, SystemClock
+from lambdatui.config.triggers import triggers
 from lambdatui.schema import FunctionRow, ProblemRow, QueueRow, RouteRow, ScheduleRow, Sources, StreamRow
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def function_row(
         file=function.file,
         line=function.line,
         environment=dict(function.environment),
-        triggers=triggers(project, function.name),
+        triggers=triggers(project).get(function.name, []),
         dead_letter_queue=function.dead_letter_queue,
         dlq_depth=dead.visible if dead else 0,
     )
@@ -62,18 +63,6 @@ def problem_row(problem: Problem) -> ProblemRow:
         message=problem.message,
         remedy=problem.remedy,
     )
-
-
-def triggers(project: Project, function: str) -> list[str]:
-    """What invokes a function, in the words of the function table."""
-    found = [
-        f"{_kind(mapping)} {_source(mapping)} (batch {mapping.batch_size})"
-        for mapping in project.mappings
-        if mapping.function == function
-    ]
-    found += [f"schedule {item.expression}" for item in project.schedules if item.function == function]
-    found += [f"{route.method} {route.path}" for route in project.routes if route.function == function]
-    return found
 
 
 def dlq_names(project: Project) -> list[str]:

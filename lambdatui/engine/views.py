@@ -9,6 +9,7 @@ import psutil
 from lambdatui import __version__, schema
 from lambdatui.clock import MICROS, iso
 from lambdatui.config.model import Problem
+from lambdatui.config.triggers import triggers
 from lambdatui.engine.environment import Environment
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ class Views:
 
     def functions(self) -> list[schema.FunctionRow]:
         engine = self._engine
-        triggers = _triggers(engine)
+        runs_by = triggers(engine.project)
         depths = {config.name: config.dead_letter_queue for config in engine.project.functions}
         return [
-            self._function(function, triggers.get(function.name, []), depths.get(function.name))
+            self._function(function, runs_by.get(function.name, []), depths.get(function.name))
             for function in engine.functions()
         ]
 
-    def _function(self, function: Function, triggers: list[str], queue: str | None) -> schema.FunctionRow:
+    def _function(self, function: Function, runs_by: list[str], queue: str | None) -> schema.FunctionRow:
         engine, config = self._engine, function.config
         figures = engine.telemetry.metrics.figures(function.name)
         depth = engine.store.queues.depth(queue) if queue else None
@@ -55,7 +56,7 @@ class Views:
             version=function.version,
             environment=config.environment,
             overrides=function.overrides,
-            triggers=triggers,
+            triggers=runs_by,
             dead_letter_queue=queue,
             interpreter=function.interpreter.path if function.interpreter else "",
             invocations=figures.invocations,
@@ -152,17 +153,3 @@ def problem_row(problem: Problem) -> schema.ProblemRow:
         message=problem.message,
         remedy=problem.remedy,
     )
-
-
-def _triggers(engine: Engine) -> dict[str, list[str]]:
-    """What each function is triggered by, a sentence a trigger."""
-    found: dict[str, list[str]] = {}
-    project = engine.project
-    for mapping in project.mappings:
-        kind, name = ("queue", mapping.queue) if hasattr(mapping, "queue") else ("stream", mapping.stream)
-        found.setdefault(mapping.function, []).append(f"{kind} {name} (batch {mapping.batch_size})")
-    for schedule in project.schedules:
-        found.setdefault(schedule.function, []).append(f"schedule {schedule.expression}")
-    for route in project.routes:
-        found.setdefault(route.function, []).append(f"{route.method} {route.path}")
-    return found

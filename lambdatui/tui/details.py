@@ -247,16 +247,22 @@ def configuration_lines(row: FunctionRow, width: int) -> list[Line]:
         ("reserve", reserve, "reserved_concurrency"),
         ("version", row.version, ""),
         ("code", f"{short_sha(row.code_sha)}  {row.code_root}", ""),
+        ("packages", row.packages, ""),
+        ("layers", ", ".join(row.layers), ""),
         ("dead letters", row.dead_letter_queue or "none", ""),
     ]
     out = [
         line((f"{name:13}", "dim"), clean(value), ("  set here" if key and key in row.overrides else "", "warn"))
         for name, value, key in facts
+        if value
     ]
     for name, value in sorted(row.environment.items()):
         out.append(line((f"{'variable' if out and name else '':13}", "dim"), (f"{clean(name)}=", "info"), clean(value)))
     if row.description:
         out += [line(), *paragraphs(clean(row.description), width, "dim")]
+    if row.kept:
+        out += [line(), *paragraphs("Declared, without a meaning here:", width, "dim")]
+        out += [line((f"{clean(name)} ", "dim"), clean(value)) for name, value in sorted(row.kept.items())]
     return out
 
 

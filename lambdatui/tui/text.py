@@ -211,6 +211,7 @@ STATES = {
     "throttled": ("‖", "warn"),
     "stopped": ("■", "warn"),
     "reloading": ("↻", "info"),
+    "installing": ("⇣", "info"),
     "broken": ("⚠", "warn"),
     "unserved": ("◌", "dim"),
     "paused": ("‖", "warn"),

@@ -21,7 +21,17 @@ COLUMNS = (
     Column("dlq", "DLQ", 4, numeric=True, narrow=3),
     Column("line", "LAST 60 s", 14, stretch=6, most=30, short="60 s", narrow=6, drop=3, tail=True),
 )
-ORDER = {"broken": 0, "failing": 1, "throttled": 2, "stopped": 3, "reloading": 4, "busy": 5, "idle": 6, "unserved": 7}
+ORDER = {
+    "broken": 0,
+    "failing": 1,
+    "throttled": 2,
+    "stopped": 3,
+    "installing": 4,
+    "reloading": 5,
+    "busy": 6,
+    "idle": 7,
+    "unserved": 8,
+}
 
 
 def number(value: int, tag: str) -> Cell:
@@ -52,7 +62,7 @@ def state_cell(row: FunctionRow) -> Cell:
 
 def function_row(row: FunctionRow) -> Row:
     """One function of the table."""
-    line_tag = {"failing": "err", "throttled": "warn", "reloading": "info"}.get(row.state, "ok")
+    line_tag = {"failing": "err", "throttled": "warn", "reloading": "info", "installing": "info"}.get(row.state, "ok")
     cells: dict[str, Cell] = {
         "name": ((clean(row.name), ""),),
         "state": state_cell(row),

@@ -18,7 +18,8 @@ from lambdatui.tui.details import payload_lines
 from lambdatui.tui.dialogs import EventEditor
 from lambdatui.tui.keys import bind
 from lambdatui.tui.screens.page import Page
-from lambdatui.tui.screens.source_row import COLUMNS, SourceItem, items_of, row_of
+from lambdatui.tui.screens.source_items import SourceItem, items_of
+from lambdatui.tui.screens.source_row import COLUMNS, row_of
 from lambdatui.tui.text import age, clean, json_pieces, local_time, plural, since
 from lambdatui.tui.widgets.lines import Line, line, paragraphs
 from lambdatui.tui.widgets.pane import Pane
@@ -33,7 +34,7 @@ EMPTY = (
 
 
 class SourcesPage(Page):
-    """Queues, streams with their shards, schedules, routes; beneath, what the selected one holds."""
+    """Queues, streams with their shards, schedules, push triggers, routes; beneath, what the selected one holds."""
 
     NAME: ClassVar[str] = "sources"
     MAIN: ClassVar[str] = "#sources"
@@ -122,7 +123,7 @@ class SourcesPage(Page):
 
     async def _toggle(self) -> None:
         item = self._item()
-        if item is None or item.kind == "route" or not item.pause_id:
+        if item is None or not item.pause_id:
             raise OperationFailed("this cannot be paused: only queues and streams with a function, and schedules")
         call = self.tui.client.resume if item.paused else self.tui.client.pause
         await self.tui.off(call, item.pause_id)

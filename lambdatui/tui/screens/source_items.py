@@ -1,0 +1,218 @@
+"""Queues, shards, schedules, push triggers and routes as the Sources page knows them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lambdatui.schema import PushRow, QueueRow, RouteRow, ScheduleRow, ShardRow, Sources, StreamRow
+from lambdatui.tui.text import clean, compact, local_time, millis, plural, seconds
+
+
+@dataclass(frozen=True)
+class SourceItem:
+    """One source, or one shard of one."""
+
+    key: str
+    kind: str
+    name: str
+    shown: str
+    state: str
+    function: str | None
+    facts: tuple[tuple[str, str], ...]
+    waiting: int | None = None
+    in_flight: int | None = None
+    age_s: float | None = None
+    note: str = ""
+    note_tag: str = "dim"
+    next_at: str | None = None
+    paused: bool = False
+    pause_id: str | None = None
+    fifo: bool = False
+    error: str | None = None
+
+
+def items_of(sources: Sources) -> list[SourceItem]:
+    """Everything in the order: queues, streams with their shards, schedules, push triggers, routes."""
+    out = [_queue(row) for row in sources.queues]
+    for stream in sources.streams:
+        out.append(_stream(stream))
+        out += [_shard(stream, shard) for shard in stream.shards]
+    out += [_schedule(row) for row in sources.schedules]
+    out += [_push(row) for row in sources.pushes]
+    out += [_route(row) for row in sources.routes]
+    return out
+
+
+def _queue(row: QueueRow) -> SourceItem:
+    note = "dead letters" if row.dlq else (f"→ {row.redrive} after {row.max_receive_count}" if row.redrive else "")
+    state = "paused" if row.paused else ("busy" if row.in_flight else "idle")
+    facts = (
+        ("kind", "FIFO queue" if row.fifo else "queue"),
+        ("logical id", row.logical_id),
+        ("visible", str(row.visible)),
+        ("in flight", str(row.in_flight)),
+        ("delayed", str(row.delayed)),
+        ("oldest", seconds(row.oldest_s)),
+        ("read by", row.consumer or "no function"),
+        ("redrive", f"{row.redrive} after {row.max_receive_count} receives" if row.redrive else "none"),
+    )
+    return SourceItem(
+        f"queue {row.name}",
+        "queue",
+        row.name,
+        row.name,
+        state,
+        row.consumer,
+        facts,
+        row.visible + row.delayed,
+        row.in_flight,
+        row.oldest_s,
+        note,
+        "dlq" if row.dlq else "dim",
+        None,
+        row.paused,
+        (row.mapping or row.name) if row.consumer else None,
+        row.fifo,
+    )
+
+
+def _stream(row: StreamRow) -> SourceItem:
+    blocked = [shard for shard in row.shards if shard.blocked]
+    backlog = sum(shard.backlog for shard in row.shards)
+    ages = [shard.iterator_age_ms for shard in row.shards if shard.iterator_age_ms is not None]
+    state = "paused" if row.paused else ("blocked" if blocked else ("busy" if backlog else "idle"))
+    facts = (
+        ("kind", "stream"),
+        ("logical id", row.logical_id),
+        ("shards", str(len(row.shards))),
+        ("backlog", str(backlog)),
+        ("iterator age", millis(max(ages, default=None))),
+        ("read by", row.consumer or "no function"),
+    )
+    note = f"{len(blocked)} of {len(row.shards)} shards blocked" if blocked else f"{len(row.shards)} shards"
+    return SourceItem(
+        f"stream {row.name}",
+        "stream",
+        row.name,
+        row.name,
+        state,
+        row.consumer,
+        facts,
+        backlog,
+        None,
+        max(ages) / 1000 if ages else None,
+        note,
+        "err" if blocked else "dim",
+        None,
+        row.paused,
+        (row.mapping or row.name) if row.consumer else None,
+    )
+
+
+def _shard(stream: StreamRow, shard: ShardRow) -> SourceItem:
+    state = "blocked" if shard.blocked else ("busy" if shard.backlog else "idle")
+    facts = (
+        ("stream", stream.name),
+        ("shard", shard.id),
+        ("backlog", str(shard.backlog)),
+        ("iterator age", millis(shard.iterator_age_ms)),
+        ("failed tries", str(shard.attempts)),
+    )
+    age_s = shard.iterator_age_ms / 1000 if shard.iterator_age_ms is not None else None
+    note = f"{shard.attempts} failed tries: {clean(shard.error or '')}" if shard.attempts else ""
+    return SourceItem(
+        f"shard {stream.name} {shard.id}",
+        "stream",
+        stream.name,
+        "  " + _short_shard(shard.id),
+        state,
+        stream.consumer,
+        facts,
+        shard.backlog,
+        None,
+        age_s,
+        note,
+        "err",
+        None,
+        stream.paused,
+        (stream.mapping or stream.name) if stream.consumer else None,
+        False,
+        shard.error,
+    )
+
+
+def _short_shard(shard: str) -> str:
+    number = shard.removeprefix("shardId-")
+    return f"shard {int(number)}" if number.isdecimal() else shard
+
+
+def _schedule(row: ScheduleRow) -> SourceItem:
+    facts = (
+        ("kind", "schedule"),
+        ("expression", row.expression),
+        ("next run", local_time(row.next_at)),
+        ("last run", local_time(row.last_at)),
+        ("runs", row.function),
+    )
+    return SourceItem(
+        f"schedule {row.id}",
+        "schedule",
+        row.id,
+        row.id,
+        "paused" if row.paused else "idle",
+        row.function,
+        facts,
+        note=row.expression,
+        next_at=None if row.paused else row.next_at,
+        paused=row.paused,
+        pause_id=row.id,
+    )
+
+
+def _push(row: PushRow) -> SourceItem:
+    facts = (
+        ("kind", {"bucket": "bucket notification", "topic": "topic subscription"}.get(row.kind, "event rule")),
+        (row.kind if row.kind != "rule" else "event bus", row.source),
+        ("which", row.detail or "every one"),
+        ("delivered", str(row.delivered)),
+        ("filtered out", str(row.filtered)),
+        ("last", local_time(row.last_at)),
+        ("goes to", row.target),
+    )
+    note = f"{compact(row.delivered)} delivered" if row.delivered else row.detail
+    if row.filtered:
+        note += f", {compact(row.filtered)} filtered out"
+    return SourceItem(
+        f"{row.kind} {row.id} {row.target}", row.kind, row.source, row.source, "idle", row.target, facts, note=note
+    )
+
+
+def _route(row: RouteRow) -> SourceItem:
+    facts = (
+        ("kind", f"route of {row.api_id or row.api} ({row.api})"),
+        ("method", row.method),
+        ("path", row.path),
+        ("address", row.url),
+        ("stage", row.stage),
+        ("authorizer", row.authorizer or "none"),
+        ("requests", str(row.requests)),
+        ("errors", str(row.errors)),
+        ("last status", "" if row.last_status is None else str(row.last_status)),
+        ("runs", row.function),
+    )
+    note = plural(row.requests, "request") if row.requests else ""
+    if row.errors:
+        note += f", {plural(row.errors, 'error')}"
+    if row.last_status is not None:
+        note += f", last {row.last_status}"
+    return SourceItem(
+        f"route {row.id}",
+        "route",
+        f"{row.method} {row.path}",
+        f"{row.method} {row.path}",
+        "idle",
+        row.function,
+        tuple(fact for fact in facts if fact[1]),
+        note=note,
+        note_tag="err" if row.errors else "dim",
+    )
