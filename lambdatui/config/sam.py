@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from lambdatui.config.aws_names import FUNCTION_TYPES, Resource, TemplateNames, partition
@@ -18,6 +17,7 @@ from lambdatui.config.sam_functions import (
     merged,
 )
 from lambdatui.config.sam_queues import declare_queue, declare_stream
+from lambdatui.config.support import of_resource
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY
 from lambdatui.config.yaml_lines import Document, Map, ParseError, Seq, Text, parse_json, parse_yaml
@@ -37,25 +37,6 @@ _SECTIONS = {
     "Resources",
     "Outputs",
     "Hooks",
-}
-# Resources that change nothing about a local run.
-_SILENT = re.compile(
-    r"AWS::(IAM|Logs|CloudWatch|KMS|EC2|CloudFormation::(WaitCondition|Macro|CustomResource)|CDK|CodeDeploy|XRay|"
-    r"ApplicationAutoScaling|WAFv2|Route53|CertificateManager|CloudFront|SSM)\b.*|Custom::.*|"
-    r"AWS::Lambda::(Permission|Version|Alias|LayerVersion)|AWS::Serverless::(LayerVersion|Connector)|"
-    r"AWS::SQS::Queue(Inline)?Policy|AWS::S3::BucketPolicy|AWS::SNS::TopicPolicy|AWS::ApiGateway(V2)?::(Account|Deployment|"
-    r"Stage|UsagePlan|UsagePlanKey|ApiKey|DomainName|BasePathMapping|ApiMapping|GatewayResponse|RestApi|Api|Model)|"
-    r"AWS::Serverless::(Api|HttpApi)|AWS::SecretsManager::(Rotation|Resource).*"
-)
-_UNSERVED = {
-    "AWS::Serverless::Application": "nested applications are not served: run their folder by itself",
-    "AWS::CloudFormation::Stack": "nested stacks are not served: run their template's folder by itself",
-    "AWS::Serverless::StateMachine": "state machines are not served: invoke the functions of its steps",
-    "AWS::StepFunctions::StateMachine": "state machines are not served: invoke the functions of its steps",
-    "AWS::ApiGateway::Method": "its routes are not served: declare them as Api events of the function",
-    "AWS::ApiGatewayV2::Route": "its routes are not served: declare them as HttpApi events of the function",
-    "AWS::Scheduler::Schedule": "it is not served: declare it as a ScheduleV2 event of the function",
-    "AWS::Serverless::GraphQLApi": "GraphQL APIs are not served: invoke the functions directly",
 }
 
 
@@ -249,21 +230,19 @@ def _declare(template: Template) -> None:
 
 
 def _unserved(template: Template, resource: Resource) -> None:
-    if resource.type in {"AWS::SQS::Queue", "AWS::Kinesis::Stream", *FUNCTION_TYPES}:
-        return
+    """Say what a resource's row of the support table says; types that it lacks go to the local AWS."""
     if resource.type in {"AWS::Serverless::Api", "AWS::Serverless::HttpApi"}:
         _check_api(template, resource)
         return
-    if resource.type in _UNSERVED:
-        what, _, remedy = _UNSERVED[resource.type].partition(": ")
-        message = f"{resource.logical_id}: {what}"
-        template.problems.warning(message, remedy[0].upper() + remedy[1:] + ".", line=resource.line)
-    elif not _SILENT.fullmatch(resource.type):
+    support = of_resource(resource.type)
+    if support is None:
         template.problems.notice(
             f"{resource.logical_id}: {resource.type} is not served by the engine itself",
             "Calls to it go to --aws (auto starts a local AWS for it).",
             line=resource.line,
         )
+    elif support.status == "not served":
+        template.problems.warning(f"{resource.logical_id}: {support.note}", support.remedy, line=resource.line)
 
 
 def _check_api(template: Template, resource: Resource) -> None:

@@ -8,8 +8,8 @@ from lambdatui.config.aws_names import Resource
 from lambdatui.config.intrinsics import as_written
 from lambdatui.config.model import QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import did_you_mean
-from lambdatui.config.sam_properties import EVENT_TYPES
 from lambdatui.config.schedules import parse
+from lambdatui.config.support import EVENTS
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map, Value
@@ -49,15 +49,11 @@ def _declare_event(template: Template, logical_id: str, kind: str, reader: Reade
         _add_schedule(template, logical_id, function, reader, "ScheduleExpression")
     elif kind in {"Api", "HttpApi"}:
         _add_route(template, logical_id, function, reader, "rest" if kind == "Api" else "http")
-    elif kind in EVENT_TYPES:
-        template.problems.warning(
-            f"{reader.where}: events of type {kind} are not served yet",
-            f"Invoke the function with a sample: lambdatui event lists them, lambdatui invoke {function} -e FILE.",
-            line=line,
-            function=function,
-        )
+    elif kind in EVENTS:
+        support = EVENTS[kind]
+        template.problems.warning(f"{reader.where}: {support.note}", support.remedy, line=line, function=function)
     else:
-        remedy = did_you_mean(kind, EVENT_TYPES, "Use one of " + ", ".join(EVENT_TYPES[:8]) + ".")
+        remedy = did_you_mean(kind, EVENTS, "Use one of " + ", ".join(list(EVENTS)[:8]) + ".")
         template.problems.warning(
             f"{reader.where}: there is no event type {kind}", remedy, line=line, function=function
         )

@@ -10,7 +10,7 @@ from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved, as_written
 from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import did_you_mean
-from lambdatui.config.sam_properties import CFN_PROPERTIES, SAM_PROPERTIES
+from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, Seq, Value
@@ -18,13 +18,6 @@ from lambdatui.config.yaml_lines import Map, Seq, Value
 DEFAULT_RUNTIME = "python3.13"
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 PYTHON_RUNTIME = re.compile(r"python3\.\d{1,2}")
-
-
-_NOT_SERVED = {
-    "Layers": ("layers are not served", "Install what they hold into the project's virtual environment."),
-    "FileSystemConfigs": ("file systems are not mounted", "Use a folder that exists on this machine."),
-    "ProvisionedConcurrencyConfig": ("provisioned concurrency is not served", "Environments start on demand."),
-}
 
 
 def merged(base: Value, own: Value) -> Value:
@@ -52,16 +45,16 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
     name = _name(template, resource)
     reader = template.read(values, resource.logical_id, name)
     sam = resource.type == "AWS::Serverless::Function"
-    known = SAM_PROPERTIES if sam else CFN_PROPERTIES
+    known = SAM_FUNCTION if sam else CFN_FUNCTION
     for key in resource.properties:
         if key not in known and not key.startswith("Fn::"):
             remedy = did_you_mean(key, known, "Remove it, or see the properties of " + resource.type + ".")
             template.problems.notice(
                 f"{resource.logical_id}: a function has no property {key}", remedy, line=reader.line(key), function=name
             )
-    for key, (message, remedy) in _NOT_SERVED.items():
-        if key in reader and reader.resolved(key) is not None and reader.items(key):
-            reader.warn(key, message, remedy)
+    for key, support in known.items():
+        if support.status == "not served" and key in reader and reader.resolved(key) is not None:
+            reader.warn(key, support.note, support.remedy)
     code = _Code(template, resource, reader)
     runtime, unserved = _runtime(reader)
     unserved = unserved or code.unserved

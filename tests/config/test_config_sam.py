@@ -130,8 +130,7 @@ def test_inline_code_gets_a_root_below_the_state_folder(shop: Project) -> None:
 def test_what_the_shop_is_told(shop: Project) -> None:
     assert says(shop, "KEY is left out") == ("warning", 75)
     assert says(shop, "UrlFunction is left out") == ("notice", 135)
-    assert says(shop, "AWS::DynamoDB::Table is not served") == ("notice", 156)
-    assert len(check_project(shop)) == 4  # and the queue that SAM adds
+    assert len(check_project(shop)) == 3  # and the queue that SAM adds
 
 
 def test_a_parameter_without_default_is_given_in_lambdatui_toml(shop: Project, write: Write, load: Load) -> None:

@@ -1,0 +1,295 @@
+"""What of templates is served here, as data: the readers decide by these tables, and docs/support.md is made of them.
+
+`served`: it works as on AWS, but for what the note says. `kept`: it means nothing on one machine; it is shown, and
+nothing is said about it. `not served`: whoever relies on it is told so, with what to do instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["served", "kept", "not served"]
+
+
+@dataclass(frozen=True)
+class Support:
+    """One row. `note` completes "NAME: …"; `remedy` is the sentence that a person gets where it is not served."""
+
+    status: Status
+    note: str = ""
+    remedy: str = ""
+
+
+Table = dict[str, Support]
+
+
+def _served(note: str = "") -> Support:
+    return Support("served", note)
+
+
+def _kept(note: str = "") -> Support:
+    return Support("kept", note)
+
+
+def _not(note: str, remedy: str) -> Support:
+    return Support("not served", note, remedy)
+
+
+_IN_MEMORY = "by the local AWS (--aws), in memory"
+_STATE_MACHINE = _not("state machines are not served", "Invoke the functions of its steps.")
+_SAMPLE = "Invoke the function with a sample: lambdatui event lists them."
+
+# Resource types. A name that ends in * stands for all that begin so.
+RESOURCES: Table = {
+    "AWS::Serverless::Function": _served(),
+    "AWS::Serverless::LayerVersion": _served("from a folder or a local archive"),
+    "AWS::Serverless::Api": _served(),
+    "AWS::Serverless::HttpApi": _served(),
+    "AWS::Serverless::SimpleTable": _served(_IN_MEMORY),
+    "AWS::Serverless::Connector": _kept("permissions are not checked"),
+    "AWS::Serverless::Application": _not(
+        "nested applications are not served", "Run their folder by itself: lambdatui run FOLDER."
+    ),
+    "AWS::Serverless::StateMachine": _STATE_MACHINE,
+    "AWS::Serverless::GraphQLApi": _not("GraphQL APIs are not served", "Invoke the functions directly."),
+    "AWS::Serverless::CapacityProvider": _kept("environments are processes of this machine"),
+    "AWS::Lambda::Function": _served(),
+    "AWS::Lambda::LayerVersion": _served("from a folder or a local archive"),
+    "AWS::Lambda::EventSourceMapping": _served("of SQS queues, Kinesis streams and DynamoDB streams"),
+    "AWS::Lambda::EventInvokeConfig": _served(),
+    "AWS::Lambda::Url": _served(),
+    "AWS::Lambda::Version": _kept("a reference to it reaches $LATEST"),
+    "AWS::Lambda::Alias": _kept("a reference to it reaches $LATEST"),
+    "AWS::Lambda::Permission": _kept("permissions are not checked"),
+    "AWS::Lambda::LayerVersionPermission": _kept("permissions are not checked"),
+    "AWS::Lambda::CodeSigningConfig": _kept("signatures of code are not checked"),
+    "AWS::SQS::Queue": _served("by the engine, durable"),
+    "AWS::SQS::QueuePolicy": _kept("permissions are not checked"),
+    "AWS::SQS::QueueInlinePolicy": _kept("permissions are not checked"),
+    "AWS::Kinesis::Stream": _served("by the engine, durable"),
+    "AWS::Kinesis::StreamConsumer": _kept("the stream itself is read"),
+    "AWS::DynamoDB::Table": _served(f"{_IN_MEMORY}; its stream by the engine"),
+    "AWS::DynamoDB::GlobalTable": _served(f"as a table: {_IN_MEMORY}"),
+    "AWS::S3::Bucket": _served(_IN_MEMORY),
+    "AWS::S3::BucketPolicy": _kept("permissions are not checked"),
+    "AWS::SNS::Topic": _served(_IN_MEMORY),
+    "AWS::SNS::Subscription": _served("to functions and queues of the project"),
+    "AWS::SNS::TopicPolicy": _kept("permissions are not checked"),
+    "AWS::SSM::Parameter": _served(_IN_MEMORY),
+    "AWS::SecretsManager::Secret": _served(_IN_MEMORY),
+    "AWS::SecretsManager::*": _kept("rotation and policies mean nothing here"),
+    "AWS::Events::EventBus": _served(_IN_MEMORY),
+    "AWS::Events::Rule": _served("schedules and patterns whose targets are functions or queues of the project"),
+    "AWS::Events::EventBusPolicy": _kept("permissions are not checked"),
+    "AWS::Scheduler::Schedule": _not("it is not served", "Declare it as a ScheduleV2 event of the function."),
+    "AWS::Scheduler::ScheduleGroup": _kept(),
+    "AWS::StepFunctions::StateMachine": _STATE_MACHINE,
+    "AWS::CloudFormation::Stack": _not(
+        "nested stacks are not served", "Run their template's folder by itself: lambdatui run FOLDER."
+    ),
+    "AWS::CloudFormation::CustomResource": _kept("custom resources are not called"),
+    "AWS::CloudFormation::WaitCondition": _kept(),
+    "AWS::CloudFormation::WaitConditionHandle": _kept(),
+    "AWS::CloudFormation::Macro": _kept("macros are not applied"),
+    "AWS::ApiGateway::Method": _not("its routes are not served", "Declare them as Api events of the function."),
+    "AWS::ApiGateway::*": _kept(),
+    "AWS::ApiGatewayV2::Route": _not("its routes are not served", "Declare them as HttpApi events of the function."),
+    "AWS::ApiGatewayV2::*": _kept(),
+    "AWS::IAM::*": _kept("permissions are not checked"),
+    "AWS::KMS::*": _kept("nothing is encrypted"),
+    "AWS::EC2::*": _kept("there is no VPC here"),
+    "AWS::Logs::*": _kept("the engine keeps the logs"),
+    "AWS::CloudWatch::*": _kept("alarms and dashboards mean nothing here"),
+    "AWS::XRay::*": _kept(),
+    "AWS::CDK::*": _kept(),
+    "AWS::CodeDeploy::*": _kept("deployments mean nothing here"),
+    "AWS::ApplicationAutoScaling::*": _kept(),
+    "AWS::WAFv2::*": _kept("requests are not filtered"),
+    "AWS::Route53::*": _kept(),
+    "AWS::CertificateManager::*": _kept(),
+    "AWS::CloudFront::*": _kept("call the origin's own address"),
+    "AWS::SSM::*": _kept(),
+    "Custom::*": _kept("custom resources are not called"),
+}
+
+_FUNCTION: Table = {
+    "Architectures": _kept("code runs on this machine's processor"),
+    "CapacityProviderConfig": _kept(),
+    "CodeSigningConfigArn": _kept("signatures are not checked"),
+    "Description": _served(),
+    "DurableConfig": _not("durable executions are not served", "Each invocation runs from its beginning."),
+    "Environment": _served(),
+    "EphemeralStorage": _kept("/tmp is this machine's"),
+    "FileSystemConfigs": _not("file systems are not mounted", "Use a folder that exists on this machine."),
+    "FunctionName": _served(),
+    "FunctionScalingConfig": _kept(),
+    "Handler": _served(),
+    "ImageConfig": _kept("container images are not served"),
+    "KmsKeyArn": _kept("variables are not encrypted"),
+    "Layers": _not("layers are not served", "Install what they hold into the project's virtual environment."),
+    "LoggingConfig": _kept(),
+    "MemorySize": _served(),
+    "PackageType": _served("Zip; a function of type Image is listed and does not run"),
+    "PublishToLatestPublished": _kept(),
+    "RecursiveLoop": _kept(),
+    "ReservedConcurrentExecutions": _served(),
+    "Role": _kept("permissions are not checked"),
+    "Runtime": _served("Python; others are listed and do not run"),
+    "RuntimeManagementConfig": _kept(),
+    "SnapStart": _kept(),
+    "Tags": _kept(),
+    "TenancyConfig": _kept(),
+    "Timeout": _served(),
+    "VpcConfig": _kept("the network is this machine's"),
+}
+SAM_FUNCTION: Table = _FUNCTION | {
+    "AssumeRolePolicyDocument": _kept("permissions are not checked"),
+    "AutoPublishAlias": _kept("references to the alias reach $LATEST"),
+    "AutoPublishAliasAllProperties": _kept(),
+    "AutoPublishCodeSha256": _kept(),
+    "CodeUri": _served("a folder, a file, an archive or nothing; not S3"),
+    "DeadLetterQueue": _served("SQS queues"),
+    "DeploymentPreference": _kept("deployments mean nothing here"),
+    "EventInvokeConfig": _served("destinations: SQS queues"),
+    "Events": _served("by type, as below"),
+    "FunctionUrlConfig": _served(),
+    "ImageUri": _kept("a function of type Image is listed and does not run"),
+    "InlineCode": _served(),
+    "MultiTenancyConfig": _kept(),
+    "PermissionsBoundary": _kept("permissions are not checked"),
+    "Policies": _kept("permissions are not checked"),
+    "PropagateTags": _kept(),
+    "ProvisionedConcurrencyConfig": _kept("environments start on demand"),
+    "RolePath": _kept("permissions are not checked"),
+    "SourceKMSKeyArn": _kept(),
+    "Tracing": _kept(),
+    "VersionDeletionPolicy": _kept(),
+    "VersionDescription": _kept(),
+}
+CFN_FUNCTION: Table = _FUNCTION | {
+    "Code": _served("ZipFile, a folder, an archive or a CDK asset; not S3"),
+    "DeadLetterConfig": _served("SQS queues"),
+    "TracingConfig": _kept(),
+}
+
+LAYER: Table = {
+    "CompatibleArchitectures": _kept(),
+    "CompatibleRuntimes": _kept(),
+    "Content": _served("a folder, an archive or a CDK asset; not S3"),
+    "ContentUri": _served("a folder or an archive; not S3"),
+    "Description": _kept(),
+    "LayerName": _served(),
+    "LicenseInfo": _kept(),
+    "PublishLambdaVersion": _kept(),
+    "RetentionPolicy": _kept(),
+}
+
+# Event types of a SAM function.
+EVENTS: Table = {
+    "S3": _not("events of type S3 are not served yet", _SAMPLE),
+    "SNS": _not("events of type SNS are not served yet", _SAMPLE),
+    "Kinesis": _served(),
+    "DynamoDB": _served("the stream of a table of the template"),
+    "SQS": _served(),
+    "Api": _served(),
+    "HttpApi": _served(),
+    "Schedule": _served(),
+    "ScheduleV2": _served(),
+    "CloudWatchEvent": _not("events of type CloudWatchEvent are not served yet", _SAMPLE),
+    "EventBridgeRule": _not("events of type EventBridgeRule are not served yet", _SAMPLE),
+    "CloudWatchLogs": _not("events of type CloudWatchLogs are not served", _SAMPLE),
+    "IoTRule": _not("events of type IoTRule are not served", _SAMPLE),
+    "AlexaSkill": _not("events of type AlexaSkill are not served", _SAMPLE),
+    "Cognito": _not("events of type Cognito are not served", _SAMPLE),
+    "MSK": _not("events of type MSK are not served", _SAMPLE),
+    "MQ": _not("events of type MQ are not served", _SAMPLE),
+    "SelfManagedKafka": _not("events of type SelfManagedKafka are not served", _SAMPLE),
+    "DocumentDB": _not("events of type DocumentDB are not served", _SAMPLE),
+}
+
+_FILTERS = _not(
+    "event filters are not served: every message reaches the function", "Check in the handler for what it should skip."
+)
+_STREAM: Table = {
+    "BatchSize": _served(),
+    "BisectBatchOnFunctionError": _served(),
+    "DestinationConfig": _served("OnFailure to an SQS queue"),
+    "Enabled": _served(),
+    "FilterCriteria": _FILTERS,
+    "FunctionResponseTypes": _served(),
+    "KmsKeyArn": _kept(),
+    "MaximumBatchingWindowInSeconds": _served(),
+    "MaximumRecordAgeInSeconds": _served(),
+    "MaximumRetryAttempts": _served(),
+    "MetricsConfig": _kept(),
+    "ParallelizationFactor": _served("always 1: one batch a shard at a time"),
+    "StartingPosition": _served("TRIM_HORIZON and LATEST"),
+    "StartingPositionTimestamp": _kept("TRIM_HORIZON is used"),
+    "Stream": _served(),
+    "TumblingWindowInSeconds": _not("tumbling windows are not served", "The batches come without state."),
+}
+# Properties of an event, by its type.
+EVENT_PROPERTIES: dict[str, Table] = {
+    "SQS": {
+        "BatchSize": _served(),
+        "Enabled": _served(),
+        "FilterCriteria": _FILTERS,
+        "FunctionResponseTypes": _served(),
+        "KmsKeyArn": _kept(),
+        "MaximumBatchingWindowInSeconds": _served(),
+        "MetricsConfig": _kept(),
+        "ProvisionedPollerConfig": _kept(),
+        "Queue": _served(),
+        "ScalingConfig": _served(),
+    },
+    "Kinesis": _STREAM | {"FunctionScalingConfig": _kept()},
+    "DynamoDB": _STREAM,
+    "Schedule": {
+        "DeadLetterConfig": _kept("a schedule's event is queued until its function takes it"),
+        "Description": _kept(),
+        "Enabled": _served(),
+        "Input": _served(),
+        "Name": _kept(),
+        "RetryPolicy": _kept("the function's own EventInvokeConfig counts"),
+        "RoleArn": _kept(),
+        "Schedule": _served(),
+        "State": _served(),
+    },
+    "ScheduleV2": {
+        "DeadLetterConfig": _kept("a schedule's event is queued until its function takes it"),
+        "Description": _kept(),
+        "EndDate": _not("the end of a schedule is not served", "Disable it with State: DISABLED."),
+        "FlexibleTimeWindow": _kept(),
+        "GroupName": _kept(),
+        "Input": _served(),
+        "KmsKeyArn": _kept(),
+        "Name": _kept(),
+        "OmitName": _kept(),
+        "PermissionsBoundary": _kept(),
+        "RetryPolicy": _kept("the function's own EventInvokeConfig counts"),
+        "RoleArn": _kept(),
+        "ScheduleExpression": _served(),
+        "ScheduleExpressionTimezone": _served("UTC"),
+        "StartDate": _not("the beginning of a schedule is not served", "It begins with the engine."),
+        "State": _served(),
+    },
+}
+
+# What docs/support.md shows, in this order.
+TABLES: dict[str, Table] = {
+    "Resources": RESOURCES,
+    "Properties of AWS::Serverless::Function": SAM_FUNCTION,
+    "Properties of AWS::Lambda::Function": CFN_FUNCTION,
+    "Properties of layers": LAYER,
+    "Events of a SAM function": EVENTS,
+    **{f"Properties of a {kind} event": table for kind, table in EVENT_PROPERTIES.items()},
+}
+
+
+def of_resource(kind: str) -> Support | None:
+    """The row of a resource type: its own, else that of its family; None where it is not known."""
+    if kind in RESOURCES:
+        return RESOURCES[kind]
+    families = (key for key in RESOURCES if key.endswith("*") and kind.startswith(key[:-1]))
+    return next((RESOURCES[key] for key in families), None)
