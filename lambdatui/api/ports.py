@@ -102,3 +102,4 @@ class ApiSettings(msgspec.Struct, kw_only=True):
     on_stop: Callable[[float | None], None]  # asked to stop, with the grace in seconds (None: as configured)
     info: Callable[[], schema.EngineInfo]  # engine.json's content; its token is left out where it is served
     start_aws: Callable[[], Awaitable[str]] | None = None  # starts the "auto" server once and returns its URL
+    aws_answered: Callable[[str], None] = lambda _: None  # told the X-Amz-Target of each call that it answered

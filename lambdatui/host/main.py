@@ -28,10 +28,11 @@ from lambdatui.config.model import LoadOptions
 from lambdatui.engine.engine import Engine, EngineOptions
 from lambdatui.errors import LambdaTuiError, OperationFailed, StoreError
 from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments, parse, ready_pipe
-from lambdatui.host.aws import MotoServer
 from lambdatui.host.console import Console
 from lambdatui.host.lock import EngineLock
 from lambdatui.host.sockets import address, listen
+from lambdatui.localaws.local import LocalAws
+from lambdatui.localaws.server import MotoServer
 from lambdatui.schema import EngineInfo
 from lambdatui.sources.manager import SourceManager
 from lambdatui.spawner import tree
@@ -130,6 +131,7 @@ class Host:
         sources = SourceManager(engine, paused_all=arguments.one_shot)
         engine.on_reload(sources.retry_now)  # what waits for a repaired function need not wait longer
         moto = MotoServer(ACCOUNT, mark, engine.spawner)
+        local_aws = LocalAws(engine, moto)
         info = EngineInfo(
             pid=os.getpid(),
             url=url,
@@ -145,9 +147,13 @@ class Host:
             if not arguments.one_shot:  # nobody else may begin to use an engine that ends with its call
                 lock.publish(info)
 
+        told: set[str] = set()
+
         async def start_aws() -> str:
-            aws_url = await moto.start()
-            publish(msgspec.structs.replace(info, aws_url=aws_url))
+            aws_url = await local_aws.url()
+            if aws_url not in told:
+                told.add(aws_url)
+                publish(msgspec.structs.replace(info, aws_url=aws_url))
             return aws_url
 
         settings = ApiSettings(
@@ -159,6 +165,7 @@ class Host:
             on_stop=self._stop,
             info=lambda: msgspec.structs.replace(info, aws_url=moto.url),
             start_aws=start_aws if MotoServer.available() else None,
+            aws_answered=local_aws.passed,
         )
         servers = [
             HttpServer(build_lambda_app(engine, sources, settings), lambda_socket),
@@ -178,7 +185,7 @@ class Host:
             gc.freeze()  # what start-up made stays: later collections need not look at it
             await self._ending.wait()
         finally:
-            steps = self._ending_steps(engine, sources, servers, telemetry, store)
+            steps = [local_aws.stop, *self._ending_steps(engine, sources, servers, telemetry, store)]
             if console is not None:
                 steps.append(console.stop)
             engine.stopping = True

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import socket
 import sys
+from collections.abc import Callable
 
 from lambdatui import wire
 from lambdatui.engine.spawner import Spawner
@@ -19,6 +20,7 @@ class MotoServer:
     """A process of its own on a loopback port, below the spawner. What it holds is in memory and ends with it."""
 
     def __init__(self, account: str, mark: str, spawner: Spawner) -> None:
+        self.on_end: Callable[[], None] = lambda: None  # called when a server that was up has ended
         self._account = account
         self._mark = mark
         self._spawner = spawner
@@ -79,7 +81,9 @@ class MotoServer:
     def _on_exit(self, name: str) -> None:
         if name == f"moto-{self._count}":  # not one of an earlier try
             self._ended = True
-            self.url = None
+            if self.url is not None:
+                self.url = None
+                self.on_end()
 
 
 def _failed(task: asyncio.Task[str]) -> bool:
