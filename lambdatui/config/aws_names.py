@@ -11,6 +11,10 @@ from lambdatui.config.model import LoadOptions
 from lambdatui.config.yaml_lines import Map, Value
 
 FUNCTION_TYPES = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
+LAYER_TYPES = {"AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion"}
+TABLE_TYPES = {"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::Serverless::SimpleTable"}
+# The last part of a table's stream ARN. On AWS it is the time when the stream was enabled.
+STREAM_LABEL = "2026-01-01T00:00:00.000"
 # The property that holds the name a person gave, where a type has one. `Ref` gives it, save for _REF_IS_ARN.
 _NAME_PROPERTY = {
     "AWS::Serverless::Function": "FunctionName",
@@ -19,7 +23,10 @@ _NAME_PROPERTY = {
     "AWS::Kinesis::Stream": "Name",
     "AWS::SNS::Topic": "TopicName",
     "AWS::DynamoDB::Table": "TableName",
+    "AWS::DynamoDB::GlobalTable": "TableName",
     "AWS::Serverless::SimpleTable": "TableName",
+    "AWS::Serverless::LayerVersion": "LayerName",
+    "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::S3::Bucket": "BucketName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Events::EventBus": "Name",
@@ -38,7 +45,11 @@ _ARN = {
     "AWS::Kinesis::Stream": "kinesis:{region}:{account}:stream/{name}",
     "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::DynamoDB::GlobalTable": "dynamodb:{region}:{account}:table/{name}",
     "AWS::Serverless::SimpleTable": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Serverless::LayerVersion": "lambda:{region}:{account}:layer:{name}:1",
+    "AWS::Lambda::LayerVersion": "lambda:{region}:{account}:layer:{name}:1",
+    "AWS::SSM::Parameter": "ssm:{region}:{account}:parameter/{name}",
     "AWS::S3::Bucket": "s3:::{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
     "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
@@ -49,12 +60,23 @@ _ARN = {
     "AWS::KinesisFirehose::DeliveryStream": "firehose:{region}:{account}:deliverystream/{name}",
 }
 _REF_IS_ARN = {
+    *LAYER_TYPES,
     "AWS::SNS::Topic",
     "AWS::SecretsManager::Secret",
     "AWS::StepFunctions::StateMachine",
     "AWS::Serverless::StateMachine",
 }
+_FIFO = {"AWS::SQS::Queue": "FifoQueue", "AWS::SNS::Topic": "FifoTopic"}
 _NAME_ATTRIBUTES = {"QueueName", "TopicName", "Name", "RoleName"}
+
+
+_PUBLISHED = {"AWS::Lambda::Version", "AWS::Lambda::Alias"}
+_BUCKET_ATTRIBUTES = {
+    "DomainName": "{name}.s3.amazonaws.com",
+    "RegionalDomainName": "{name}.s3.{region}.amazonaws.com",
+    "DualStackDomainName": "{name}.s3.dualstack.{region}.amazonaws.com",
+    "WebsiteURL": "http://{name}.s3-website-{region}.amazonaws.com",
+}
 
 
 @dataclass(frozen=True)
@@ -105,11 +127,11 @@ class TemplateNames(Names):
         return self.default_name(resource)
 
     def default_name(self, resource: Resource) -> str:
-        """The logical id, with `.fifo` where a FIFO queue has no name."""
-        fifo: Value = resource.properties.get("FifoQueue")
-        if resource.type == "AWS::SQS::Queue" and isinstance(fifo, str) and fifo.lower() == "true":
-            return resource.logical_id + ".fifo"
-        return resource.logical_id
+        """The logical id; in lower case for a bucket, with `.fifo` for a FIFO queue or topic."""
+        if resource.type == "AWS::S3::Bucket":
+            return resource.logical_id.lower()
+        fifo: Value = resource.properties.get(_FIFO.get(resource.type, ""))
+        return resource.logical_id + ".fifo" * (isinstance(fifo, str) and fifo.lower() == "true")
 
     def arn(self, resource: Resource) -> str | Unresolved:
         """The ARN; Unresolved for types whose form is not known here."""
@@ -119,6 +141,7 @@ class TemplateNames(Names):
             return name
         if form is None:
             return Unresolved(f"the ARN of a {resource.type} is only known in an account")
+        name = name.lstrip("/") if resource.type == "AWS::SSM::Parameter" else name
         filled = form.format(region=self.options.region, account=self.options.account, name=name)
         return f"arn:{partition(self.options.region)}:{filled}"
 
@@ -132,6 +155,8 @@ class TemplateNames(Names):
             return self._implicit(logical_id) or super().ref(logical_id)
         if resource.type in _REF_IS_ARN:
             return self.arn(resource)
+        if resource.type in _PUBLISHED:  # versions are not published locally: $LATEST answers
+            return self.resolver.resolve(resource.properties.get("FunctionName"))
         name = self.name(resource)
         if resource.type == "AWS::SQS::Queue" and isinstance(name, str):
             return self.url(name)
@@ -141,8 +166,19 @@ class TemplateNames(Names):
         resource = self.resources.get(logical_id)
         if resource is None:
             return self._implicit_attribute(logical_id, name) or super().attribute(logical_id, name)
-        if name in {"Arn", "TopicArn"}:
+        if name in {"Arn", "TopicArn", "LayerVersionArn"} or (
+            name == "Id" and resource.type == "AWS::SecretsManager::Secret"
+        ):
             return self.arn(resource)
+        if name == "StreamArn" and resource.type in TABLE_TYPES:
+            return self._stream_arn(resource)
+        if resource.type == "AWS::S3::Bucket" and name in _BUCKET_ATTRIBUTES:
+            bucket = self.name(resource)
+            if isinstance(bucket, Unresolved):
+                return bucket
+            return _BUCKET_ATTRIBUTES[name].format(name=bucket, region=self.options.region)
+        if resource.type == "AWS::SSM::Parameter" and name in {"Type", "Value"}:
+            return self.resolver.resolve(resource.properties.get(name))
         if name == "QueueUrl" and resource.type == "AWS::SQS::Queue":
             return self.ref(logical_id)
         if name in _NAME_ATTRIBUTES:
@@ -155,6 +191,12 @@ class TemplateNames(Names):
         if name in {"ApiEndpoint", "ApiUrl"}:
             return self.options.http_url
         return Unresolved(f"{logical_id}.{name} is only known in an account")
+
+    def _stream_arn(self, table: Resource) -> str | Unresolved:
+        if not isinstance(table.properties.get("StreamSpecification"), Map):
+            return Unresolved(f"{table.logical_id} declares no StreamSpecification")
+        arn = self.arn(table)
+        return arn if isinstance(arn, Unresolved) else f"{arn}/stream/{STREAM_LABEL}"
 
     def _implicit(self, logical_id: str) -> Resolved:
         """What SAM adds by itself: the implicit APIs, and per function a role and an alias."""

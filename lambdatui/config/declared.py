@@ -99,7 +99,8 @@ class Declared:
         stream = self.stream_named(reference)
         if stream is None:
             name = resource_name(reference)
-            stream = StreamConfig(name=name, logical_id=name, file=problems.file, line=line)
+            table = name.removesuffix("/stream") if name.endswith("/stream") else None
+            stream = StreamConfig(name=name, logical_id=name, table=table, file=problems.file, line=line)
             self.streams[name] = stream
             if not self.broken:
                 problems.notice(
@@ -115,13 +116,21 @@ class Declared:
         self.functions[name] = msgspec.structs.replace(self.functions[name], **changes)
 
 
+def table_stream(table: str) -> str:
+    """The name under which the change stream of a table stands among the streams; no Kinesis stream can have it."""
+    return f"{table}/stream"
+
+
 def resource_name(reference: str) -> str:
-    """The name in an ARN (`arn:aws:sqs:…:orders`, `…:stream/clicks/consumer/…`), a queue URL, or the name itself."""
+    """The name in an ARN (`arn:aws:sqs:…:orders`, `…:stream/clicks/consumer/…`, a table's stream), a queue URL, or
+    the name itself."""
     reference = reference.strip()
     if reference.startswith("arn:"):
         last = reference.split(":", 5)[-1]
         if last.startswith("stream/"):
             return last.split("/")[1]
+        if last.startswith("table/") and "/stream/" in last:
+            return table_stream(last.split("/")[1])
         if last.startswith("function:"):
             return last.split(":")[1]
         return last

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -356,12 +357,15 @@ def as_written(text: str) -> str:
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
-def plain(value: object) -> object:
-    """Ordinary JSON values, with the types that the unquoted scalars of YAML mean."""
+def plain(value: object, unknown: Callable[[Unresolved], object] = lambda value: None) -> object:
+    """Ordinary JSON values, with the types that the unquoted scalars of YAML mean; `unknown` stands for what could
+    not be resolved."""
     if isinstance(value, Map):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item, unknown) for key, item in value.items()}
     if isinstance(value, Seq):
-        return [plain(item) for item in value]
+        return [plain(item, unknown) for item in value]
+    if isinstance(value, Unresolved):
+        return unknown(value)
     if isinstance(value, Text) and value.plain:
         written = as_written(value)
         if written in {"true", "false"}:

@@ -17,6 +17,7 @@ from lambdatui.config.sam_functions import (
     merged,
 )
 from lambdatui.config.sam_queues import declare_queue, declare_stream
+from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
 from lambdatui.config.support import of_resource
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY
@@ -204,6 +205,8 @@ def _declare(template: Template) -> None:
             declare_queue(template, resource)
         elif resource.type == "AWS::Kinesis::Stream":
             declare_stream(template, resource)
+        elif resource.type in HELD_TYPES:
+            declare_resource(template, resource)
     functions = [resource for resource in resources if resource.type in FUNCTION_TYPES]
     defaults = template.globals.get("Function")
     for resource in functions:

@@ -41,7 +41,7 @@ def _declare_event(template: Template, logical_id: str, kind: str, reader: Reade
     function = reader.function or ""
     if kind == "SQS":
         _add_queue_mapping(template, logical_id, function, reader, "Queue")
-    elif kind == "Kinesis":
+    elif kind in {"Kinesis", "DynamoDB"}:
         _add_stream_mapping(template, logical_id, function, reader, "Stream")
     elif kind == "Schedule":
         _add_schedule(template, logical_id, function, reader, "Schedule")
@@ -63,7 +63,7 @@ def _declare_event(template: Template, logical_id: str, kind: str, reader: Reade
 
 
 def declare_mapping(template: Template, resource: Resource) -> None:
-    """AWS::Lambda::EventSourceMapping of a queue or a Kinesis stream."""
+    """AWS::Lambda::EventSourceMapping of a queue, a Kinesis stream or a table's stream."""
     reader = template.reader(resource)
     function = template.into.function_named(reader.text("FunctionName") or "")
     source = reader.text("EventSourceArn")
@@ -74,11 +74,11 @@ def declare_mapping(template: Template, resource: Resource) -> None:
     service = source.split(":")[2] if source and source.count(":") >= 5 else ""
     if service == "sqs":
         _add_queue_mapping(template, resource.logical_id, function.name, reader, "EventSourceArn")
-    elif service == "kinesis":
+    elif service in {"kinesis", "dynamodb"}:
         _add_stream_mapping(template, resource.logical_id, function.name, reader, "EventSourceArn")
     else:
         what = f"event sources of {service}" if service else "this event source"
-        reader.warn("EventSourceArn", f"{what} are not served yet", "Invoke the function with a sample event.")
+        reader.warn("EventSourceArn", f"{what} are not served", "Invoke the function with a sample event.")
 
 
 def _source(reader: Reader, key: str) -> str | None:
