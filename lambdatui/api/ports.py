@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from lambdatui import schema
+from lambdatui.config.made import Kind, Made
 from lambdatui.config.model import FunctionConfig, Project, QueueConfig, StreamConfig
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import Caller
@@ -70,6 +71,11 @@ class EnginePort(Protocol):
     def environment_rows(self) -> list[schema.EnvironmentRow]: ...
     def concurrency_rows(self) -> list[schema.ConcurrencyRow]: ...
     def header(self) -> schema.Header: ...
+    async def make(self, row: Made) -> None:
+        """Keep a queue or stream that the API made or changed; in force everywhere when this returns."""
+        ...
+
+    async def unmake(self, kind: Kind, name: str) -> None: ...
     async def reset_override(self, function: str, property: str) -> None:
         """Forget a change made by API or screen: what the files say is in force again; raises errors.NotFound."""
         ...

@@ -37,12 +37,13 @@ class Offline:
 
     @cached_property
     def project(self) -> Project:
-        """The configuration as an engine would load it now."""
+        """The configuration as an engine would load it now, with the queues and streams that the API made."""
         from lambdatui.config.loader import load_project
+        from lambdatui.config.made import with_made
         from lambdatui.config.model import LoadOptions
 
         region = os.environ.get("AWS_REGION") or "us-east-1"
-        return load_project(self.root, LoadOptions(region=region), self.data)
+        return with_made(load_project(self.root, LoadOptions(region=region), self.data), self._reader.made())
 
     @cached_property
     def problems(self) -> list[Problem]:
@@ -139,7 +140,9 @@ class Offline:
             self._reader.close()
 
     def _dlq_names(self) -> list[str]:
-        return rows.dlq_names(self.project)
+        from lambdatui.config.dead_letters import dlq_names
+
+        return dlq_names(self.project)
 
     def _named(self, wanted: str, names: Iterable[str]) -> str:
         """A queue's or stream's name from its name, logical id, ARN or URL."""

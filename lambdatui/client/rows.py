@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lambdatui.client.reading import NOT_RUNNING
 from lambdatui.clock import MICROS, SystemClock
+from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.triggers import triggers
 from lambdatui.schema import FunctionRow, ProblemRow, QueueRow, RouteRow, ScheduleRow, Sources, StreamRow
 
@@ -63,16 +64,6 @@ def problem_row(problem: Problem) -> ProblemRow:
         message=problem.message,
         remedy=problem.remedy,
     )
-
-
-def dlq_names(project: Project) -> list[str]:
-    """Every queue that is a function's dead-letter queue, a redrive target or an on-failure destination."""
-    names: list[str | None] = []
-    for function in project.functions:
-        names += [function.dead_letter_queue, function.on_failure]
-    names += [queue.redrive_queue for queue in project.queues]
-    names += [getattr(mapping, "on_failure", None) for mapping in project.mappings]
-    return list(dict.fromkeys(name for name in names if name))
 
 
 def sources(project: Project, depths: Mapping[str, Depth]) -> Sources:

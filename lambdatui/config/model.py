@@ -45,7 +45,7 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     architecture: str = "x86_64"
     aliases: tuple[str, ...] = ()  # more names that reach it (`service-stage-key` of serverless.yml)
-    layers: tuple[str, ...] = ()  # absolute folders, in the order of the template
+    layers: tuple[str, ...] = ()  # absolute roots, in order: python/ in it is on the path, else the root itself
     requirements: str | None = None  # file that names its packages, where the project says so; else beside the code
     kept: dict[str, Any] = {}  # properties that mean nothing here (VpcConfig, KmsKeyArn, ...), as plain JSON values
     unserved: str | None = None  # why it is listed but cannot run (another runtime, an image, ...)
@@ -63,8 +63,13 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     visibility_timeout: float = 30
     delay: float = 0
     retention: int = 345_600
+    receive_wait: float = 0  # of a receive that names no wait of its own
+    maximum_message: int = 1_048_576  # bytes of body and attributes
+    deduplication_scope: Literal["queue", "messageGroup"] = "queue"
     redrive_queue: str | None = None  # name of the dead-letter queue
     max_receive_count: int = 0
+    attributes: dict[str, str] = {}  # SQS's attributes that change nothing here (Policy, KmsMasterKeyId, ...)
+    tags: dict[str, str] = {}
     file: str | None = None
     line: int | None = None
 
@@ -122,13 +127,15 @@ class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BucketTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="bucket"):
-    """A bucket's notifications to a function or a queue."""
+    """A bucket's notifications to a function, a queue, a topic or (`bus`) the default event bus."""
 
     id: str
     bucket: str
     events: tuple[str, ...]  # "s3:ObjectCreated:*", ...
     function: str | None = None
     queue: str | None = None
+    topic: str | None = None
+    bus: bool = False
     prefix: str = ""
     suffix: str = ""
 
@@ -147,13 +154,15 @@ class TopicSubscription(msgspec.Struct, frozen=True, kw_only=True, tag="topic"):
 
 
 class EventRule(msgspec.Struct, frozen=True, kw_only=True, tag="rule"):
-    """One target of an EventBridge rule with a pattern: a function or a queue."""
+    """One target of an EventBridge rule with a pattern: a function, a queue or a topic."""
 
     id: str
     bus: str
     pattern: str  # JSON text
     function: str | None = None
     queue: str | None = None
+    group_id: str | None = None  # of a FIFO queue's message
+    topic: str | None = None
     input: str | None = None  # JSON text instead of the event
     input_path: str | None = None  # "$.detail"
     input_paths: dict[str, str] = {}  # InputTransformer
@@ -201,6 +210,7 @@ class ApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     cors: CorsConfig | None = None
     binary_types: tuple[str, ...] = ()  # REST: "image/*", "*/*" -> base64
     authorizers: tuple[AuthorizerConfig, ...] = ()
+    kept: dict[str, Any] = {}  # properties that mean nothing here (GatewayResponses, EndpointConfiguration, ...)
     file: str | None = None
     line: int | None = None
 
@@ -209,7 +219,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A proxy route. `kind`: rest and alb = payload 1.0 and ALB's, http and url = payload 2.0."""
 
     id: str
-    function: str
+    function: str  # "" where it is refused because no function stands behind it
     kind: Literal["rest", "http", "url", "alb"]
     method: str  # upper case, or ANY
     path: str  # "/orders/{id}", "/{proxy+}", "$default"; for alb a pattern with * and ?
@@ -222,6 +232,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[tuple[str, str], ...] = ()  # alb: query-string conditions, one of which has to hold
     priority: int = 0  # alb: the lowest wins
     multi_value: bool = False  # alb: lambda.multi_value_headers.enabled
+    kept: dict[str, Any] = {}  # settings that mean nothing here (RequestParameters, RouteSettings, ...)
     line: int | None = None
 
 

@@ -15,7 +15,9 @@ import msgspec
 
 from lambdatui import schema, wire
 from lambdatui.clock import Clock
+from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.loader import CONFIGURATION_FILES, load_project
+from lambdatui.config.made import Kind, Made, with_made
 from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.engine.admission import Admission
 from lambdatui.engine.code import IGNORED_FOLDERS
@@ -66,7 +68,8 @@ class Engine:
         options: EngineOptions,
         load: LoadOptions,
     ) -> None:
-        self.project = project
+        self._declared = project
+        self.project = with_made(project, store.made.all())
         self.store = store
         self.telemetry = telemetry
         self.clock = clock
@@ -99,6 +102,7 @@ class Engine:
         self._configuration_touched = False
         self._outside: set[str] = set()
         self._watching = asyncio.Lock()
+        self._telling = asyncio.Lock()
 
     # --- life
 
@@ -208,12 +212,8 @@ class Engine:
         return [*self._broken, *(problem for problem in self.project.problems if problem.function is None)]
 
     def dlq_names(self) -> list[str]:
-        """Every queue that is a function's dead-letter queue, a redrive target or an OnFailure destination."""
-        names = [config.dead_letter_queue for config in self.project.functions]
-        names += [config.on_failure for config in self.project.functions]
-        names += [queue.redrive_queue for queue in self.project.queues]
-        names += [getattr(mapping, "on_failure", None) for mapping in self.project.mappings]
-        return sorted({name for name in names if name})
+        """Queues that are a function's dead-letter queue, a redrive target or an OnFailure destination."""
+        return dlq_names(self.project)
 
     # --- concurrency
 
@@ -306,17 +306,34 @@ class Engine:
             self._broken = project.problems
             return
         self._broken = ()
-        if project == self.project:
+        if project == self._declared:
             return
-        difference = describe_change(self.project, project)
-        self.project = project
-        await self._take_over(project)
-        for listener in self._listeners:
-            try:
-                await listener(project)
-            except Exception as error:  # noqa: BLE001 (the others must hear of it all the same)
-                self.telemetry.say("config", None, f"the configuration could not be taken over: {error}")
+        difference = describe_change(self._declared, project)
+        self._declared = project
+        self.project = with_made(project, self.store.made.all())
+        await self._take_over(self.project)
+        await self._tell_project()
         self.telemetry.say("config", None, difference)
+
+    async def make(self, row: Made) -> None:
+        """Keep a queue or stream that the API made or changed; in force everywhere when this returns."""
+        await self.store.made.put(row)
+        self.project = with_made(self._declared, self.store.made.all())
+        await self._tell_project()
+
+    async def unmake(self, kind: Kind, name: str) -> None:
+        """Forget what the API made of a queue or stream; its messages or records are the caller's business."""
+        await self.store.made.delete(kind, name)
+        self.project = with_made(self._declared, self.store.made.all())
+        await self._tell_project()
+
+    async def _tell_project(self) -> None:
+        async with self._telling:  # one after the other: the last word is the newest project
+            for listener in self._listeners:
+                try:
+                    await listener(self.project)
+                except Exception as error:  # noqa: BLE001 (the others must hear of it all the same)
+                    self.telemetry.say("config", None, f"the configuration could not be taken over: {error}")
 
     # --- watching
 

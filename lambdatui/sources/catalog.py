@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
 from lambdatui.errors import NotFound
 
@@ -47,11 +48,7 @@ class Catalog:
 
     def dlq_names(self) -> list[str]:
         """Function DLQs, redrive targets and OnFailure destinations that the project has, each once."""
-        names = [queue.redrive_queue for queue in self.project.queues]
-        for function in self.project.functions:
-            names += [function.dead_letter_queue, function.on_failure]
-        names += [mapping.on_failure for mapping in self.project.mappings if isinstance(mapping, StreamMapping)]
-        return [name for name in dict.fromkeys(names) if name in self._queues]
+        return dlq_names(self.project)
 
     def runnable(self, function: str) -> bool:
         """Whether the project has the function and it can be served."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from lambdatui import schema
 from lambdatui.clock import Clock, SystemClock, iso
-from lambdatui.store import code_change, queue_rows, reader_rows, reader_stats
+from lambdatui.config.made import Made
+from lambdatui.store import code_change, made, queue_rows, reader_rows, reader_stats
 from lambdatui.store.database import NewerError, check_version, explain, open_readonly
 from lambdatui.store.ids import pack_id, unpack_id
 from lambdatui.store.records import QueueDepth
@@ -251,6 +252,13 @@ class Reader:
                 connection.close()
             self._opened.clear()
         self._own = threading.local()
+
+    def made(self) -> list[Made]:
+        """What the API made or changed; empty in a state that an older lambdatui wrote."""
+        with self._state() as connection:
+            if connection is None or not connection.execute(made.EXISTS).fetchone():
+                return []
+            return [made.made(row) for row in connection.execute(made.SELECT)]
 
     @contextmanager
     def _history(self) -> Iterator[sqlite3.Connection | None]:

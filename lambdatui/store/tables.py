@@ -60,6 +60,29 @@ STATE: tuple[tuple[str, ...], ...] = (
             function TEXT NOT NULL, property TEXT NOT NULL, value TEXT NOT NULL, base TEXT NOT NULL,
             PRIMARY KEY (function, property)) WITHOUT ROWID""",
     ),
+    (
+        # `config` and `base` are JSON objects of fields of the kind's configuration: config.made.Made.
+        """CREATE TABLE made (
+            kind TEXT NOT NULL, name TEXT NOT NULL, own INTEGER NOT NULL, config TEXT NOT NULL, base TEXT NOT NULL,
+            created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID""",
+        "ALTER TABLE message ADD COLUMN trace_header TEXT",
+        "ALTER TABLE message ADD COLUMN source TEXT",  # the queue that a redrive took it from
+        """CREATE TABLE move (
+            id BLOB PRIMARY KEY, source TEXT NOT NULL, destination TEXT, rate INTEGER, status TEXT NOT NULL,
+            started_us INTEGER NOT NULL, last_seq INTEGER NOT NULL, to_move INTEGER NOT NULL, moved INTEGER NOT NULL,
+            failure TEXT) WITHOUT ROWID""",
+    ),
+    (
+        # `declared` NULL: the stream is not there (any more), or was last written before shards were kept.
+        "ALTER TABLE stream ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE stream ADD COLUMN declared INTEGER",
+        "ALTER TABLE stream ADD COLUMN created_us INTEGER",
+        # Hash keys have 128 bits, so they are text.
+        """CREATE TABLE shard (
+            stream TEXT NOT NULL, id TEXT NOT NULL, first_key TEXT NOT NULL, last_key TEXT NOT NULL,
+            parents TEXT NOT NULL, start_seq INTEGER NOT NULL, end_seq INTEGER, opened_us INTEGER NOT NULL,
+            closed_us INTEGER, PRIMARY KEY (stream, id)) WITHOUT ROWID""",
+    ),
 )
 
 HISTORY: tuple[tuple[str, ...], ...] = (

@@ -16,6 +16,7 @@ from lambdatui import schema
 from lambdatui.api.app import ApiSettings, build_front_app, build_lambda_app
 from lambdatui.api.server import HttpServer
 from lambdatui.clock import SystemClock, iso, new_request_id
+from lambdatui.config.made import Kind, Made, with_made
 from lambdatui.config.model import FunctionConfig, Project, QueueConfig, RouteConfig, StreamConfig
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import NOBODY, Caller
@@ -47,7 +48,9 @@ class FakeEngine:
     """Functions are Python callables on the decoded event; everything durable is the real store."""
 
     def __init__(self, project: Project, store: Store, telemetry: Telemetry, handlers: dict[str, Handler]) -> None:
-        self.project = project
+        self._declared = project
+        self.project = with_made(project, store.made.all())
+        self._listeners: list[Callable[[Project], Coroutine[Any, Any, None]]] = []
         self.store = store
         self.telemetry = telemetry
         self.clock = SystemClock()
@@ -123,6 +126,19 @@ class FakeEngine:
         else:
             self.reserves[function] = value
 
+    async def make(self, row: Made) -> None:
+        await self.store.made.put(row)
+        await self._remake()
+
+    async def unmake(self, kind: Kind, name: str) -> None:
+        await self.store.made.delete(kind, name)
+        await self._remake()
+
+    async def _remake(self) -> None:
+        self.project = with_made(self._declared, self.store.made.all())
+        for listener in self._listeners:
+            await listener(self.project)
+
     async def reset_override(self, function: str, property: str) -> None:
         self.function(function)
         self.reserves.pop(function, None)
@@ -134,7 +150,7 @@ class FakeEngine:
         return 1000, 1000 - sum(self.reserves.values())
 
     def on_project(self, listener: Callable[[Project], Coroutine[Any, Any, None]]) -> None:
-        """The sources follow reloads by it; tests of the door have none of them to follow."""
+        self._listeners.append(listener)
 
     def in_flight(self, function: str | None = None) -> int:
         return 0

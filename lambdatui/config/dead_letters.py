@@ -1,0 +1,15 @@
+"""Which queues of a project hold dead letters."""
+
+from __future__ import annotations
+
+from lambdatui.config.model import Project, StreamMapping
+
+
+def dlq_names(project: Project) -> list[str]:
+    """Functions' DLQs, redrive targets and OnFailure destinations that exist, each once."""
+    names = [queue.redrive_queue for queue in project.queues]
+    for function in project.functions:
+        names += [function.dead_letter_queue, function.on_failure]
+    names += [mapping.on_failure for mapping in project.mappings if isinstance(mapping, StreamMapping)]
+    there = {queue.name for queue in project.queues}
+    return [name for name in dict.fromkeys(names) if name in there]

@@ -1,0 +1,71 @@
+"""Queues and streams that the API made, merged into what the files say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from lambdatui.config.dead_letters import dlq_names
+from lambdatui.config.made import Made, with_made
+from lambdatui.config.model import FunctionConfig, Project, QueueConfig, StreamConfig, StreamMapping
+
+QUEUE = QueueConfig(name="orders", logical_id="Orders", visibility_timeout=30, file="template.yaml", line=3)
+
+
+def project(**parts: Any) -> Project:
+    return Project(root="/p", name="p", kind="sam", region="us-east-1", account="000000000000", **parts)
+
+
+def made(name: str, *, own: bool, kind: Any = "queue", config: Any = None, base: Any = None) -> Made:
+    return Made(kind=kind, name=name, own=own, config=config or {}, base=base or {}, created_us=1, modified_us=1)
+
+
+def test_a_queue_of_the_api_stands_beside_the_declared_ones() -> None:
+    row = made("more", own=True, config={"delay": 5.0, "fifo": False})
+    (first, second) = with_made(project(queues=(QUEUE,)), [row]).queues
+    assert first is QUEUE
+    assert second == QueueConfig(name="more", logical_id="more", delay=5)
+
+
+def test_a_stream_of_the_api_keeps_what_only_its_owner_understands() -> None:
+    row = made("clicks", own=True, kind="stream", config={"shards": 3, "mode": "PROVISIONED"})
+    assert with_made(project(), [row]).streams == (StreamConfig(name="clicks", logical_id="clicks", shards=3),)
+
+
+def test_a_setting_is_laid_over_the_declaration_until_that_changes() -> None:
+    row = made(
+        "orders", own=False, config={"visibility_timeout": 5.0, "delay": 2.0},
+        base={"visibility_timeout": 30.0, "delay": 0.0},
+    )  # fmt: skip
+    (queue,) = with_made(project(queues=(QUEUE,)), [row]).queues
+    assert (queue.visibility_timeout, queue.delay, queue.line) == (5, 2, 3)
+    edited = msgspec.structs.replace(QUEUE, visibility_timeout=60)
+    (queue,) = with_made(project(queues=(edited,)), [row]).queues
+    assert (queue.visibility_timeout, queue.delay) == (60, 2), "the edited field gives way, the other stays"
+
+
+def test_a_declaration_wins_over_a_queue_of_the_same_name() -> None:
+    row = made("orders", own=True, config={"visibility_timeout": 5.0})
+    assert with_made(project(queues=(QUEUE,)), [row]).queues == (QUEUE,)
+
+
+def test_settings_of_a_queue_that_is_no_longer_declared_make_none() -> None:
+    assert with_made(project(), [made("orders", own=False, config={"delay": 1.0}, base={"delay": 0.0})]).queues == ()
+
+
+def test_dead_letter_queues_are_those_that_exist_once_each_whoever_made_them() -> None:
+    declared = project(
+        functions=(
+            FunctionConfig(name="f", logical_id="F", handler="a.b", code_root="/p", dead_letter_queue="f-dlq",
+                           on_failure="nowhere"),
+        ),
+        queues=(
+            msgspec.structs.replace(QUEUE, redrive_queue="late", max_receive_count=1),
+            QueueConfig(name="f-dlq", logical_id="D"),
+            QueueConfig(name="lost", logical_id="L"),
+        ),
+        mappings=(StreamMapping(uuid="u", function="f", stream="s", on_failure="lost"),),
+    )  # fmt: skip
+    assert dlq_names(declared) == ["f-dlq", "lost"]
+    assert dlq_names(with_made(declared, [made("late", own=True)])) == ["late", "f-dlq", "lost"]
