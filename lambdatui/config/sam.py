@@ -16,6 +16,7 @@ from lambdatui.config.sam_functions import (
     declare_invoke_config_resource,
     merged,
 )
+from lambdatui.config.sam_layers import declare_layers
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
 from lambdatui.config.support import of_resource
@@ -207,6 +208,7 @@ def _declare(template: Template) -> None:
             declare_stream(template, resource)
         elif resource.type in HELD_TYPES:
             declare_resource(template, resource)
+    declare_layers(template)
     functions = [resource for resource in resources if resource.type in FUNCTION_TYPES]
     defaults = template.globals.get("Function")
     for resource in functions:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved, as_written
 from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import did_you_mean
+from lambdatui.config.sam_code import function_code
+from lambdatui.config.sam_layers import layers_of
 from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
@@ -55,7 +56,7 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
     for key, support in known.items():
         if support.status == "not served" and key in reader and reader.resolved(key) is not None:
             reader.warn(key, support.note, support.remedy)
-    code = _Code(template, resource, reader)
+    code = function_code(template, resource, reader)
     runtime, unserved = _runtime(reader)
     unserved = unserved or code.unserved
     handler = reader.text("Handler") or ""
@@ -79,6 +80,7 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
         environment=environment(reader, name, resource.logical_id, template.into.options.env_vars),
         description=reader.text("Description") or "",
         architecture=next(iter(reader.texts("Architectures")), "x86_64"),
+        layers=layers_of(template, reader, code.root),
         unserved=unserved,
         file=template.problems.file,
         line=resource.line,
@@ -147,89 +149,6 @@ def _runtime(reader: Reader) -> tuple[str, str | None]:
 def _not_served(reader: Reader, key: str, runtime: str, message: str, remedy: str) -> tuple[str, str]:
     reader.warn(key, message, remedy)
     return runtime, message
-
-
-class _Code:
-    """Where a function's code is: a folder, or text in the template."""
-
-    def __init__(self, template: Template, resource: Resource, reader: Reader) -> None:
-        self.template = template
-        self.reader = reader
-        self.base = template.path.parent
-        self.root = self.base
-        self.inline: str | None = None
-        self.unserved: str | None = None
-        if "ImageUri" in reader or reader.text("PackageType") == "Image":
-            return
-        if resource.type == "AWS::Serverless::Function":
-            self._sam(resource)
-        else:
-            self._cloudformation(resource)
-
-    def _sam(self, resource: Resource) -> None:
-        if "InlineCode" in self.reader:
-            self._from_text(self.reader, "InlineCode", resource)
-        elif "CodeUri" in self.reader:
-            self._from_uri("CodeUri")
-
-    def _cloudformation(self, resource: Resource) -> None:
-        asset = resource.body.get("Metadata")
-        path = asset.get("aws:asset:path") if isinstance(asset, Map) else None
-        if isinstance(path, str):  # a synthesised CDK template
-            self._at("Code", path)
-            return
-        code = self.reader.get("Code")
-        if isinstance(code, str):
-            self._from_uri("Code")
-        elif isinstance(code, Map) and "ZipFile" in code:
-            self._from_text(self.reader.inside(code), "ZipFile", resource)
-        elif isinstance(code, Map):
-            self._bucket("Code")
-        else:
-            self._missing("Code", "Code is missing", "Set Code to a folder or ZipFile.")
-
-    def _from_text(self, reader: Reader, key: str, resource: Resource) -> None:
-        source = reader.get(key)
-        self.root = self.template.into.data / "inline" / resource.logical_id
-        if isinstance(source, str):
-            self.inline = str(source)
-        else:
-            self._missing(key, f"{key} is no text", f"Write the source as text: {key}: |")
-
-    def _from_uri(self, key: str) -> None:
-        uri = self.reader.get(key)
-        if isinstance(uri, Map):
-            self._bucket(key)
-        elif isinstance(uri, str):
-            if re.match(r"[a-z][a-z0-9+.-]+://", uri):
-                self._bucket(key)
-            else:
-                self._at(key, uri)
-        else:
-            self._missing(key, f"{key} cannot be resolved", f"Set {key} to the folder of the code.")
-
-    def _at(self, key: str, uri: str) -> None:
-        try:
-            path = (self.base / Path(uri)).resolve()
-            is_file, is_folder = path.is_file(), path.is_dir()
-        except (OSError, ValueError, RuntimeError):
-            self._missing(key, f"{uri[:80]!r} cannot be a path", "Name the folder of the code.")
-            return
-        if is_folder:
-            self.root = path
-        elif is_file and path.suffix == ".py":
-            self.root = path.parent
-        elif is_file:
-            self._missing(key, f"{uri} is an archive", "Name the folder that it was made of.")
-        else:
-            self.root = path  # said by the handler check, and gone once the folder is there
-
-    def _bucket(self, key: str) -> None:
-        self._missing(key, "its code is in S3", f"Set {key} to the folder of the code for local runs.")
-
-    def _missing(self, key: str, message: str, remedy: str) -> None:
-        self.unserved = message
-        self.reader.warn(key, message, remedy)
 
 
 def environment(reader: Reader, name: str, logical_id: str, given: dict[str, dict[str, str]]) -> dict[str, str]:

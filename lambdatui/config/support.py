@@ -127,7 +127,7 @@ _FUNCTION: Table = {
     "Handler": _served(),
     "ImageConfig": _kept("container images are not served"),
     "KmsKeyArn": _kept("variables are not encrypted"),
-    "Layers": _not("layers are not served", "Install what they hold into the project's virtual environment."),
+    "Layers": _served("layers of the template; of others it is said what replaces them"),
     "LoggingConfig": _kept(),
     "MemorySize": _served(),
     "PackageType": _served("Zip; a function of type Image is listed and does not run"),

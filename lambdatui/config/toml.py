@@ -154,6 +154,7 @@ class _Application:
             logical_id=old.logical_id,
             shards=table.integer("shards", 1, 500) or old.shards,
             retention_hours=table.integer("retention_hours", 24, 8_760) or old.retention_hours,
+            table=old.table,
             file=old.file,
             line=old.line,
         )

@@ -23,6 +23,7 @@ from lambdatui import __version__, wire
 from lambdatui.api.app import ApiSettings, build_front_app, build_lambda_app
 from lambdatui.api.server import HttpServer
 from lambdatui.clock import SystemClock, iso
+from lambdatui.config import archives
 from lambdatui.config.loader import load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.engine.engine import Engine, EngineOptions
@@ -105,6 +106,8 @@ class Host:
         url, http_url = address(lambda_socket), address(front_socket)
         load = msgspec.structs.replace(load, endpoint_url=url, http_url=http_url)
         project = load_project(root, load, data)
+        used = [folder for function in project.functions for folder in (function.code_root, *function.layers)]
+        await asyncio.to_thread(archives.forget, data, used)
 
         store = Store.open(data, self._clock)
         await store.start()
