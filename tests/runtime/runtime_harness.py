@@ -38,6 +38,10 @@ class Answer(NamedTuple):
         return json.loads(self.payload)
 
 
+# Any other Python from 3.9 on: the whole room then runs on it.
+PYTHON = os.environ.get("LAMBDATUI_TEST_PYTHON", sys.executable)
+
+
 class SpawnerProcess:
     """A spawner and what it has said."""
 
@@ -78,7 +82,7 @@ class EnvironmentProcess:
     """One environment; `code` is the folder or {relative path: source}, which become a manifest with blobs."""
 
     def __init__(
-        self, spawner: SpawnerProcess, root: Path, handler: str = "app.handler", *, python: str = sys.executable,
+        self, spawner: SpawnerProcess, root: Path, handler: str = "app.handler", *, python: str = PYTHON,
         snapshot: bool = True, env: dict[str, str] | None = None, **start: Any,
     ) -> None:  # fmt: skip
         self.spawner = spawner

@@ -6,6 +6,7 @@ import importlib.machinery
 import json
 import py_compile
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,7 @@ def test_extension_modules_come_from_the_real_folder(start: Start, tmp_path: Pat
     (tmp_path / "task" / "vendor").mkdir(parents=True)
     shutil.copy(found[0], tmp_path / "task" / "vendor")
     code = "from vendor import _statistics\ndef handler(event, context):\n    return _statistics.__file__\n"
-    environment = start({"app.py": code, "vendor/__init__.py": ""})
+    environment = start({"app.py": code, "vendor/__init__.py": ""}, python=sys.executable)  # whose module it is
     ready = environment.ready()
     assert ready.kind == wire.READY, ready.payload
     assert environment.invoke(0).json == str(tmp_path / "task" / "vendor" / found[0].name)
