@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 _MISSING = object()
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "=": operator.eq,
@@ -59,17 +61,17 @@ def problem(pattern: object) -> str | None:
     return None
 
 
-def attributes(given: Mapping[str, Mapping[str, str]], decode: Callable[[str], Any]) -> dict[str, Any]:
+def attributes(given: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """A message's attributes ({"DataType": …, "StringValue": …}) as what a filter policy is matched against."""
-    return {name: _attribute(value, decode) for name, value in given.items()}
+    return {name: _attribute(value) for name, value in given.items()}
 
 
-def _attribute(value: Mapping[str, str], decode: Callable[[str], Any]) -> object:
+def _attribute(value: Mapping[str, str]) -> object:
     kind, text = value.get("DataType", "String"), value.get("StringValue", "")
     if kind == "String.Array" or kind.startswith("Number"):
         try:
-            return decode(text)
-        except ValueError:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
             return text
     return text if kind.startswith("String") else _BINARY
 

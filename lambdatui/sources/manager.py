@@ -7,6 +7,8 @@ import contextlib
 import uuid
 from collections import Counter
 
+import msgspec
+
 from lambdatui import schema
 from lambdatui.clock import MICROS
 from lambdatui.config.model import (
@@ -17,10 +19,11 @@ from lambdatui.config.model import (
     StreamConfig,
     StreamMapping,
 )
-from lambdatui.errors import NotFound, UsageError
+from lambdatui.errors import NotFound, StoreError, UsageError
 from lambdatui.sources import overview
 from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.ports import Engine
+from lambdatui.sources.push import Pusher
 from lambdatui.sources.queue_source import QueueSource
 from lambdatui.sources.replay import Replayer
 from lambdatui.sources.schedule_source import ScheduleSource, understood
@@ -51,6 +54,7 @@ class SourceManager:
         self._paused: dict[str, bool] = {}  # what a person said, over what the template says
         self._requests: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
+        self.pushes = Pusher(engine, lambda: self._catalog)
         self._replayer = Replayer(engine, lambda: self._catalog)
         self._trimmer = _Trimmer(engine, self._timer)
         self._started = False
@@ -75,6 +79,8 @@ class SourceManager:
     async def configure(self, project: Project) -> None:
         """Takes over a reloaded configuration; sources that did not change go on undisturbed."""
         self._catalog = Catalog(project)
+        for stream in project.streams:
+            await self._open(stream)
         wanted = self._wanted(project)
         for key, source in list(self._sources.items()):
             if key not in wanted or not _fits(source, wanted[key]):
@@ -85,6 +91,13 @@ class SourceManager:
                 self._create(key, config)
             await self._update(key, self._sources[key], config)
 
+    async def _open(self, stream: StreamConfig) -> None:
+        """Brings the stream's shards to what the project says. A disk that refuses keeps it as it is."""
+        try:
+            await self._engine.store.streams.open(stream)
+        except StoreError as error:
+            self._engine.telemetry.say("notice", None, f"{stream.name}: its shards could not be made ready: {error}")
+
     def retry_now(self, function: str) -> None:
         """Its code changed: blocked shards and throttled batches are tried at once, without their back-off."""
         for source in self._sources.values():
@@ -92,8 +105,9 @@ class SourceManager:
                 source.retry_now()
 
     def snapshot(self) -> schema.Sources:
-        """Every queue, stream, schedule and route as the screen shows it."""
-        return overview.rows(self._engine, self._catalog, self._sources, self._requests, self._failures)
+        """Every queue, stream, schedule, route and push trigger as the screen shows it."""
+        found = overview.rows(self._engine, self._catalog, self._sources, self._requests, self._failures)
+        return msgspec.structs.replace(found, pushes=self.pushes.rows())
 
     async def pause(self, id: str) -> None:
         """By mapping uuid, schedule id, or queue/stream (logical id, name, ARN, URL). Raises NotFound."""
@@ -122,6 +136,8 @@ class SourceManager:
         """
         target = self._catalog.source(source)
         if isinstance(target, StreamConfig):
+            if target.table is not None:
+                raise UsageError(f"{target.name} holds the changes of table {target.table}: write to the table.")
             keys = [partition_key or message.group_id or str(uuid.uuid4()) for message in messages]
             rows = [(key, message.body.encode(), None) for key, message in zip(keys, messages, strict=True)]
             return [record.seq for record in await self._engine.store.streams.put(target, rows)]

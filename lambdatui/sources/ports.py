@@ -63,8 +63,8 @@ class Engine(Protocol):
         """One attempt; what the function does never raises, a throttle is a status."""
         ...
 
-    async def accept(self, function: str, payload: bytes, /, *, source: str) -> str:
-        """An asynchronous event, on disk when this returns; its request id."""
+    async def accept(self, function: str, payload: bytes, /, *, source: str, parent_id: str | None = None) -> str:
+        """An asynchronous event, on disk when this returns; its request id. Raises errors.NotFound, StoreError."""
         ...
 
     def on_project(self, listener: Callable[[Project], Awaitable[None]], /) -> None:

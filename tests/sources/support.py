@@ -160,7 +160,7 @@ class SmallEngine:
             self.running -= 1
         return InvokeResult(request_id=request_id, status="ok", payload=json.dumps(answer).encode())
 
-    async def accept(self, function: str, payload: bytes, *, source: str = "api") -> str:
+    async def accept(self, function: str, payload: bytes, *, source: str = "api", parent_id: str | None = None) -> str:
         self.function(function)
         self.accepted.append((function, payload, source))
         return new_request_id()
