@@ -182,6 +182,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class ShardRow(msgspec.Struct, frozen=True, kw_only=True):
     id: str
+    closed: bool = False  # split or merged: no record comes to it any more
     iterator_age_ms: float | None = None
     backlog: int = 0
     blocked: bool = False

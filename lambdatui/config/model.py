@@ -79,8 +79,11 @@ class StreamConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     logical_id: str
-    shards: int = 1
+    shards: int = 1  # open ones at first; after that what splits and merges make of it, until this changes
     retention_hours: int = 24
+    on_demand: bool = False
+    maximum_record: int = 1_048_576  # bytes of data and partition key
+    tags: dict[str, str] = {}
     table: str | None = None
     file: str | None = None
     line: int | None = None
@@ -107,7 +110,8 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
     stream: str
     batch_size: int = 100
     batching_window: float = 0
-    starting_position: Literal["TRIM_HORIZON", "LATEST"] = "LATEST"
+    starting_position: Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"] = "LATEST"
+    starting_timestamp: float = 0  # seconds since the epoch, for AT_TIMESTAMP
     maximum_retry_attempts: int = -1  # -1: until the records expire
     maximum_record_age: int = -1  # seconds
     bisect_on_error: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from lambdatui.config.dead_letters import dlq_names
+from lambdatui.config.declared import resource_name
 from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
 from lambdatui.errors import NotFound
 
@@ -25,22 +26,22 @@ class Catalog:
 
     def queue(self, name: str) -> QueueConfig:
         """By logical id, name, ARN or queue URL. Raises NotFound."""
-        found = _find(self.project.queues, name, service="sqs")
+        found = _find(self.project.queues, name, ("sqs",))
         if found is None:
             raise _missing("queue", name, self.project.queues)
         return found
 
     def stream(self, name: str) -> StreamConfig:
         """By logical id, name or ARN. Raises NotFound."""
-        found = _find(self.project.streams, name, service="kinesis")
+        found = _find(self.project.streams, name, ("kinesis", "dynamodb"))
         if found is None:
             raise _missing("stream", name, self.project.streams)
         return found
 
     def source(self, name: str) -> QueueConfig | StreamConfig:
         """A queue or else a stream of that name. Raises NotFound."""
-        queue = _find(self.project.queues, name, service="sqs")
-        stream = _find(self.project.streams, name, service="kinesis")
+        queue = _find(self.project.queues, name, ("sqs",))
+        stream = _find(self.project.streams, name, ("kinesis", "dynamodb"))
         found = queue or stream
         if found is None:
             raise _missing("queue or stream", name, self.project.queues, self.project.streams)
@@ -82,13 +83,13 @@ class Catalog:
         return function if function in owners else owners[0] if len(owners) == 1 else None
 
 
-def _find(items: Iterable[_Named], name: str, *, service: str) -> _Named | None:
+def _find(items: Iterable[_Named], name: str, services: Sequence[str]) -> _Named | None:
     """Name before logical id; an ARN or URL means its last part."""
     if name.startswith("arn:"):
         parts = name.split(":", 5)
-        if len(parts) < 6 or parts[2] != service:
+        if len(parts) < 6 or parts[2] not in services:
             return None
-        name = parts[5].removeprefix("stream/")
+        name = resource_name(name)
     elif name.startswith(("http://", "https://")):
         name = name.rstrip("/").rpartition("/")[2]
     known = list(items)

@@ -12,7 +12,7 @@ from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.queue_source import QueueSource
 from lambdatui.sources.schedule_source import ScheduleSource
-from lambdatui.sources.stream_source import StreamSource, shard_ids
+from lambdatui.sources.stream_source import StreamSource
 
 AnySource = QueueSource | StreamSource | ScheduleSource
 
@@ -28,7 +28,7 @@ def rows(
     project = catalog.project
     return schema.Sources(
         queues=_queues(engine, catalog, sources),
-        streams=_streams(catalog, sources),
+        streams=_streams(engine, catalog, sources),
         schedules=[_schedule(sources.get(config.id), config) for config in project.schedules],
         routes=[
             schema.RouteRow(
@@ -79,13 +79,14 @@ def _queue(
     )
 
 
-def _streams(catalog: Catalog, sources: Mapping[str, AnySource]) -> list[schema.StreamRow]:
+def _streams(engine: Engine, catalog: Catalog, sources: Mapping[str, AnySource]) -> list[schema.StreamRow]:
     """One row for each consumer; a stream without one has a row of its own."""
     found = []
     readers = [source for source in sources.values() if isinstance(source, StreamSource)]
     for stream in catalog.project.streams:
         consumers = [reader.snapshot() for reader in readers if reader.stream.name == stream.name]
-        shards = [schema.ShardRow(id=shard) for shard in shard_ids(stream)]
+        state = engine.store.streams.state(stream.name)
+        shards = [schema.ShardRow(id=shard.id, closed=not shard.open) for shard in (state.shards if state else ())]
         found += consumers or [schema.StreamRow(name=stream.name, logical_id=stream.logical_id, shards=shards)]
     return found
 

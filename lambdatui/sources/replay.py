@@ -155,10 +155,7 @@ class Replayer:
             raise Expired(
                 f"{stream.name} no longer holds the records from {start} on (kept {stream.retention_hours} h)"
             )
-        arn = shapes.stream_arn(project.region, project.account, stream.name)
-        payload = shapes.batch(
-            shapes.stream_record(record, arn=arn, region=project.region, account=project.account) for record in records
-        )
+        payload = shapes.stream_event(records, stream, region=project.region, account=project.account)
         reports = any(
             mapping.report_batch_item_failures
             for mapping in project.mappings

@@ -1,6 +1,7 @@
 """The events that functions receive and the records about discarded ones, byte for byte in AWS's shape: pure.
 
-SQS: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html · Kinesis: .../with-kinesis.html · schedules:
+SQS: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html · Kinesis: .../with-kinesis.html · tables:
+.../with-ddb.html · schedules:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
 """
 
@@ -11,23 +12,30 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from lambdatui.clock import MICROS, new_request_id
+from lambdatui.config.aws_names import STREAM_LABEL
+from lambdatui.config.model import StreamConfig
 from lambdatui.engine.model import InvokeResult
 from lambdatui.store.records import Message, Record
 
 SENDER = "AIDALOCALLAMBDATUI000"  # who sent: there are no principals here
 _encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def queue_arn(region: str, account: str, name: str) -> str:
     return f"arn:aws:sqs:{region}:{account}:{name}"
 
 
-def stream_arn(region: str, account: str, name: str) -> str:
-    return f"arn:aws:kinesis:{region}:{account}:stream/{name}"
+def stream_arn(region: str, account: str, stream: StreamConfig) -> str:
+    """Of a Kinesis stream, or of the change stream of a DynamoDB table."""
+    if stream.table is not None:
+        return f"arn:aws:dynamodb:{region}:{account}:table/{stream.table}/stream/{STREAM_LABEL}"
+    return f"arn:aws:kinesis:{region}:{account}:stream/{stream.name}"
 
 
 def millis(us: int) -> str:
@@ -80,6 +88,22 @@ def _attribute(value: dict[str, str]) -> dict[str, object]:
     if "BinaryValue" in value:
         shaped["binaryValue"] = value["BinaryValue"]
     return shaped | {"stringListValues": [], "binaryListValues": [], "dataType": value.get("DataType", "String")}
+
+
+def stream_event(records: Iterable[Record], stream: StreamConfig, *, region: str, account: str) -> bytes:
+    """The event with these records of a stream."""
+    arn = stream_arn(region, account, stream)
+    if stream.table is not None:
+        return batch(change_record(record, arn=arn) for record in records)
+    return batch(stream_record(record, arn=arn, region=region, account=account) for record in records)
+
+
+def change_record(record: Record, *, arn: str) -> bytes:
+    """One change of a table. The stream's record holds it whole but for the ARN; its sequence number is the engine's,
+    as checkpoints and `itemIdentifier` have it."""
+    change = _decode(record.data)
+    change["dynamodb"] = change["dynamodb"] | {"SequenceNumber": record.seq}
+    return _encode(change | {"eventSourceARN": arn})
 
 
 def stream_record(record: Record, *, arn: str, region: str, account: str) -> bytes:
@@ -149,7 +173,7 @@ def stream_failure(
     record |= {
         "version": "1.0",
         "timestamp": millis(at_us),
-        "KinesisBatchInfo": {
+        "DDBStreamBatchInfo" if arn.startswith("arn:aws:dynamodb:") else "KinesisBatchInfo": {
             "shardId": first.shard,
             "startSequenceNumber": first.seq,
             "endSequenceNumber": last.seq,
@@ -182,8 +206,13 @@ class FailureRecord(msgspec.Struct, frozen=True):
 
     version: str
     context: FailureContext = msgspec.field(name="requestContext")
-    range: BatchInfo | None = msgspec.field(name="KinesisBatchInfo", default=None)
+    kinesis: BatchInfo | None = msgspec.field(name="KinesisBatchInfo", default=None)
+    table: BatchInfo | None = msgspec.field(name="DDBStreamBatchInfo", default=None)
     payload: msgspec.Raw = msgspec.field(name="requestPayload", default=msgspec.Raw())  # b"": there is none
+
+    @property
+    def range(self) -> BatchInfo | None:
+        return self.kinesis or self.table
 
 
 def failure_record(body: bytes) -> FailureRecord | None:

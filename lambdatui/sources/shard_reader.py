@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from lambdatui import schema
@@ -14,6 +16,7 @@ from lambdatui.sources.source import Loop
 from lambdatui.sources.stream_rules import Advance, Discard, Send, ShardState, Wait
 from lambdatui.sources.timer import Timer
 from lambdatui.store.records import NewMessage, Record
+from lambdatui.store.shards import seq_text
 from lambdatui.wire import MAX_SYNC_PAYLOAD
 
 READ_AT_ONCE = 500  # records may be 1 MB each: a batch of 10,000 is read in pieces, until its payload is full
@@ -29,7 +32,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def arn(self) -> str:
-        return shapes.stream_arn(self.project.region, self.project.account, self.stream.name)
+        return shapes.stream_arn(self.project.region, self.project.account, self.stream)
+
+    @property
+    def position(self) -> int | str:
+        """Where a new mapping begins: TRIM_HORIZON, LATEST, or a time in microseconds."""
+        mapping = self.mapping
+        timed = mapping.starting_position == "AT_TIMESTAMP"
+        return round(mapping.starting_timestamp * MICROS) if timed else mapping.starting_position
 
     @property
     def on_failure(self) -> str | None:
@@ -39,12 +49,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShardReader(Loop):
-    """One shard of one mapping."""
+    """One shard of one mapping. It ends when the shard is closed and everything in it is done."""
 
-    def __init__(self, engine: Engine, timer: Timer, settings: Settings, shard: str, *, paused: bool) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        timer: Timer,
+        settings: Settings,
+        shard: str,
+        *,
+        paused: bool,
+        drained: Callable[[str], None],
+    ) -> None:
+        """`drained` is told the shard's id at its end."""
         super().__init__(engine, timer, label=f"stream {settings.stream.name} {shard}", paused=paused)
         self.settings = settings
         self.shard = shard
+        self._drained = drained
         self._state: ShardState | None = None  # None: checkpoint not read yet
         self._retry_us = 0
         self._seen_us: int | None = None
@@ -55,7 +76,7 @@ class ShardReader(Loop):
         self._retry_us = 0
         self.wake()
 
-    def snapshot(self) -> schema.ShardRow:
+    def snapshot(self, *, closed: bool = False) -> schema.ShardRow:
         """`iterator_age_ms` here is the age of the oldest record not done with: it rises while the shard is blocked."""
         state = self._state or ShardState()
         name = self.settings.stream.name
@@ -65,6 +86,7 @@ class ShardReader(Loop):
             age = 0.0 if state.seq else None
         return schema.ShardRow(
             id=self.shard,
+            closed=closed,
             iterator_age_ms=age,
             backlog=backlog,
             blocked=state.blocked,
@@ -78,9 +100,12 @@ class ShardReader(Loop):
         if now < self._retry_us:
             return self._retry_us
         mapping, stream = self.settings.mapping, self.settings.stream
+        end = self._end()  # before the read: what was put before the shard was closed is then read
         records, full = await self._read(state)
         if not records:
             self._seen_us = self._oldest_us = None
+            if end is not None:
+                await self._finish(state, end)
             return None
         self._oldest_us = records[0].arrived_us
         self._seen_us = self._seen_us or now
@@ -103,21 +128,34 @@ class ShardReader(Loop):
 
     async def rest(self) -> None:
         """While paused the age of what waits is still told."""
-        if self._state is not None and self._oldest_us is None:
+        if self.paused and self._state is not None and self._oldest_us is None:
             waiting = await self.engine.store.streams.read(self.settings.stream.name, self.shard, self._state.seq, 1)
             self._oldest_us = waiting[0].arrived_us if waiting else None
 
     async def _load(self) -> ShardState:
         """The stored checkpoint, or the starting position, which is stored at once: what comes while the engine is
         down is not missed."""
-        streams, mapping = self.engine.store.streams, self.settings.mapping
-        checkpoint = await streams.checkpoint(mapping.uuid, self.shard)
-        if checkpoint is not None:
-            self._state = stream_rules.load(checkpoint)
-            return self._state
-        latest = mapping.starting_position == "LATEST"
-        seq = streams.last_seq(self.settings.stream.name, self.shard) if latest else ""
-        return await self._save(ShardState(seq=seq))
+        settings = self.settings
+        begin = self.engine.store.streams.begin
+        self._state = stream_rules.load(
+            await begin(settings.mapping.uuid, settings.stream, self.shard, settings.position)
+        )
+        return self._state
+
+    def _end(self) -> str | None:
+        """The sequence number behind which nothing comes, of a closed shard; "" where the shard is gone."""
+        state = self.engine.store.streams.state(self.settings.stream.name)
+        shard = state.by_id.get(self.shard) if state else None
+        if shard is None:
+            return ""
+        return None if shard.end is None else seq_text(shard.end)
+
+    async def _finish(self, state: ShardState, end: str) -> None:
+        """Everything in the shard is done: its children may begin, now and after a restart."""
+        if state.seq < end:
+            await self._save(ShardState(seq=end))
+        self._stopping = True
+        self._drained(self.shard)
 
     async def _save(self, state: ShardState) -> ShardState:
         await self.engine.store.streams.save(stream_rules.save(state, self.settings.mapping.uuid, self.shard))
@@ -144,7 +182,6 @@ class ShardReader(Loop):
 
     async def _send(self, state: ShardState, batch: list[Record]) -> None:
         engine, mapping, project = self.engine, self.settings.mapping, self.settings.project
-        arn = self.settings.arn
         now = engine.clock.now_us()
         # CloudWatch: "the time between when a stream receives the record and when the event source mapping sends the
         # event to the function", of the last record. Each try measures it, so it rises while a shard is blocked.
@@ -152,9 +189,8 @@ class ShardReader(Loop):
         result = await engine.invoke(
             InvokeRequest(
                 function=mapping.function,
-                payload=shapes.batch(
-                    shapes.stream_record(record, arn=arn, region=project.region, account=project.account)
-                    for record in batch
+                payload=shapes.stream_event(
+                    batch, self.settings.stream, region=project.region, account=project.account
                 ),
                 source=f"stream:{self.settings.stream.name}",
                 attempt=state.tries + 1,

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-create.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from lambdatui.config.model import StreamMapping
 from lambdatui.engine.model import InvokeResult
 from lambdatui.sources.responses import MalformedResponseError, failed_items
 from lambdatui.store.records import Checkpoint, Record
+from lambdatui.store.shards import Shard
 
 FIRST_BACKOFF = 1.0  # seconds
 # AWS does not say how far it backs off; ten seconds let a repaired function be tried again while one looks on.
@@ -72,6 +73,14 @@ class Advance(msgspec.Struct, frozen=True, kw_only=True):
 
     state: ShardState
     delay_s: float = 0.0
+
+
+def ready(shards: Iterable[Shard], drained: Collection[str]) -> list[str]:
+    """The shards that may be read: those not done with whose parents are. A key's records move from a parent to its
+    child, so that only this keeps their order. Parents that retention took hold nothing up."""
+    every = list(shards)
+    undone = {shard.id for shard in every} - set(drained)
+    return [shard.id for shard in every if shard.id in undone and undone.isdisjoint(shard.parents)]
 
 
 def load(checkpoint: Checkpoint) -> ShardState:

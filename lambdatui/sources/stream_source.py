@@ -8,11 +8,13 @@ from lambdatui import schema
 from lambdatui.config.model import Project, StreamConfig, StreamMapping
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.shard_reader import Settings, ShardReader
+from lambdatui.sources.stream_rules import ready
 from lambdatui.sources.timer import Timer
+from lambdatui.store.shards import Shard
 
 
 class StreamSource:
-    """One mapping from a stream to a function: a reader for each shard."""
+    """One mapping from a stream to a function: a reader for each shard that is not done with, parents first."""
 
     def __init__(
         self, engine: Engine, timer: Timer, project: Project, mapping: StreamMapping, stream: StreamConfig, paused: bool
@@ -22,22 +24,18 @@ class StreamSource:
         self.paused = paused
         self._started = False
         self._readers: dict[str, ShardReader] = {}
+        self._drained: set[str] = set()
+        self._epoch: int | None = None
         self.update(project, mapping, stream)
 
     def update(self, project: Project, mapping: StreamMapping, stream: StreamConfig) -> None:
-        """Takes over changed settings from the next batch on. Shards that a smaller number leaves go on being read:
-        they may hold records."""
+        """Takes over changed settings from the next batch on."""
         self.mapping = mapping
         self.stream = stream
-        settings = Settings(project=project, mapping=mapping, stream=stream)
+        self._settings = Settings(project=project, mapping=mapping, stream=stream)
         for reader in self._readers.values():
-            reader.settings = settings
-            reader.wake()
-        for shard in shard_ids(stream):
-            if shard not in self._readers:
-                self._readers[shard] = ShardReader(self._engine, self._timer, settings, shard, paused=self.paused)
-                if self._started:
-                    self._readers[shard].start()
+            reader.settings = self._settings
+        self.wake()
 
     def start(self) -> None:
         self._started = True
@@ -45,19 +43,25 @@ class StreamSource:
             reader.start()
 
     async def stop(self, grace: float | None = None) -> None:
+        self._started = False
         await asyncio.gather(*(reader.stop(grace) for reader in self._readers.values()))
 
     async def pause(self) -> None:
         self.paused = True
-        for reader in self._readers.values():
+        for reader in list(self._readers.values()):
             await reader.pause()
 
     async def resume(self) -> None:
         self.paused = False
-        for reader in self._readers.values():
+        for reader in list(self._readers.values()):
             await reader.resume()
 
     def wake(self) -> None:
+        """There are records, or other shards than before."""
+        state = self._engine.store.streams.state(self.stream.name)
+        if state is not None and state.epoch != self._epoch:
+            self._epoch = state.epoch
+            self._read_ready()
         for reader in self._readers.values():
             reader.wake()
 
@@ -72,10 +76,35 @@ class StreamSource:
             consumer=self.mapping.function,
             paused=self.paused,
             mapping=self.mapping.uuid,
-            shards=[reader.snapshot() for reader in self._readers.values()],
+            shards=[self._row(shard) for shard in self._shards],
         )
 
+    @property
+    def _shards(self) -> tuple[Shard, ...]:
+        state = self._engine.store.streams.state(self.stream.name)
+        return state.shards if state else ()
 
-def shard_ids(stream: StreamConfig) -> list[str]:
-    """`shardId-000000000000` and so on."""
-    return [f"shardId-{number:012d}" for number in range(stream.shards)]
+    def _row(self, shard: Shard) -> schema.ShardRow:
+        reader = self._readers.get(shard.id)
+        if reader is not None:
+            return reader.snapshot(closed=not shard.open)
+        waiting = shard.id not in self._drained
+        backlog = self._engine.store.streams.backlog(self.stream.name, shard.id, "") if waiting else 0
+        return schema.ShardRow(id=shard.id, closed=not shard.open, backlog=backlog)
+
+    def _read_ready(self) -> None:
+        """A reader for each shard that may be read now."""
+        for shard in ready(self._shards, self._drained):
+            if shard in self._readers:
+                continue
+            reader = ShardReader(
+                self._engine, self._timer, self._settings, shard, paused=self.paused, drained=self._shard_drained
+            )
+            self._readers[shard] = reader
+            if self._started:
+                reader.start()
+
+    def _shard_drained(self, shard: str) -> None:
+        self._drained.add(shard)
+        del self._readers[shard]
+        self._read_ready()

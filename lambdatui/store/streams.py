@@ -7,17 +7,19 @@ from collections.abc import Callable, Sequence
 
 from lambdatui.clock import Clock
 from lambdatui.config.model import StreamConfig
-from lambdatui.store.ids import clean, pack_id, put_payload
-from lambdatui.store.limits import STEP_ROWS
+from lambdatui.errors import NotFound
+from lambdatui.store import stream_rows
+from lambdatui.store.ids import pack_id
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import Checkpoint, NewMessage, Record
-from lambdatui.store.shards import seq_number, seq_text, shard_of
+from lambdatui.store.shards import Resharding, hash_key, seq_number, seq_text
+from lambdatui.store.stream_state import StreamState
 from lambdatui.store.writer import Writer
 
 
 class StreamStore:
-    """All streams of the project. Sequence numbers of a stream only rise, over restarts and trims too."""
+    """All streams of the project. Sequence numbers of a stream only rise, over restarts, reshards and trims too."""
 
     def __init__(self, writer: Writer, reads: ReadPool, queues: QueueStore, clock: Clock) -> None:
         self._writer = writer
@@ -25,46 +27,128 @@ class StreamStore:
         self._queues = queues
         self._clock = clock
         self._listeners: list[Callable[[str], None]] = []
+        self._known: dict[str, StreamState] = {}  # as committed; the rows' epoch tells whether it still holds
 
     def add_listener(self, listener: Callable[[str], None]) -> None:
-        """Call `listener(stream name)` on the loop after records were put."""
+        """Call `listener(stream name)` on the loop after records were put, or shards changed."""
         self._listeners.append(listener)
+
+    # streams and their shards
+
+    def state(self, name: str) -> StreamState | None:
+        """The stream as it stands; None where it was never opened, or dropped."""
+        state = self._known.get(name)
+        if state is None:
+            rows = self._reads.now(stream_rows.STATE, (name,))
+            if rows:
+                state = stream_rows.state_of(name, rows, self._reads.now(stream_rows.SHARDS, (name,)))
+                self._known[name] = state
+        return state
+
+    async def open(self, stream: StreamConfig) -> StreamState:
+        """Makes the stream where it is not there yet; where the project gives it another number of shards than
+        before, splits and merges until it has them."""
+        state = self.state(stream.name)
+        if state is not None and state.declared == stream.shards:
+            return state
+        now_us = self._clock.now_us()
+
+        def work(connection: sqlite3.Connection) -> StreamState:
+            state = stream_rows.found(connection, stream.name, stream.shards, now_us)
+            if state.declared == stream.shards:
+                return state
+            connection.execute("UPDATE stream SET declared = ? WHERE name = ?", (stream.shards, stream.name))
+            return _reshard(connection, state, lambda shards: shards.uniform(stream.shards), now_us)
+
+        return await self._change(stream.name, work)
+
+    async def reshard(self, name: str, step: Callable[[Resharding], None]) -> StreamState:
+        """Split and merge at once, after everything put before. Raises NotFound, and what `step` raises; then nothing
+        has changed."""
+        now_us = self._clock.now_us()
+        return await self._change(name, lambda connection: _reshard(connection, _there(connection, name), step, now_us))
+
+    async def drop(self, name: str) -> None:
+        """The stream and its records go."""
+        while await self._writer.run(lambda connection: stream_rows.drop_step(connection, name)):
+            pass
+
+        def dropped(_: None) -> None:
+            self._known.pop(name, None)
+            self._changed(name)
+
+        await self._writer.run(lambda connection: stream_rows.drop(connection, name), dropped)
+
+    async def _change(self, name: str, work: Callable[[sqlite3.Connection], StreamState]) -> StreamState:
+        def committed(state: StreamState) -> None:
+            self._learn(state)
+            self._changed(name)
+
+        return await self._writer.run(work, committed)
+
+    def _learn(self, state: StreamState) -> None:
+        self._known[state.name] = state
+
+    def _changed(self, name: str) -> None:
+        for listener in self._listeners:
+            listener(name)
+
+    # records
 
     async def put(self, stream: StreamConfig, records: Sequence[tuple[str, bytes, int | str | None]]) -> list[Record]:
         """Append (partition key, data, explicit hash key or None), all or none, in this order."""
         now_us = self._clock.now_us()
-        placed = [(shard_of(key, stream.shards, explicit), key, data) for key, data, explicit in records]
+        placed = [(hash_key(key, explicit), key, data) for key, data, explicit in records]
+        known = self._known.get(stream.name)
 
-        def work(connection: sqlite3.Connection) -> list[Record]:
-            return _append(connection, stream.name, placed, now_us)
+        def work(connection: sqlite3.Connection) -> tuple[list[Record], StreamState]:
+            return stream_rows.append(connection, stream.name, stream.shards, placed, known, now_us)
 
-        def committed(_: list[Record]) -> None:
-            for listener in self._listeners:
-                listener(stream.name)
+        def committed(outcome: tuple[list[Record], StreamState]) -> None:
+            if outcome[1] is not known:
+                self._learn(outcome[1])
+            self._changed(stream.name)
 
-        return await self._writer.run(work, committed)
+        return (await self._writer.run(work, committed))[0]
 
-    async def read(self, stream_name: str, shard: str, after_seq: str, limit: int) -> list[Record]:
-        """Up to `limit` records of the shard after `after_seq` ("": from the oldest), in order."""
+    async def read(
+        self, stream_name: str, shard: str, after_seq: str, limit: int, most_bytes: int | None = None
+    ) -> list[Record]:
+        """Up to `limit` records of the shard after `after_seq` ("": from the oldest), in order; of what has more than
+        `most_bytes` the front, at least one record."""
+        after = seq_number(after_seq)
         return await self._reads.run(
-            lambda connection: read_records(connection, stream_name, shard, seq_number(after_seq), limit)
+            lambda connection: stream_rows.read_records(connection, stream_name, shard, after, limit, most_bytes)
         )
 
-    def last_seq(self, stream_name: str, shard: str) -> str:
-        """Sequence number after which everything of the shard is new; "" where the stream never had a record."""
-        ((newest, ever),) = self._reads.now(
-            "SELECT (SELECT max(seq) FROM record WHERE stream = ?1 AND shard = ?2),"
-            " (SELECT seq FROM stream WHERE name = ?1)",
-            (stream_name, shard),
+    def last_seq(self, stream_name: str) -> str:
+        """Sequence number after which everything of the stream is new; "" where it never had one."""
+        rows = self._reads.now("SELECT seq FROM stream WHERE name = ?", (stream_name,))
+        return seq_text(rows[0][0]) if rows and rows[0][0] else ""
+
+    async def seq_before(self, stream_name: str, shard: str, time_us: int) -> str:
+        """Sequence number after which the shard's first record that arrived at or after `time_us` comes."""
+        number = await self._reads.run(
+            lambda connection: stream_rows.before_time(connection, stream_name, shard, time_us)
         )
-        number = newest if newest is not None else ever
-        return "" if number is None else seq_text(number)
+        return seq_text(number) if number else ""
 
     async def trim(self, stream_name: str, before_us: int) -> int:
-        """Drop records that arrived before `before_us`, shard by shard from the front, in small steps."""
+        """Drop records that arrived before `before_us`, shard by shard from the front, in small steps, and closed
+        shards that are empty since; how many records."""
         total = 0
-        while gone := await self._writer.run(lambda connection: _trim_step(connection, stream_name, before_us)):
+        while gone := await self._writer.run(
+            lambda connection: stream_rows.trim_step(connection, stream_name, before_us)
+        ):
             total += gone
+        state = self.state(stream_name)
+        if state is not None and any(shard.closed_us and shard.closed_us < before_us for shard in state.shards):
+
+            def work(connection: sqlite3.Connection) -> StreamState:
+                stream_rows.trim_shards(connection, stream_name, before_us)
+                return _there(connection, stream_name)
+
+            await self._change(stream_name, work)
         return total
 
     def backlog(self, stream_name: str, shard: str, after_seq: str) -> int:
@@ -76,116 +160,55 @@ class StreamStore:
         )
         return 0 if first is None else last - first + 1
 
+    # checkpoints
+
     async def checkpoint(self, mapping: str, shard: str) -> Checkpoint | None:
         """Where `mapping` stands in the shard; None where it never was."""
-        rows = self._reads.now(
-            "SELECT seq, attempts, failed_since_us, error, batch_end FROM checkpoint WHERE mapping = ? AND shard = ?",
-            (pack_id(mapping), shard),
-        )
-        for seq, attempts, failed_since_us, error, batch_end in rows:
-            return Checkpoint(
-                mapping=mapping,
-                shard=shard,
-                seq=seq,
-                attempts=attempts,
-                failed_since_us=failed_since_us,
-                error=error,
-                batch_end=batch_end,
-            )
-        return None
+        rows = self._reads.now(stream_rows.CHECKPOINT, (pack_id(mapping), shard))
+        return stream_rows.checkpoint_of(mapping, shard, rows[0]) if rows else None
+
+    async def begin(self, mapping: str, stream: StreamConfig, shard: str, position: int | str) -> Checkpoint:
+        """Where `mapping` stands in the shard. Where it never was it takes its place now, and keeps it: at `position`
+        (TRIM_HORIZON, LATEST, or a time in microseconds) if it is new to the stream, else at the shard's beginning."""
+        checkpoint = await self.checkpoint(mapping, shard)
+        if checkpoint is not None:
+            return checkpoint
+        now_us = self._clock.now_us()
+
+        def work(connection: sqlite3.Connection) -> Checkpoint:
+            state = stream_rows.found(connection, stream.name, stream.shards, now_us)
+            return stream_rows.begin(connection, mapping, state, shard, position)
+
+        return await self._writer.run(work)
 
     async def save(self, checkpoint: Checkpoint) -> None:
         """Remember where the mapping stands."""
-        await self._writer.run(lambda connection: _save(connection, checkpoint))
+        await self._writer.run(lambda connection: stream_rows.save_checkpoint(connection, checkpoint))
 
     async def save_and_send(self, checkpoint: Checkpoint, queue_name: str, message: NewMessage) -> None:
         """Remember where the mapping stands and send the on-failure record: both or neither."""
         now_us = self._clock.now_us()
 
         def work(connection: sqlite3.Connection) -> None:
-            _save(connection, checkpoint)
+            stream_rows.save_checkpoint(connection, checkpoint)
             self._queues.insert(connection, queue_name, message, now_us)
 
         await self._writer.run(work, lambda _: self._queues.changed(queue_name, 1, announce=True))
 
 
-def read_records(connection: sqlite3.Connection, stream: str, shard: str, after: int, limit: int) -> list[Record]:
-    """Records in order, with their data."""
-    rows = connection.execute(
-        "SELECT r.seq, r.partition_key, p.data, r.arrived_us FROM record r JOIN payload p ON p.id = r.payload"
-        " WHERE r.stream = ? AND r.shard = ? AND r.seq > ? ORDER BY r.seq LIMIT ?",
-        (stream, shard, after, limit),
-    )
-    return [
-        Record(
-            stream=stream, shard=shard, seq=seq_text(seq), partition_key=key, data=bytes(data), arrived_us=arrived_us
-        )
-        for seq, key, data, arrived_us in rows
-    ]
+def _there(connection: sqlite3.Connection, name: str) -> StreamState:
+    state = stream_rows.load_state(connection, name)
+    if state is None:
+        raise NotFound(f"There is no stream called {name}.")
+    return state
 
 
-def _append(
-    connection: sqlite3.Connection, stream: str, placed: Sequence[tuple[str, str, bytes]], now_us: int
-) -> list[Record]:
-    ((last,),) = connection.execute(
-        "INSERT INTO stream(name, seq) VALUES (?1, ?2) ON CONFLICT(name) DO UPDATE SET seq = seq + ?2 RETURNING seq",
-        (stream, len(placed)),
-    ).fetchall()
-    ordinals: dict[str, int] = {}
-    rows = []
-    records = []
-    for seq, (shard, key, data) in enumerate(placed, start=last - len(placed) + 1):
-        if shard not in ordinals:
-            found = connection.execute(
-                "SELECT ordinal FROM record WHERE stream = ? AND shard = ? ORDER BY seq DESC LIMIT 1", (stream, shard)
-            ).fetchone()
-            ordinals[shard] = 0 if found is None else found[0]
-        ordinals[shard] += 1
-        rows.append((stream, shard, seq, ordinals[shard], key, put_payload(connection, data), now_us))
-        records.append(
-            Record(stream=stream, shard=shard, seq=seq_text(seq), partition_key=key, data=data, arrived_us=now_us)
-        )
-    connection.executemany("INSERT INTO record VALUES (?,?,?,?,?,?,?)", rows)
-    return records
-
-
-def _trim_step(connection: sqlite3.Connection, stream: str, before_us: int) -> int:
-    """From the front of each shard only, so that a clock set back leaves no gap in the ordinals."""
-    gone = 0
-    shards = connection.execute(
-        "WITH RECURSIVE s(name) AS (SELECT min(shard) FROM record WHERE stream = ?1 UNION ALL"
-        " SELECT (SELECT min(shard) FROM record WHERE stream = ?1 AND shard > s.name) FROM s WHERE s.name IS NOT NULL)"
-        " SELECT name FROM s WHERE name IS NOT NULL",
-        (stream,),
-    ).fetchall()
-    for (shard,) in shards:
-        newest = None
-        rows = connection.execute(
-            "SELECT seq, arrived_us FROM record WHERE stream = ? AND shard = ? ORDER BY seq LIMIT ?",
-            (stream, shard, STEP_ROWS),
-        ).fetchall()
-        for seq, arrived_us in rows:
-            if arrived_us >= before_us:
-                break
-            newest = seq
-        if newest is not None:
-            gone += connection.execute(
-                "DELETE FROM record WHERE stream = ? AND shard = ? AND seq <= ?", (stream, shard, newest)
-            ).rowcount
-    return gone
-
-
-def _save(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO checkpoint(mapping, shard, seq, attempts, failed_since_us, error, batch_end)"
-        " VALUES (?,?,?,?,?,?,?)",
-        (
-            pack_id(checkpoint.mapping),
-            checkpoint.shard,
-            checkpoint.seq,
-            checkpoint.attempts,
-            checkpoint.failed_since_us,
-            clean(checkpoint.error),
-            checkpoint.batch_end,
-        ),
-    )
+def _reshard(
+    connection: sqlite3.Connection, state: StreamState, step: Callable[[Resharding], None], now_us: int
+) -> StreamState:
+    ((seq,),) = connection.execute("SELECT seq FROM stream WHERE name = ?", (state.name,)).fetchall()
+    shards = Resharding(state.shards, seq, now_us)
+    step(shards)
+    stream_rows.save_shards(connection, state.name, [one for one in shards.shards if state.by_id.get(one.id) != one])
+    connection.execute("UPDATE stream SET seq = ?, epoch = epoch + 1 WHERE name = ?", (shards.seq, state.name))
+    return _there(connection, state.name)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lambdatui.clock import ManualClock, new_request_id
 from lambdatui.config.model import StreamConfig
 from lambdatui.store.records import Checkpoint, NewMessage
-from lambdatui.store.shards import hash_range, seq_number, seq_text, shard_name, shard_names, shard_of
+from lambdatui.store.shards import HashRanges, even_shards, hash_key, hash_range, seq_number, seq_text, shard_name
 from lambdatui.store.store import Store
 
 STREAM = StreamConfig(name="clicks", logical_id="Clicks", shards=2)
@@ -28,13 +28,13 @@ def test_hash_ranges_cover_every_key_once(count: int, key: int) -> None:
     assert ranges[-1][1] == 2**128 - 1
     assert all(left[1] + 1 == right[0] for left, right in itertools.pairwise(ranges))
     index = next(index for index, (low, high) in enumerate(ranges) if low <= key <= high)
-    assert shard_of("any", count, key) == shard_of("any", count, str(key)) == shard_name(index)
+    assert HashRanges(even_shards(count, 0, 0)).shard_of(key) == shard_name(index)
+    assert hash_key("any", key) == hash_key("any", str(key)) == key
 
 
-@given(st.text(), st.integers(1, 9))
-def test_a_partition_key_goes_by_its_md5(key: str, count: int) -> None:
-    hashed = int(hashlib.md5(key.encode()).hexdigest(), 16)
-    assert shard_of(key, count) == shard_of("other", count, hashed)
+@given(st.text())
+def test_a_partition_key_goes_by_its_md5(key: str) -> None:
+    assert hash_key(key) == int(hashlib.md5(key.encode()).hexdigest(), 16)
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
@@ -56,7 +56,7 @@ def test_numbers_rise_and_order_holds_over_restarts_and_trims(steps: list[object
     async def scenario() -> None:
         clock = ManualClock()
         store = Store.open(folder / "data", clock)
-        kept: dict[str, list[bytes]] = {name: [] for name in shard_names(2)}
+        kept: dict[str, list[bytes]] = {shard_name(index): [] for index in range(2)}
         newest, number = "", 0
         for step in steps:
             clock.advance(1)
@@ -80,7 +80,7 @@ def test_numbers_rise_and_order_holds_over_restarts_and_trims(steps: list[object
                 for position, record in enumerate(records, start=1):
                     assert store.streams.backlog("clicks", shard, record.seq) == len(expected) - position
                 assert store.streams.backlog("clicks", shard, "") == len(expected)
-                assert store.streams.backlog("clicks", shard, store.streams.last_seq("clicks", shard)) == 0
+                assert store.streams.backlog("clicks", shard, store.streams.last_seq("clicks")) == 0
         await store.close()
 
     try:
@@ -98,11 +98,11 @@ async def test_reading_goes_on_after_a_number(store: Store) -> None:
 
 
 async def test_latest_after_a_trim_is_not_the_beginning(store: Store, clock: ManualClock) -> None:
-    assert store.streams.last_seq("clicks", shard_name(0)) == ""
+    assert store.streams.last_seq("clicks") == ""
     (record,) = await store.streams.put(STREAM, [("k", b"1", 0)])
     clock.advance(1)
     assert await store.streams.trim("clicks", clock.now_us()) == 1
-    assert store.streams.last_seq("clicks", shard_name(0)) == record.seq
+    assert store.streams.last_seq("clicks") == record.seq
 
 
 async def test_listeners_hear_of_a_put_after_it_is_there(store: Store) -> None:
