@@ -106,7 +106,7 @@ def _version_2(request: Request, match: Match, request_id: str, account: str) ->
         else:
             headers[name] = f"{headers[name]},{value}" if name in headers else value
     host = headers.get("host", "localhost")
-    key = HTTP_STAGE if is_url or match.route.path == "/{proxy+}" else f"{match.route.method} {match.route.path}"
+    key = HTTP_STAGE if is_url or match.route.path == HTTP_STAGE else f"{match.route.method} {match.route.path}"
     shown: dict[str, Any] = {"version": "2.0", "routeKey": key, "rawPath": path, "rawQueryString": request.query}
     if cookies:
         shown["cookies"] = cookies

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from lambdatui.config.model import RouteConfig
 
 URL_PREFIX = "/_url/"
-_STATIC, _PARAMETER, _GREEDY = 0, 1, 2
+_STATIC, _PARAMETER, _GREEDY, _DEFAULT = 0, 1, 2, 3
 
 
 class Match(NamedTuple):
@@ -75,7 +75,9 @@ def address(route: RouteConfig) -> str:
 
 
 def _rank(route: RouteConfig) -> tuple[list[int], bool]:
-    """Fixed segments before parameters before greedy ones; a method before ANY."""
+    """Fixed segments before parameters before greedy ones, `$default` last; a method before ANY."""
+    if route.path == "$default":
+        return [_DEFAULT], True
     kinds = []
     for segment in _segments(route.path):
         if segment.startswith("{") and segment.endswith("+}"):
@@ -86,6 +88,8 @@ def _rank(route: RouteConfig) -> tuple[list[int], bool]:
 
 
 def _compile(path: str) -> tuple[re.Pattern[str], list[str]]:
+    if path == "$default":
+        return re.compile("/.*"), []
     names: list[str] = []
     pattern = ""
     for segment in _segments(path):

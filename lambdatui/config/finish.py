@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lambdatui.config.declared import Declared
-from lambdatui.config.model import FunctionConfig, QueueMapping, StreamMapping
+from lambdatui.config.model import FunctionConfig, QueueMapping, RouteConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
@@ -166,17 +166,30 @@ def _queues(declared: Declared) -> None:
 
 
 def _routes(declared: Declared) -> None:
-    """Two functions on one route: the first declared answers. Function URLs have an address of their own each."""
-    seen: dict[tuple[str, str, str], str] = {}
+    """Two functions on one route: the first declared answers at the bare path. Function URLs have an address each."""
+    seen: dict[tuple[str, str], RouteConfig] = {}
     for route in declared.routes:
-        first = seen.setdefault((route.kind, route.method, route.path), route.function)
-        if first != route.function and route.kind != "url":
-            function = declared.functions[route.function]
-            here = Problems(function.file)
+        if route.kind in {"url", "alb"} or not route.function:
+            continue
+        first = seen.setdefault((route.method, route.path), route)
+        if first.function == route.function:
+            continue
+        function = declared.functions[route.function]
+        here = Problems(function.file)
+        message = f"{function.name}: {route.method} {route.path} is already answered by {first.function or first.api}"
+        if route.api == first.api:
             here.warning(
-                f"{function.name}: {route.method} {route.path} is already answered by {first}",
-                f"One address serves all APIs here; invoke it directly: lambdatui invoke {function.name}",
-                line=function.line,
+                f"{message} in the same API",
+                f"Remove one of the two; invoke it directly: lambdatui invoke {function.name}",
+                line=route.line or function.line,
                 function=function.name,
             )
-            declared.problems.extend(here.found)
+        else:
+            path = "/" if route.path == "$default" else route.path
+            here.notice(
+                f"{message} of {first.api or 'another API'}, which was declared before",
+                f"Reach it at the API's own address: /_api/{route.api}{path}",
+                line=route.line or function.line,
+                function=function.name,
+            )
+        declared.problems.extend(here.found)

@@ -8,7 +8,8 @@ from lambdatui.config.aws_names import FUNCTION_TYPES, Resource, TemplateNames, 
 from lambdatui.config.declared import Declared
 from lambdatui.config.intrinsics import Resolved, Resolver, Unresolved
 from lambdatui.config.problems import Problems, did_you_mean
-from lambdatui.config.sam_events import declare_events, declare_mapping, declare_rule, declare_url
+from lambdatui.config.sam_apis import declare_sam_apis
+from lambdatui.config.sam_events import declare_events, declare_mapping, declare_rule
 from lambdatui.config.sam_functions import (
     FUNCTION_NAME,
     declare_function,
@@ -19,6 +20,7 @@ from lambdatui.config.sam_functions import (
 from lambdatui.config.sam_layers import declare_layers
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
+from lambdatui.config.sam_routes import declare_url
 from lambdatui.config.support import of_resource
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY
@@ -215,6 +217,7 @@ def _declare(template: Template) -> None:
         sam = resource.type == "AWS::Serverless::Function"
         values = merged(defaults, resource.properties) if sam else resource.properties
         declare_function(template, resource, values if isinstance(values, Map) else resource.properties)
+    declare_sam_apis(template)
     for resource in resources:
         name = template.function_names.get(resource.logical_id)
         if name is not None:
@@ -236,9 +239,6 @@ def _declare(template: Template) -> None:
 
 def _unserved(template: Template, resource: Resource) -> None:
     """Say what a resource's row of the support table says; types that it lacks go to the local AWS."""
-    if resource.type in {"AWS::Serverless::Api", "AWS::Serverless::HttpApi"}:
-        _check_api(template, resource)
-        return
     support = of_resource(resource.type)
     if support is None:
         template.problems.notice(
@@ -248,12 +248,3 @@ def _unserved(template: Template, resource: Resource) -> None:
         )
     elif support.status == "not served":
         template.problems.warning(f"{resource.logical_id}: {support.note}", support.remedy, line=resource.line)
-
-
-def _check_api(template: Template, resource: Resource) -> None:
-    reader = template.reader(resource)
-    for key in ("DefinitionBody", "DefinitionUri"):
-        if key in reader:
-            reader.warn(key, f"{key} is not read for routes", "Declare the routes as events of the functions.")
-    if "Auth" in reader:
-        reader.warn("Auth", "authorizers are not served: every request passes", "Nothing, for local runs.")

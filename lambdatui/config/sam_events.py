@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from lambdatui.config.aws_names import Resource
-from lambdatui.config.intrinsics import as_written
-from lambdatui.config.model import QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
+from lambdatui.config.model import QueueMapping, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import did_you_mean
+from lambdatui.config.sam_routes import add_event_route, add_url
 from lambdatui.config.schedules import parse
 from lambdatui.config.support import EVENTS
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
-from lambdatui.config.yaml_lines import Map, Value
+from lambdatui.config.yaml_lines import Map
 from lambdatui.errors import UsageError
 
 _FILTERS = "event filters are not served: every message reaches the function"
@@ -22,7 +22,7 @@ def declare_events(template: Template, resource: Resource, function: str, values
     """The Events of a SAM function and its FunctionUrlConfig."""
     reader = template.read(values, resource.logical_id, function)
     if "FunctionUrlConfig" in reader and reader.mapping("FunctionUrlConfig") is not None:
-        _add_url(template, f"{resource.logical_id}Url", function, reader.child("FunctionUrlConfig"))
+        add_url(template, f"{resource.logical_id}Url", function, reader.child("FunctionUrlConfig"))
     events = reader.mapping("Events")
     for name, event in (events or Map()).items():
         line = events.line_of(name) if events else None
@@ -48,7 +48,7 @@ def _declare_event(template: Template, logical_id: str, kind: str, reader: Reade
     elif kind == "ScheduleV2":
         _add_schedule(template, logical_id, function, reader, "ScheduleExpression")
     elif kind in {"Api", "HttpApi"}:
-        _add_route(template, logical_id, function, reader, "rest" if kind == "Api" else "http")
+        add_event_route(template, logical_id, function, reader, "rest" if kind == "Api" else "http")
     elif kind in EVENTS:
         support = EVENTS[kind]
         template.problems.warning(f"{reader.where}: {support.note}", support.remedy, line=line, function=function)
@@ -238,67 +238,3 @@ def declare_rule(template: Template, resource: Resource) -> None:
         logical_id = resource.logical_id if number == 0 else f"{resource.logical_id}{number}"
         own = template.read(values, resource.logical_id, function.name)
         _add_schedule(template, logical_id, function.name, own, "ScheduleExpression")
-
-
-# routes
-
-
-def _add_route(
-    template: Template, logical_id: str, function: str, reader: Reader, kind: Literal["rest", "http"]
-) -> None:
-    path, method = reader.text("Path"), reader.text("Method")
-    if kind == "rest":
-        for key, value in (("Path", path), ("Method", method)):
-            if value is None and key not in reader:
-                reader.warn(key, f"{key} is missing", f"Set {key}.")
-        if path is None:
-            return
-    if "Auth" in reader and _requires_auth(reader.get("Auth")):
-        reader.warn("Auth", "authorizers are not served: every request passes", "Nothing, for local runs.")
-    if kind == "http" and path in {None, "$default"}:
-        _add_catch_all(template, logical_id, function, "http")
-        return
-    template.into.routes.append(
-        RouteConfig(
-            id=logical_id,
-            function=function,
-            kind=kind,
-            method=normal_method(method),
-            path="/" + (path or "").strip().lstrip("/"),
-        )
-    )
-
-
-def _requires_auth(auth: Value) -> bool:
-    return isinstance(auth, Map) and as_written(str(auth.get("Authorizer") or "NONE")) != "NONE"
-
-
-def normal_method(method: str | None) -> str:
-    """Upper case; `any`, `*` and none are ANY."""
-    upper = (method or "ANY").strip().upper()
-    return "ANY" if upper in {"*", "X-AMAZON-APIGATEWAY-ANY-METHOD"} else upper
-
-
-def _add_catch_all(template: Template, logical_id: str, function: str, kind: Literal["http", "url"]) -> None:
-    """Every path: `{proxy+}` matches at least one character, so the root is a route of its own."""
-    for suffix, path in (("", "/{proxy+}"), ("Root", "/")):
-        template.into.routes.append(
-            RouteConfig(id=f"{logical_id}{suffix}", function=function, kind=kind, method="ANY", path=path)
-        )
-
-
-def declare_url(template: Template, resource: Resource) -> None:
-    """AWS::Lambda::Url."""
-    reader = template.reader(resource)
-    function = template.into.function_named(reader.text("TargetFunctionArn") or "")
-    if function is None:
-        reader.warn("TargetFunctionArn", "it names no function of the template", "Name one by !Ref.")
-        return
-    reader.function = function.name
-    _add_url(template, resource.logical_id, function.name, reader)
-
-
-def _add_url(template: Template, logical_id: str, function: str, reader: Reader) -> None:
-    if reader.text("InvokeMode") == "RESPONSE_STREAM":
-        reader.warn("InvokeMode", "responses are not streamed: they come whole", "Nothing to be done.")
-    _add_catch_all(template, logical_id, function, "url")

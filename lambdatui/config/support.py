@@ -40,6 +40,9 @@ _IN_MEMORY = "by the local AWS (--aws), in memory"
 _STATE_MACHINE = _not("state machines are not served", "Invoke the functions of its steps.")
 _SAMPLE = "Invoke the function with a sample: lambdatui event lists them."
 
+_AUTHORIZERS = "Lambda authorizers; requests pass without the others (JWT, Cognito, IAM)"
+_WEBSOCKET = _not("WebSocket APIs are not served", "Invoke the functions of its routes directly.")
+
 # Resource types. A name that ends in * stands for all that begin so.
 RESOURCES: Table = {
     "AWS::Serverless::Function": _served(),
@@ -92,10 +95,27 @@ RESOURCES: Table = {
     "AWS::CloudFormation::WaitCondition": _kept(),
     "AWS::CloudFormation::WaitConditionHandle": _kept(),
     "AWS::CloudFormation::Macro": _kept("macros are not applied"),
-    "AWS::ApiGateway::Method": _not("its routes are not served", "Declare them as Api events of the function."),
+    "AWS::Serverless::WebSocketApi": _WEBSOCKET,
+    "AWS::ApiGateway::RestApi": _served("Body too; other bodies in S3 cannot be had"),
+    "AWS::ApiGateway::Resource": _served(),
+    "AWS::ApiGateway::Method": _served("AWS_PROXY, and MOCK as the answer to preflights; others are refused"),
+    "AWS::ApiGateway::Stage": _served("the first of an API"),
+    "AWS::ApiGateway::Deployment": _served("its stage"),
+    "AWS::ApiGateway::Authorizer": _served(_AUTHORIZERS),
+    "AWS::ApiGateway::BasePathMapping": _served(),
     "AWS::ApiGateway::*": _kept(),
-    "AWS::ApiGatewayV2::Route": _not("its routes are not served", "Declare them as HttpApi events of the function."),
+    "AWS::ApiGatewayV2::Api": _served("HTTP; WebSocket APIs are not"),
+    "AWS::ApiGatewayV2::Integration": _served("AWS_PROXY with functions; others are refused"),
+    "AWS::ApiGatewayV2::Route": _served(),
+    "AWS::ApiGatewayV2::Stage": _served("the first of an API"),
+    "AWS::ApiGatewayV2::Authorizer": _served(_AUTHORIZERS),
+    "AWS::ApiGatewayV2::ApiMapping": _served(),
     "AWS::ApiGatewayV2::*": _kept(),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _served("with targets that are functions"),
+    "AWS::ElasticLoadBalancingV2::Listener": _served("forwards to functions"),
+    "AWS::ElasticLoadBalancingV2::ListenerRule": _served("forwards to functions"),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": _served("of type lambda"),
+    "AWS::ElasticLoadBalancingV2::*": _kept(),
     "AWS::IAM::*": _kept("permissions are not checked"),
     "AWS::KMS::*": _kept("nothing is encrypted"),
     "AWS::EC2::*": _kept("there is no VPC here"),
@@ -276,12 +296,92 @@ EVENT_PROPERTIES: dict[str, Table] = {
     },
 }
 
+# APIs of SAM.
+_ANY_API: Table = {
+    "AccessLogSetting": _kept("the engine logs every request"),
+    "Auth": _served("as below"),
+    "DefinitionBody": _served("paths with integrations, authorizers, CORS; AWS::Include of local files"),
+    "DefinitionUri": _served("a local file; not S3"),
+    "Description": _kept(),
+    "Domain": _served("base paths; domains have no certificates or names here"),
+    "Name": _served(),
+    "PropagateTags": _kept(),
+    "StageName": _served(),
+    "Tags": _kept(),
+}
+SAM_API: Table = _ANY_API | {
+    "AlwaysDeploy": _kept(),
+    "ApiKeySourceType": _kept("API keys are not checked"),
+    "BinaryMediaTypes": _served(),
+    "CacheClusterEnabled": _kept("answers are not cached"),
+    "CacheClusterSize": _kept("answers are not cached"),
+    "CanarySetting": _kept(),
+    "Cors": _served(),
+    "DisableExecuteApiEndpoint": _kept(),
+    "EndpointAccessMode": _kept(),
+    "EndpointConfiguration": _kept(),
+    "FailOnWarnings": _kept(),
+    "GatewayResponses": _kept("AWS's own answers are given"),
+    "MergeDefinitions": _kept(),
+    "MethodSettings": _kept(),
+    "MinimumCompressionSize": _kept("answers are not compressed"),
+    "Mode": _kept(),
+    "Models": _kept("requests are not validated"),
+    "OpenApiVersion": _kept(),
+    "Policy": _kept("permissions are not checked"),
+    "SecurityPolicy": _kept(),
+    "TracingEnabled": _kept(),
+    "Variables": _served(),
+}
+SAM_HTTP_API: Table = _ANY_API | {
+    "AccessLogSettings": _kept("the engine logs every request"),
+    "CorsConfiguration": _served(),
+    "DefaultRouteSettings": _kept(),
+    "DisableExecuteApiEndpoint": _kept(),
+    "FailOnWarnings": _kept(),
+    "RouteSettings": _kept(),
+    "StageVariables": _served(),
+}
+SAM_AUTH: Table = {
+    "AddApiKeyRequiredToCorsPreflight": _kept(),
+    "AddDefaultAuthorizerToCorsPreflight": _served("preflights pass"),
+    "ApiKeyRequired": _served("told; requests pass without a key"),
+    "Authorizers": _served(_AUTHORIZERS),
+    "DefaultAuthorizer": _served(),
+    "EnableIamAuthorizer": _served("requests pass without it"),
+    "InvokeRole": _kept("permissions are not checked"),
+    "ResourcePolicy": _kept("permissions are not checked"),
+    "UsagePlan": _kept("API keys are not checked"),
+}
+EVENT_PROPERTIES["Api"] = {
+    "Auth": _served("Authorizer; API keys are not checked"),
+    "Method": _served(),
+    "Path": _served(),
+    "RequestModel": _kept("requests are not validated"),
+    "RequestParameters": _kept("requests are not validated"),
+    "ResponseTransferMode": _kept("answers come whole"),
+    "RestApiId": _served(),
+    "TimeoutInMillis": _kept("the function's own timeout counts"),
+}
+EVENT_PROPERTIES["HttpApi"] = {
+    "ApiId": _served(),
+    "Auth": _served("Authorizer"),
+    "Method": _served(),
+    "Path": _served(),
+    "PayloadFormatVersion": _served(),
+    "RouteSettings": _kept(),
+    "TimeoutInMillis": _kept("the function's own timeout counts"),
+}
+
 # What docs/support.md shows, in this order.
 TABLES: dict[str, Table] = {
     "Resources": RESOURCES,
     "Properties of AWS::Serverless::Function": SAM_FUNCTION,
     "Properties of AWS::Lambda::Function": CFN_FUNCTION,
     "Properties of layers": LAYER,
+    "Properties of AWS::Serverless::Api": SAM_API,
+    "Properties of AWS::Serverless::HttpApi": SAM_HTTP_API,
+    "Auth of an API": SAM_AUTH,
     "Events of a SAM function": EVENTS,
     **{f"Properties of a {kind} event": table for kind, table in EVENT_PROPERTIES.items()},
 }

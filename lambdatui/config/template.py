@@ -27,6 +27,7 @@ class Template:
     function_names: dict[str, str] = field(default_factory=dict)  # logical id -> name, of those that were declared
     assets: dict[str, Path] = field(default_factory=dict)  # S3 key -> folder or archive: what the CDK synthesised
     layers: dict[str, Path | None] = field(default_factory=dict)  # ARN and logical id -> folder, if it can be had
+    default_authorizers: dict[str, str] = field(default_factory=dict)  # API -> authorizer of routes that name none
     properties: dict[str, Map] = field(default_factory=dict)  # logical id -> properties with Globals merged in
 
     def reader(self, resource: Resource, function: str | None = None) -> Reader:

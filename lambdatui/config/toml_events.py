@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from lambdatui.config.apis import normal_method, normal_path
 from lambdatui.config.declared import Declared
-from lambdatui.config.model import QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
+from lambdatui.config.model import ApiConfig, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
-from lambdatui.config.sam_events import expression_problem, normal_method
+from lambdatui.config.sam_events import expression_problem
 from lambdatui.config.toml_table import Table
 
 QUEUE_EVENT = (
@@ -159,12 +162,17 @@ class TomlEvents:
         if not path:
             table.warn(None, "it names no path", 'Write path = "/orders/{id}".')
             return
+        kind: Literal["rest", "http"] = "rest" if api == "rest" else "http"
+        stage = "Prod" if kind == "rest" else "$default"
+        self.into.apis.setdefault(kind, ApiConfig(id=kind, kind=kind, stage=stage, file=self.problems.file))
         self.into.routes.append(
             RouteConfig(
                 id=f"{self.function}-http-{index}" if index else f"{self.function}-http",
                 function=self.function,
-                kind="rest" if api == "rest" else "http",
+                kind=kind,
                 method=normal_method(table.text("method")),
-                path="/" + path.strip().lstrip("/"),
+                path=normal_path(path),
+                api=kind,
+                line=table.line("path"),
             )
         )

@@ -115,8 +115,7 @@ def test_schedules_and_routes(shop: Project) -> None:
     assert [(r.kind, r.method, r.path) for r in shop.routes] == [
         ("rest", "GET", "/orders"),
         ("rest", "GET", "/orders/{id}"),
-        ("http", "ANY", "/{proxy+}"),
-        ("http", "ANY", "/"),
+        ("http", "ANY", "$default"),
     ]
 
 
@@ -464,5 +463,5 @@ def test_function_urls_have_an_address_each_and_routes_are_answered_once(write: 
     )
     project = load()
     assert project.functions[0].environment == {"URL": "http://127.0.0.1:3000/_url/F/"}
-    assert says(project, "GET /x is already answered by F") == ("warning", 11)
+    assert says(project, "GET /x is already answered by F in the same API") == ("warning", 17)
     assert len(project.problems) == 1

@@ -23,8 +23,8 @@ def test_everything_that_is_not_served_has_a_sentence_and_a_remedy() -> None:
 
 def test_a_resource_is_found_by_its_type_then_by_its_family() -> None:
     method = support.of_resource("AWS::ApiGateway::Method")
-    stage = support.of_resource("AWS::ApiGateway::Stage")
-    assert method is support.RESOURCES["AWS::ApiGateway::Method"] and stage is support.RESOURCES["AWS::ApiGateway::*"]
+    plan = support.of_resource("AWS::ApiGateway::UsagePlan")
+    assert method is support.RESOURCES["AWS::ApiGateway::Method"] and plan is support.RESOURCES["AWS::ApiGateway::*"]
     assert support.of_resource("AWS::Nobody::Knows") is None
 
 

@@ -1,0 +1,292 @@
+"""The OpenAPI (2 or 3) document that an API may be defined by, with API Gateway's extensions.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from lambdatui.config.apis import (
+    METHODS,
+    add_authorizer,
+    add_integrated_route,
+    cors_of_headers,
+    function_name,
+    identity_source,
+    integration,
+    invoked_function,
+    media_types,
+    needs_api_key,
+    normal_method,
+    normal_path,
+    same_cors,
+)
+from lambdatui.config.intrinsics import as_written
+from lambdatui.config.model import AuthorizerConfig, CorsConfig, RouteConfig
+from lambdatui.config.problems import Problems
+from lambdatui.config.template import Template
+from lambdatui.config.values import Reader
+from lambdatui.config.yaml_lines import Map, ParseError, Seq, Value, parse_json, parse_yaml
+
+_PREFIX = "x-amazon-apigateway-"
+_ANY = _PREFIX + "any-method"
+_HEADER = "method.response.header."
+_MAX_REFERENCES = 20
+_IN_S3 = "the definition lies in S3, which cannot be had: its routes are missing"
+_LOCAL = "Name a local file of the project instead, or declare the routes as events of the functions."
+
+
+def add_definition(template: Template, api: str, reader: Reader, key: str) -> None:
+    """Add the routes, authorizers and CORS that the document below `key` defines: in place, or in a file."""
+    value = reader.values.get(key)
+    problems = reader.problems
+    document: Value = None
+    if key in {"DefinitionUri", "BodyS3Location"}:
+        where = reader.get(key)
+        if isinstance(where, str) and "://" not in where:
+            document, problems = _file(template, as_written(where), reader, key)
+        elif where is not None:
+            reader.warn(key, _IN_S3, _LOCAL)
+    elif isinstance(value, Map) and set(value) == {"Fn::Transform"}:
+        location = _included(template, value["Fn::Transform"], reader, key)
+        if location is not None:
+            document, problems = _file(template, location, reader, key)
+    else:
+        document = _with_includes(template, value, reader, key)
+    resolved = template.resolver.resolve(document)
+    if isinstance(resolved, Map):
+        _Definition(template, api, Reader(resolved, template.resolver, problems, reader.where)).add()
+        if problems is not reader.problems:
+            template.into.problems.extend(problems.found)
+
+
+def _included(template: Template, transform: Value, reader: Reader, key: str) -> str | None:
+    """The file that `Fn::Transform: {Name: AWS::Include, Parameters: {Location: …}}` names."""
+    inner = reader.inside(transform if isinstance(transform, Map) else Map(reader.line(key)))
+    if inner.text("Name") != "AWS::Include":
+        reader.warn(key, f"the macro {inner.text('Name') or ''} is not applied", "Write out what it would add.")
+        return None
+    location = inner.child("Parameters").text("Location")
+    if location is not None and "://" in location:
+        reader.warn(key, _IN_S3, _LOCAL)
+        return None
+    return location
+
+
+def _with_includes(template: Template, value: Value, reader: Reader, key: str) -> Value:
+    """The value with every AWS::Include inside of it replaced by its file."""
+    if isinstance(value, Seq):
+        items = Seq(value.line)
+        items.extend(_with_includes(template, item, reader, key) for item in value)
+        return items
+    if not isinstance(value, Map):
+        return value
+    result = Map(value.line)
+    for name, item in value.items():
+        if name != "Fn::Transform":
+            result[name] = _with_includes(template, item, reader, key)
+            result.lines[name] = value.line_of(name) or 1
+            continue
+        location = _included(template, item, reader, key)
+        found = _file(template, location, reader, key)[0] if location is not None else None
+        for inner_name, inner in (found or Map()).items():
+            result.setdefault(inner_name, inner)
+            result.lines.setdefault(inner_name, value.line_of(name) or 1)
+    return result
+
+
+def _file(template: Template, location: str, reader: Reader, key: str) -> tuple[Map | None, Problems]:
+    """The document in a file beside the template, and where its problems go."""
+    path = template.path.parent / location
+    problems = Problems(template.into.shown(path))
+    try:
+        text = path.read_text("utf-8-sig")
+        value = (parse_json(text) if path.suffix == ".json" else parse_yaml(text)).value
+    except (OSError, UnicodeDecodeError) as exc:
+        why = getattr(exc, "strerror", None) or "it is not UTF-8"
+        reader.warn(key, f"{location} cannot be read: {why}", "Name a file, relative to the template's folder.")
+        return None, problems
+    except ParseError as exc:
+        reader.warn(key, f"{location}, line {exc.line or 1}: {exc.message}", f"Correct {Path(location).name}.")
+        return None, problems
+    finally:
+        if str(path) not in template.into.files:
+            template.into.files.append(str(path))
+    if not isinstance(value, Map):
+        reader.warn(key, f"{location} holds no mapping", "Begin it with openapi: or swagger:.")
+        return None, problems
+    return value, problems
+
+
+class _Definition:
+    """One document while its parts are added to the API."""
+
+    def __init__(self, template: Template, api: str, reader: Reader) -> None:
+        self.template = template
+        self.api = api
+        self.reader = reader
+        config = template.into.apis[api]
+        self.kind: Literal["rest", "http"] = "rest" if config.kind == "rest" else "http"
+        self.variables = config.stage_variables
+        self.keys: set[str] = set()  # schemes that are API keys
+        self.preflights: list[CorsConfig] = []
+        self.without: list[str] = []  # operations without an integration
+
+    def add(self) -> None:
+        """Authorizers first: operations name them."""
+        schemes = self.reader.child("securityDefinitions")
+        if not schemes.values:
+            schemes = self.reader.child("components").child("securitySchemes")
+        for name in schemes.values:
+            self._scheme(schemes, name)
+        paths = self.reader.child("paths")
+        for path in paths.values:
+            self._path(path, self._child(paths, path))
+        self._settings()
+        if self.without:
+            more = f" and {len(self.without) - 1} more" if len(self.without) > 1 else ""
+            self.reader.problems.notice(
+                f"{self.reader.where}: {self.without[0]}{more} has no {_PREFIX}integration: the definition adds no "
+                "route for it",
+                "Name the function there, or declare it as an event of the function.",
+                line=self.reader.line("paths"),
+            )
+
+    def _child(self, reader: Reader, key: str) -> Reader:
+        """The mapping below `key`, with `$ref: '#/…'` followed."""
+        found: Value = reader.mapping(key)
+        for _ in range(_MAX_REFERENCES):
+            reference = found.get("$ref") if isinstance(found, Map) else None
+            if not isinstance(reference, str) or not reference.startswith("#/"):
+                break
+            found = self.reader.values
+            for step in reference[2:].split("/"):
+                found = found.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(found, Map) else None
+        return reader.inside(found if isinstance(found, Map) else Map(reader.line(key)))
+
+    def _settings(self) -> None:
+        config = self.template.into.apis[self.api]
+        cors = config.cors or same_cors(self.preflights)
+        if cors is None and _PREFIX + "cors" in self.reader:
+            cors = self._cors(self.reader.child(_PREFIX + "cors"))
+        binary = media_types(self.reader.texts(_PREFIX + "binary-media-types"))
+        self.template.into.apis[self.api] = msgspec.structs.replace(
+            config, cors=cors, binary_types=tuple(dict.fromkeys((*config.binary_types, *binary)))
+        )
+
+    @staticmethod
+    def _cors(reader: Reader) -> CorsConfig:
+        return CorsConfig(
+            allow_origins=tuple(reader.texts("allowOrigins")),
+            allow_methods=tuple(method.upper() for method in reader.texts("allowMethods")),
+            allow_headers=tuple(reader.texts("allowHeaders")),
+            expose_headers=tuple(reader.texts("exposeHeaders")),
+            max_age=reader.integer("maxAge", 0, 86_400),
+            allow_credentials=reader.flag("allowCredentials") or False,
+        )
+
+    # authorizers
+
+    def _scheme(self, schemes: Reader, name: str) -> None:
+        reader = self._child(schemes, name)
+        if reader.text(_PREFIX + "authtype") == "awsSigv4":
+            self._add_authorizer(AuthorizerConfig(name=name, kind="iam"), schemes)
+            return
+        if _PREFIX + "authorizer" not in reader:
+            if reader.text("type") == "apiKey" and (reader.text("name") or "").lower() == "x-api-key":
+                self.keys.add(name)
+            return
+        inner = self._child(reader, _PREFIX + "authorizer")
+        kind = (inner.text("type") or "").lower()
+        sources = [identity_source(part) for text in inner.texts("identitySource") for part in text.split(",")]
+        if kind == "token" and not sources:
+            sources = [f"header.{reader.text('name') or 'Authorization'}"]
+        if kind not in {"token", "request"}:
+            asked: Literal["jwt", "cognito"] = "cognito" if kind == "cognito_user_pools" else "jwt"
+            self._add_authorizer(AuthorizerConfig(name=name, kind=asked, identity=tuple(sources)), schemes)
+            return
+        uri, ttl = inner.text("authorizerUri"), inner.integer("authorizerResultTtlInSeconds", 0, 3_600)
+        payload = inner.text("authorizerPayloadFormatVersion") or "1.0"
+        self._add_authorizer(
+            AuthorizerConfig(
+                name=name,
+                kind="token" if kind == "token" else "request",
+                function=function_name(self.template, invoked_function(uri, self.variables) if uri else None),
+                payload="2.0" if self.kind == "http" and payload.startswith("2") else "1.0",
+                simple_responses=inner.flag("enableSimpleResponses") or False,
+                identity=tuple(sources),
+                validation=inner.text("identityValidationExpression"),
+                ttl=(300 if self.kind == "rest" else 0) if ttl is None else ttl,
+            ),
+            schemes,
+        )
+
+    def _add_authorizer(self, authorizer: AuthorizerConfig, schemes: Reader) -> None:
+        add_authorizer(self.template, self.api, authorizer, schemes, authorizer.name)
+
+    def _authorizer(self, operation: Reader) -> str | None:
+        """The first authorizer that the operation's security, else the document's, else the API's names."""
+        source = next((reader for reader in (operation, self.reader) if "security" in reader), None)
+        if source is None:
+            return self.template.default_authorizers.get(self.api)
+        named = [name for item in source.items("security") if isinstance(item, Map) for name in item]
+        if self.keys.intersection(named):
+            needs_api_key(self.template, self.api, source, "security")
+        known = {authorizer.name for authorizer in self.template.into.apis[self.api].authorizers}
+        return next((name for name in named if name in known), None)
+
+    # paths
+
+    def _path(self, path: str, item: Reader) -> None:
+        for name in item.values:
+            if name.upper() in METHODS or name.lower() == _ANY:
+                self._operation(path, normal_method(name), self._child(item, name), item.line(name))
+
+    def _operation(self, path: str, method: str, operation: Reader, line: int | None) -> None:
+        key = _PREFIX + "integration"
+        if key not in operation:
+            self.without.append(f"{method} {path}")
+            return
+        inner = self._child(operation, key)
+        kind = inner.text("type") or ""
+        if kind.lower() == "mock" and method == "OPTIONS":
+            cors = self._preflight(inner)
+            if cors is not None:
+                self.preflights.append(cors)
+                return
+        path = normal_path(path.strip("/") if path.strip("/") == "$default" else path)
+        found = integration(self.template, self.kind, kind, inner.text("uri"), self.api)
+        payload = inner.text("payloadFormatVersion") if self.kind == "http" else None
+        route = RouteConfig(
+            id=f"{self.api} {method} {path}",
+            function=found.function,
+            kind=self.kind,
+            method=method,
+            path=path,
+            api=self.api,
+            payload=None if payload is None else "1.0" if payload.startswith("1") else "2.0",
+            authorizer=self._authorizer(operation),
+            refused=found.refused,
+            line=line,
+        )
+        add_integrated_route(self.template, route, operation, key)
+
+    @staticmethod
+    def _preflight(inner: Reader) -> CorsConfig | None:
+        """What a MOCK's responses say in their Access-Control headers."""
+        responses = inner.child("responses")
+        for status in responses.values:
+            parameters = responses.child(status).child("responseParameters")
+            headers = {
+                name.removeprefix(_HEADER): parameters.text(name) or ""
+                for name in parameters.values
+                if name.startswith(_HEADER)
+            }
+            cors = cors_of_headers(headers)
+            if cors is not None:
+                return cors
+        return None
