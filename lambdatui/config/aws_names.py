@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import NO_VALUE, Names, Resolved, Resolver, Unresolved, as_written
 from lambdatui.config.model import LoadOptions
-from lambdatui.config.yaml_lines import Map, Value
+from lambdatui.config.yaml_lines import Map, ParseError, Value, parse_json
 
 FUNCTION_TYPES = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
 LAYER_TYPES = {"AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion"}
@@ -192,6 +193,22 @@ class TemplateNames(Names):
             return self.options.http_url
         return Unresolved(f"{logical_id}.{name} is only known in an account")
 
+    def dynamic(self, service: str, reference: str) -> Resolved:
+        """What the template's own parameters and secrets hold."""
+        if service == "secretsmanager":
+            parts = reference.split(":")
+            name, rest = (parts[6:7], parts[7:]) if reference.startswith("arn:") else (parts[:1], parts[1:])
+            secret = self._held("AWS::SecretsManager::Secret", name[0] if name else "")
+            text = self.resolver.resolve(secret.properties.get("SecretString")) if secret else None
+            return _secret_part(text, rest[1] if len(rest) > 1 else "")
+        parameter = self._held("AWS::SSM::Parameter", reference.partition(":")[0])
+        if parameter is None:
+            return super().dynamic(service, reference)
+        return self.resolver.resolve(parameter.properties.get("Value"))
+
+    def _held(self, kind: str, name: str) -> Resource | None:
+        return next((one for one in self.resources.values() if one.type == kind and self.name(one) == name), None)
+
     def _stream_arn(self, table: Resource) -> str | Unresolved:
         if not isinstance(table.properties.get("StreamSpecification"), Map):
             return Unresolved(f"{table.logical_id} declares no StreamSpecification")
@@ -222,6 +239,17 @@ class TemplateNames(Names):
     def _owner(self, logical_id: str, suffix: str) -> Resource | None:
         owner = self.resources.get(logical_id.removesuffix(suffix)) if logical_id.endswith(suffix) else None
         return owner if owner and owner.type in FUNCTION_TYPES else None
+
+
+def _secret_part(text: Resolved, key: str) -> Resolved:
+    """A secret's text, or one value of the JSON in it."""
+    if not isinstance(text, str) or not key:
+        return text if isinstance(text, str) else Unresolved("the secret has no text of its own")
+    with suppress(ParseError):
+        value = parse_json(text).value
+        if isinstance(value, Map) and isinstance(value.get(key), str):
+            return value[key]
+    return Unresolved(f"the secret has no key {key}")
 
 
 def partition(region: str) -> str:

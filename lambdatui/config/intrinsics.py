@@ -18,6 +18,7 @@ from lambdatui.config.yaml_lines import Map, Seq, Text, Value
 MAX_DEPTH = 60
 MAX_TEXT = 1_000_000  # what one Join or Sub may grow to
 _REFERENCE = re.compile(r"\$\{(!?)([^{}]*)\}")
+_DYNAMIC = re.compile(r"\{\{resolve:(ssm|ssm-secure|secretsmanager):([^{}]+)\}\}")
 _CONDITIONS = {"Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Condition"}
 
 
@@ -48,6 +49,10 @@ class Names:
         """`Fn::GetAtt`."""
         return Unresolved(f"nothing in the template is called {logical_id}")
 
+    def dynamic(self, service: str, reference: str) -> Resolved:
+        """The value behind `{{resolve:service:reference}}`; Unresolved where only an account knows it."""
+        return Unresolved(f"nothing here holds {reference}")
+
 
 class Resolver:
     """Evaluates values. `parameters` holds values by name, `pseudo` those of `AWS::Region` and its like."""
@@ -60,6 +65,9 @@ class Resolver:
         self.mappings = mappings
         self.conditions = conditions
         self.names = Names()
+        self.imports: dict[str, str] = {}  # values for Fn::ImportValue by export name, as a person gives them
+        self.imported: set[str] = set()  # those of them that were asked for
+        self.left: dict[str, int | None] = {}  # dynamic references that stayed as text, with their lines
         self._deciding: set[str] = set()
         self._decided: dict[str, bool | Unresolved] = {}
         self._depth = 0
@@ -72,12 +80,26 @@ class Resolver:
         try:
             if isinstance(value, Map):
                 name = _function_of(value)
-                return self._call(name, value[name], value.line) if name else self._map(value)
-            if isinstance(value, Seq):
-                return self._seq(value)
-            return value
+                found = self._call(name, value[name], value.line) if name else self._map(value)
+            else:
+                found = self._seq(value) if isinstance(value, Seq) else value
+            return self._dynamic(found) if isinstance(found, str) and "{{resolve:" in found else found
         finally:
             self._depth -= 1
+
+    def _dynamic(self, text: str) -> str:
+        """Fill in the dynamic references whose values the template itself declares."""
+        line = text.line if isinstance(text, Text) else None
+
+        def value(match: re.Match[str]) -> str:
+            found = self.names.dynamic(match[1], match[2])
+            if isinstance(found, str) and "{{resolve:" not in found:
+                return as_written(found)
+            if not match[2].startswith("/aws/service/"):
+                self.left.setdefault(match[0], line)
+            return match[0]
+
+        return Text(_DYNAMIC.sub(value, text), line)
 
     def condition(self, name: str) -> bool | Unresolved:
         """Whether a named condition holds with the parameters' values."""
@@ -171,6 +193,18 @@ class Resolver:
                 parts.append(self._text_of(found))
         parts.append(template[end:])
         return _bounded("".join(parts))
+
+    def _import_value(self, argument: Value) -> Resolved:
+        """Another stack's export: only a value that was given for its name is known here."""
+        name = self._text(argument)
+        if name in self.imports:
+            self.imported.add(name)
+            return self.imports[name]
+        return Unresolved(f"the export {name} of another stack is only known in an account")
+
+    def _transform(self, argument: Value) -> Resolved:
+        name = argument.get("Name") if isinstance(argument, Map) else None
+        return Unresolved(f"the transform {name or '(without a name)'} is not applied here")
 
     # text and lists
 
@@ -314,6 +348,8 @@ _METHODS = {
     "Ref": Resolver._ref,
     "Fn::GetAtt": Resolver._get_att,
     "Fn::Sub": Resolver._sub,
+    "Fn::ImportValue": Resolver._import_value,
+    "Fn::Transform": Resolver._transform,
     "Fn::Join": Resolver._join,
     "Fn::Split": Resolver._split,
     "Fn::Select": Resolver._select,

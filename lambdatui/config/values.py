@@ -9,7 +9,8 @@ from lambdatui.config.problems import Problems
 from lambdatui.config.yaml_lines import Map, Seq, Value
 
 UNRESOLVED_REMEDY = (
-    "Give it a value for local runs: [parameters] in lambdatui.toml, or --env-vars where it is a variable."
+    "Give it a value for local runs: --parameter NAME=VALUE, [parameters] in lambdatui.toml, or --env-vars where it is "
+    "a variable."
 )
 
 

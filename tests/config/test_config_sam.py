@@ -277,7 +277,7 @@ def test_json_templates_have_lines_too(write: Write, load: Load) -> None:
         ("      DeadLetterQueue: {Type: SNS, TargetArn: 'arn:aws:sns:a:b:c'}\n", "type SNS is not served", True),
         ("      Environment: {Variables: {AWS_REGION: x}}\n", "Reserved keys used in this request: AWS_REGION", True),
         ("      Environment: {Variables: {a-b: x}}\n", "'a-b'", True),
-        ("      Environment: {Variables: {AB: !ImportValue x}}\n", "Fn::ImportValue is not evaluated", True),
+        ("      Environment: {Variables: {AB: !ImportValue x}}\n", "the export x of another stack is only known", True),
         ("      Environment: {Variables: {AB: !Ref Nobody}}\n", "nothing in the template is called Nobody", True),
         ("      Environment: {Variables: {AB: {x: y}}}\n", "it is no text", True),
     ],
