@@ -7,7 +7,9 @@ from typing import Literal
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.model import QueueMapping, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import did_you_mean
+from lambdatui.config.sam_push import add_push_event
 from lambdatui.config.sam_routes import add_event_route, add_url
+from lambdatui.config.sam_rules import declare_pattern
 from lambdatui.config.schedules import parse
 from lambdatui.config.support import EVENTS
 from lambdatui.config.template import Template
@@ -49,6 +51,8 @@ def _declare_event(template: Template, logical_id: str, kind: str, reader: Reade
         _add_schedule(template, logical_id, function, reader, "ScheduleExpression")
     elif kind in {"Api", "HttpApi"}:
         add_event_route(template, logical_id, function, reader, "rest" if kind == "Api" else "http")
+    elif kind in {"S3", "SNS", "EventBridgeRule", "CloudWatchEvent"}:
+        add_push_event(template, logical_id, kind, reader)
     elif kind in EVENTS:
         support = EVENTS[kind]
         template.problems.warning(f"{reader.where}: {support.note}", support.remedy, line=line, function=function)
@@ -217,10 +221,10 @@ def expression_problem(expression: str, *, finer: bool = False) -> str | None:
 
 
 def declare_rule(template: Template, resource: Resource) -> None:
-    """AWS::Events::Rule with a ScheduleExpression; patterns are not served."""
+    """AWS::Events::Rule: its pattern, its schedule or both."""
     reader = template.reader(resource)
     if "EventPattern" in reader:
-        reader.warn("EventPattern", "event patterns are not served", "Invoke the function with a sample event.")
+        declare_pattern(template, resource)
     if "ScheduleExpression" not in reader:
         return
     for number, target in enumerate(reader.items("Targets")):

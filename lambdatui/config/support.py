@@ -130,6 +130,7 @@ RESOURCES: Table = {
     "AWS::CertificateManager::*": _kept(),
     "AWS::CloudFront::*": _kept("call the origin's own address"),
     "AWS::SSM::*": _kept(),
+    "Custom::S3BucketNotifications": _served("CDK's notifications of a bucket"),
     "Custom::*": _kept("custom resources are not called"),
 }
 
@@ -207,8 +208,8 @@ LAYER: Table = {
 
 # Event types of a SAM function.
 EVENTS: Table = {
-    "S3": _not("events of type S3 are not served yet", _SAMPLE),
-    "SNS": _not("events of type SNS are not served yet", _SAMPLE),
+    "S3": _served("objects that are created or removed through the engine's endpoint"),
+    "SNS": _served("messages that are published through the engine's endpoint"),
     "Kinesis": _served(),
     "DynamoDB": _served("the stream of a table of the template"),
     "SQS": _served(),
@@ -216,8 +217,8 @@ EVENTS: Table = {
     "HttpApi": _served(),
     "Schedule": _served(),
     "ScheduleV2": _served(),
-    "CloudWatchEvent": _not("events of type CloudWatchEvent are not served yet", _SAMPLE),
-    "EventBridgeRule": _not("events of type EventBridgeRule are not served yet", _SAMPLE),
+    "CloudWatchEvent": _served("events that are put through the engine's endpoint, and those of S3 buckets"),
+    "EventBridgeRule": _served("events that are put through the engine's endpoint, and those of S3 buckets"),
     "CloudWatchLogs": _not("events of type CloudWatchLogs are not served", _SAMPLE),
     "IoTRule": _not("events of type IoTRule are not served", _SAMPLE),
     "AlexaSkill": _not("events of type AlexaSkill are not served", _SAMPLE),
@@ -249,6 +250,19 @@ _STREAM: Table = {
     "Stream": _served(),
     "TumblingWindowInSeconds": _not("tumbling windows are not served", "The batches come without state."),
 }
+_RULE: Table = {
+    "DeadLetterConfig": _served(),
+    "Enabled": _served(),
+    "EventBusName": _served(),
+    "Input": _served(),
+    "InputPath": _served(),
+    "InputTransformer": _served(),
+    "Pattern": _served(),
+    "RetryPolicy": _kept("the function's own EventInvokeConfig counts"),
+    "RuleName": _kept(),
+    "State": _served(),
+    "Target": _kept(),
+}
 # Properties of an event, by its type.
 EVENT_PROPERTIES: dict[str, Table] = {
     "SQS": {
@@ -265,6 +279,21 @@ EVENT_PROPERTIES: dict[str, Table] = {
     },
     "Kinesis": _STREAM | {"FunctionScalingConfig": _kept()},
     "DynamoDB": _STREAM,
+    "S3": {
+        "Bucket": _served(),
+        "Events": _served("s3:ObjectCreated and s3:ObjectRemoved"),
+        "Filter": _served(),
+    },
+    "SNS": {
+        "FilterPolicy": _served(),
+        "FilterPolicyScope": _served(),
+        "RedrivePolicy": _served(),
+        "Region": _kept(),
+        "SqsSubscription": _served(),
+        "Topic": _served(),
+    },
+    "CloudWatchEvent": _RULE,
+    "EventBridgeRule": _RULE,
     "Schedule": {
         "DeadLetterConfig": _kept("a schedule's event is queued until its function takes it"),
         "Description": _kept(),

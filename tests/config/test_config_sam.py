@@ -268,7 +268,7 @@ def test_json_templates_have_lines_too(write: Write, load: Load) -> None:
         ("      Timeout: soon\n", "must be a number", True),
         ("      ReservedConcurrentExecutions: -1\n", "greater than or equal to 0", True),
         ("      FunctionName: bad name\n", "'functionName' failed", True),
-        ("      Events: {E: {Type: S3, Properties: {Bucket: !Ref B}}}\n", "type S3 are not served yet", True),
+        ("      Events: {E: {Type: MSK, Properties: {Topics: [t]}}}\n", "type MSK are not served", True),
         ("      Events: {E: {Type: Kinesys, Properties: {}}}\n", "Did you mean Kinesis?", True),
         ("      Events: {E: {Type: SQS, Properties: {}}}\n", "Queue is missing", True),
         ("      Events: {E: {Type: Schedule, Properties: {Schedule: every 1s}}}\n", "no schedule expression", True),
