@@ -13,7 +13,7 @@ from lambdatui.config.intrinsics import Unresolved, plain
 from lambdatui.config.model import ResourceConfig
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
-from lambdatui.config.yaml_lines import Map, ParseError, Seq
+from lambdatui.config.yaml_lines import Map, ParseError, Seq, parse_json
 
 _KINDS = {"AWS::S3::Bucket": "bucket", "AWS::SNS::Topic": "topic", "AWS::Events::EventBus": "event bus"}
 

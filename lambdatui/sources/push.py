@@ -54,6 +54,11 @@ class Pusher:
         """Events that a bus has accepted. On disk when this returns. Raises StoreError."""
         await asyncio.gather(*(self._event(event, parent_id) for event in events))
 
+    def wanted(self, kind: str, name: str) -> bool:
+        """Whether a trigger hangs on the `bucket`, `topic` or `bus` of that name ("": any)."""
+        kinds: dict[str, type] = {"bucket": BucketTrigger, "topic": TopicSubscription, "bus": EventRule}
+        return any(isinstance(push, kinds[kind]) and name in ("", _source(push)) for push in self._pushes())
+
     def rows(self) -> list[schema.PushRow]:
         """Every trigger as the screen shows it."""
         return [self._row(push) for push in self._pushes()]
