@@ -49,7 +49,7 @@ class _LambdaApp:
     def __init__(self, door: Door, guards: Guards) -> None:
         self._door = door
         self._guards = guards
-        self._dispatcher = Dispatcher(door, Forwarder(door.settings.aws, door.settings.start_aws))
+        self._dispatcher = Dispatcher(door, Forwarder(door))
         self._control = control.Control(door, guards)
         self._feed = feed.Feed(door, guards)
 

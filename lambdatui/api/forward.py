@@ -1,6 +1,7 @@
 """Everything that the engine does not answer itself goes, as it came, to the server behind `--aws`.
 
-Streams both ways over asyncio with httptools' parser; holds no more than a few pieces of either body.
+Streams both ways over asyncio with httptools' parser; holds no more than a few pieces of either body. Only the answer
+to a call that push triggers hang on (`observe`) is held back, until what it set off is on disk.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import asyncio
 import importlib.util
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -17,7 +17,9 @@ from xml.sax.saxutils import escape
 import httptools
 import msgspec
 
-from lambdatui.api.asgi import ClientGoneError, Headers, Receive, Scope, Send, respond
+from lambdatui.api import observe
+from lambdatui.api.asgi import ClientGoneError, Headers, Message, Receive, Scope, Send, header, respond
+from lambdatui.api.aws.call import Door
 
 logger = logging.getLogger("lambdatui.api")
 
@@ -34,11 +36,12 @@ class UpstreamError(Exception):
 
 
 class Forwarder:
-    """`aws`: "none", "auto" or a URL; `start` starts the "auto" server once and returns its URL."""
+    """The settings' `aws` is "none", "auto" or a URL; `start_aws` starts the "auto" server once and returns its URL."""
 
-    def __init__(self, aws: str, start: Callable[[], Awaitable[str]] | None) -> None:
-        self._aws = aws
-        self._start = start
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._aws = door.settings.aws
+        self._start = door.settings.start_aws
 
     async def forward(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
         """One request to the server behind `--aws`; an AWS error where there is none or it does not answer."""
@@ -64,7 +67,12 @@ class Forwarder:
 
         try:
             url = self._aws if self._aws != "auto" or self._start is None else await self._start()
-            await exchange(url, scope, receive, watched)
+            seen = observe.watch(service, scope, self._door.sources.pushes.wanted)
+            if seen is None:
+                await exchange(url, scope, receive, watched)
+            else:
+                await self._observed(seen, url, scope, receive, watched)
+            self._door.settings.aws_answered((header(scope, b"x-amz-target") or b"").decode("latin-1"))
         except ClientGoneError:
             return
         except Exception as error:
@@ -74,6 +82,58 @@ class Forwarder:
                 logger.exception("forwarding failed")
             reason = str(error) or type(error).__name__
             await _refuse(scope, send, 502, f"{name} is left to the server behind --aws, which failed: {reason}")
+
+    async def _observed(self, seen: observe.Watch, url: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """The exchange of a call that triggers hang on: its caller hears of a success when they have it on disk."""
+        tee, answer = observe.Tee(receive, seen.kept), _Held()
+        await exchange(url, scope, tee, answer)
+        if answer.reply.status < 300:
+            caller = self._door.engine.caller((header(scope, b"x-amzn-trace-id") or b"").decode("latin-1"))
+
+            async def stat(path: str) -> dict[bytes, bytes] | None:
+                return await _head(url, scope, path, self._door.region)
+
+            await observe.deliver(self._door.sources.pushes, seen, tee, answer.reply, stat, caller.request_id)
+        for message in answer.messages:
+            await send(message)
+
+
+class _Held:
+    """Takes an answer and keeps it."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    async def __call__(self, message: Message) -> None:
+        self.messages.append(message)
+
+    @property
+    def reply(self) -> observe.Reply:
+        start, *rest = self.messages
+        return observe.Reply(start["status"], dict(start["headers"]), b"".join(one["body"] for one in rest))
+
+
+async def _head(url: str, scope: Scope, path: str, region: str) -> dict[bytes, bytes] | None:
+    """The headers of an object; None where it cannot be had. Signed for form's sake: nobody checks it."""
+    raw, _, query = path.partition("?")
+    signed = f"AWS4-HMAC-SHA256 Credential=local/20260101/{region}/s3/aws4_request, SignedHeaders=host, Signature=0"
+    asked = {
+        **scope,
+        "method": "HEAD",
+        "raw_path": raw.encode("latin-1"),
+        "query_string": query.encode("latin-1"),
+        "headers": [(b"host", header(scope, b"host") or b""), (b"authorization", signed.encode())],
+    }
+    answer = _Held()
+
+    async def nothing() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    try:
+        await exchange(url, asked, nothing, answer)
+    except UpstreamError:
+        return None
+    return answer.reply.headers if answer.reply.status < 300 else None
 
 
 def moto_installed() -> bool:

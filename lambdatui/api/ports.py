@@ -17,6 +17,8 @@ from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import Caller
 
 if TYPE_CHECKING:
+    from lambdatui.clock import Clock
+    from lambdatui.sources.push_shapes import BusEvent, ObjectChange, Publication
     from lambdatui.store.reader import Reader
     from lambdatui.store.records import NewMessage
     from lambdatui.store.store import Store
@@ -39,6 +41,13 @@ class EnginePort(Protocol):
 
     @property
     def project(self) -> Project: ...
+    @property
+    def declared(self) -> Project:
+        """The project as its files say it; `project` is what is in force."""
+        ...
+
+    @property
+    def clock(self) -> Clock: ...
     @property
     def store(self) -> Store: ...
     @property
@@ -81,9 +90,23 @@ class EnginePort(Protocol):
         ...
 
 
+class PushPort(Protocol):
+    """The parts of `sources.push.Pusher` that the door uses."""
+
+    def wanted(self, kind: str, name: str) -> bool:
+        """Whether a trigger hangs on the `bucket`, `topic` or `bus` of that name ("": any)."""
+        ...
+
+    async def objects(self, changes: Sequence[ObjectChange], parent_id: str | None = None) -> None: ...
+    async def publish(self, told: Sequence[Publication], parent_id: str | None = None) -> None: ...
+    async def events(self, events: Sequence[BusEvent], parent_id: str | None = None) -> None: ...
+
+
 class SourcesPort(Protocol):
     """The parts of `sources.SourceManager` that the door uses."""
 
+    @property
+    def pushes(self) -> PushPort: ...
     def snapshot(self) -> schema.Sources: ...
     async def pause(self, id: str) -> None: ...
     async def resume(self, id: str) -> None: ...

@@ -44,6 +44,8 @@ def service_of(scope: Scope, headers: dict[bytes, bytes]) -> str | None:
     if target is not None:
         prefix = target.decode("latin-1").partition(".")[0]
         return _TARGETS.get(prefix, "")
+    if scope["method"] == "POST" and headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
+        return "s3"  # an upload by form, as pages do it; its signature is one of the fields
     return "lambda" if lambda_ops.LAMBDA_PATH.match(scope["raw_path"]) else None
 
 

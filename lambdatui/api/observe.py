@@ -1,0 +1,291 @@
+"""What the door sees pass: objects put and deleted, messages published, events put. They feed the push triggers.
+
+The server behind `--aws` holds buckets, topics and buses, and cannot call the functions; the calls that change them
+pass here. A call is looked at only where a trigger wants it, and only after it was answered with success: its caller
+hears of the success when the event is on disk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote
+from xml.etree import ElementTree
+
+import msgspec
+
+from lambdatui.api.asgi import Message, Receive, Scope, headers_of
+from lambdatui.api.ports import PushPort
+from lambdatui.clock import MICROS
+from lambdatui.sources.push_shapes import BusEvent, ObjectChange, Publication
+
+KEPT = 2 * 1024 * 1024  # bytes of a request: more than a topic's, a bus' or a list of keys may have
+FORM_HEAD = 64 * 1024  # of an upload by form, whose fields come before its file
+_BUCKET_HOST = re.compile(r"(.+?)\.(?:s3[.-].*|localhost)(?::\d+)?", re.IGNORECASE)
+# Queries of PUT and POST on an object that are no upload of the object itself.
+_OF_OBJECTS = frozenset({"x-id", "versionId"})
+
+Stat = Callable[[str], Awaitable[dict[bytes, bytes] | None]]  # an object's headers by its path; None: not to be had
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer."""
+
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that may set triggers off."""
+
+    kind: str  # Put | Copy | CompleteMultipartUpload | Post | Delete | DeleteMany | Publish | PutEvents
+    bucket: str = ""
+    key: str = ""
+    path: str = ""  # as the other side addresses the object
+    version_id: str | None = None
+    kept: int = 0  # bytes of its body that are needed
+
+
+def watch(service: str, scope: Scope, wanted: Callable[[str, str], bool]) -> Watch | None:
+    """The request as one to be watched; None for all others. `wanted` says whether a trigger hangs on a `bucket`,
+    `topic` or `bus` of that name ("": any). Pure."""
+    headers = headers_of(scope)
+    target = headers.get(b"x-amz-target", b"")
+    if target == b"AWSEvents.PutEvents":
+        return Watch(kind="PutEvents", kept=KEPT) if wanted("bus", "") else None
+    if service == "sns":
+        return Watch(kind="Publish", kept=KEPT) if scope["method"] == "POST" and wanted("topic", "") else None
+    if service not in ("s3", "") or target or scope["method"] not in ("PUT", "POST", "DELETE"):
+        return None
+    bucket, key, path = _address(scope, headers)
+    return _object_watch(scope, headers, bucket, key, path) if bucket and wanted("bucket", bucket) else None
+
+
+def _object_watch(scope: Scope, headers: dict[bytes, bytes], bucket: str, key: str, path: str) -> Watch | None:
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    names = {
+        name for name in query if not name.lower().startswith(("x-amz-", "awsaccesskeyid", "signature", "expires"))
+    }
+    method = scope["method"]
+    version = query.get("versionId", [None])[0]
+    kind = None
+    if key and not names - _OF_OBJECTS and method != "POST":
+        copied = b"x-amz-copy-source" in headers
+        kind = "Delete" if method == "DELETE" else "Copy" if copied else "Put"
+    elif key and method == "POST" and "uploadId" in names:
+        kind = "CompleteMultipartUpload"
+    elif not key and method == "POST" and "delete" in names:
+        return Watch(kind="DeleteMany", bucket=bucket, kept=KEPT)
+    elif not key and method == "POST" and headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
+        return Watch(kind="Post", bucket=bucket, path=path, kept=FORM_HEAD)
+    return None if kind is None else Watch(kind=kind, bucket=bucket, key=key, path=path, version_id=version)
+
+
+def _address(scope: Scope, headers: dict[bytes, bytes]) -> tuple[str, str, str]:
+    """(bucket, key, raw path) of a request in either of S3's two styles."""
+    raw = scope["raw_path"].decode("latin-1")
+    virtual = _BUCKET_HOST.fullmatch(headers.get(b"host", b"").decode("latin-1"))
+    if virtual:
+        return virtual[1], unquote(raw.removeprefix("/")), raw
+    bucket, _, key = raw.removeprefix("/").partition("/")
+    return unquote(bucket), unquote(key), raw
+
+
+class Tee:
+    """Reads a request's body on behalf of somebody else and keeps its beginning."""
+
+    def __init__(self, receive: Receive, kept: int) -> None:
+        self._receive = receive
+        self._limit = kept
+        self.body = bytearray()
+        self.whole = True  # nothing was left out
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        piece: bytes = message.get("body", b"")
+        room = self._limit - len(self.body)
+        self.body += piece[:room]
+        self.whole = self.whole and len(piece) <= room
+        return message
+
+
+async def deliver(pushes: PushPort, seen: Watch, tee: Tee, reply: Reply, stat: Stat, parent_id: str | None) -> None:
+    """Hand what a successful request has changed to the triggers. On disk when this returns. Raises StoreError."""
+    if seen.kind == "PutEvents":
+        if tee.whole:
+            await pushes.events(events_put(bytes(tee.body), reply.body), parent_id)
+    elif seen.kind == "Publish":
+        if tee.whole:
+            await pushes.publish(published(bytes(tee.body), reply.body), parent_id)
+    elif seen.kind == "DeleteMany":
+        if tee.whole:
+            await pushes.objects(many_deleted(seen.bucket, bytes(tee.body), reply.body), parent_id)
+    elif seen.kind == "Delete":
+        await pushes.objects([deleted(seen, reply.headers)], parent_id)
+    elif b"<Error>" not in reply.body:  # a copy or a completion may fail after its 200
+        await pushes.objects(await _created(seen, tee, reply, stat), parent_id)
+
+
+async def _created(seen: Watch, tee: Tee, reply: Reply, stat: Stat) -> list[ObjectChange]:
+    key, path = seen.key, seen.path
+    if seen.kind == "Post":
+        key = form_key(bytes(tee.body)) or ""
+        path = f"{path.rstrip('/')}/{quote(key)}"
+        if not key:
+            return []
+    version = reply.headers.get(b"x-amz-version-id", b"").decode() or None
+    found = await stat(f"{path}?versionId={quote(version)}" if version else path) or {}
+    length = found.get(b"content-length", b"")
+    etag = found.get(b"etag", reply.headers.get(b"etag", b"")).decode("latin-1").strip('"')
+    change = ObjectChange(
+        bucket=seen.bucket,
+        key=key,
+        event=f"ObjectCreated:{seen.kind}",
+        size=int(length) if length.isdigit() else 0,
+        etag=etag or None,
+        version_id=version,
+    )
+    return [change]
+
+
+# what requests and answers say: pure
+
+
+def deleted(seen: Watch, headers: dict[bytes, bytes]) -> ObjectChange:
+    """A DELETE of one object: in a bucket with versions it leaves a marker, unless it names a version."""
+    marker = headers.get(b"x-amz-delete-marker") == b"true" and seen.version_id is None
+    version = headers.get(b"x-amz-version-id", b"").decode() or seen.version_id
+    kind = "DeleteMarkerCreated" if marker else "Delete"
+    return ObjectChange(bucket=seen.bucket, key=seen.key, event=f"ObjectRemoved:{kind}", version_id=version)
+
+
+def many_deleted(bucket: str, request: bytes, answer: bytes) -> list[ObjectChange]:
+    """A DeleteObjects: every key that was asked for and not refused."""
+    refused = {(_said(one, "Key"), _said(one, "VersionId")) for one in _elements(answer, "Error")}
+    markers = {
+        _said(one, "Key"): _said(one, "DeleteMarkerVersionId")
+        for one in _elements(answer, "Deleted")
+        if _said(one, "DeleteMarker") == "true"
+    }
+    changes = []
+    for one in _elements(request, "Object"):
+        key, version = _said(one, "Key"), _said(one, "VersionId")
+        if key is None or (key, version) in refused:
+            continue
+        marked = version is None and key in markers
+        changes.append(
+            ObjectChange(
+                bucket=bucket,
+                key=key,
+                event="ObjectRemoved:DeleteMarkerCreated" if marked else "ObjectRemoved:Delete",
+                version_id=markers[key] if marked else version,
+            )
+        )
+    return changes
+
+
+def _elements(document: bytes, name: str) -> list[ElementTree.Element]:
+    """All elements of a name, whatever their namespace; [] for what is no XML."""
+    if b"<!DOCTYPE" in document:  # S3 has none, and entities could grow without bounds
+        return []
+    try:
+        root = ElementTree.fromstring(document)
+    except ElementTree.ParseError:
+        return []
+    return [one for one in root.iter() if one.tag.rpartition("}")[2] == name]
+
+
+def _said(element: ElementTree.Element, name: str) -> str | None:
+    return next((one.text or "" for one in element if one.tag.rpartition("}")[2] == name), None)
+
+
+_FORM_KEY = re.compile(rb'name="key"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--', re.DOTALL)
+_FORM_FILE = re.compile(rb'name="file";[^\r\n]*filename="([^"\r\n]*)"')
+
+
+def form_key(head: bytes) -> str | None:
+    """The key that an upload by form asks for."""
+    key, file = _FORM_KEY.search(head), _FORM_FILE.search(head)
+    if key is None:
+        return None
+    name = file[1].decode("utf-8", "replace") if file else ""
+    return key[1].decode("utf-8", "replace").replace("${filename}", name)
+
+
+_MESSAGE_ID = re.compile(r"<MessageId>([^<]+)</MessageId>")
+_ENTRY = re.compile(r"<member>(.*?)</member>", re.DOTALL)
+_ENTRY_ID = re.compile(r"<Id>([^<]*)</Id>")
+
+
+def published(request: bytes, answer: bytes) -> list[Publication]:
+    """A Publish or PublishBatch in the query protocol: the messages that the answer names; [] for other actions."""
+    form = {name: values[-1] for name, values in parse_qs(request.decode("utf-8"), keep_blank_values=True).items()}
+    said = answer.decode("utf-8", "replace")
+    topic = (form.get("TopicArn") or form.get("TargetArn") or "").rpartition(":")[2]
+    if form.get("Action") == "Publish" and topic and "/" not in topic:
+        found = _MESSAGE_ID.search(said)
+        return [_publication(topic, form, "", found[1])] if found else []
+    if form.get("Action") != "PublishBatch":
+        return []
+    ids = {}
+    for entry in _ENTRY.findall(said):
+        entry_id, message_id = _ENTRY_ID.search(entry), _MESSAGE_ID.search(entry)
+        if entry_id and message_id:
+            ids[entry_id[1]] = message_id[1]
+    told = []
+    number = 1
+    while (name := form.get(f"PublishBatchRequestEntries.member.{number}.Id")) is not None:
+        if name in ids:
+            told.append(_publication(topic, form, f"PublishBatchRequestEntries.member.{number}.", ids[name]))
+        number += 1
+    return told
+
+
+def _publication(topic: str, form: dict[str, str], prefix: str, message_id: str) -> Publication:
+    attributes: dict[str, dict[str, str]] = {}
+    number = 1
+    while (name := form.get(f"{prefix}MessageAttributes.entry.{number}.Name")) is not None:
+        value = f"{prefix}MessageAttributes.entry.{number}.Value."
+        kinds = ("DataType", "StringValue", "BinaryValue")
+        attributes[name] = {kind: form[value + kind] for kind in kinds if value + kind in form}
+        number += 1
+    return Publication(
+        topic=topic,
+        message=form.get(f"{prefix}Message", ""),
+        id=message_id,
+        subject=form.get(f"{prefix}Subject"),
+        by_protocol=form.get(f"{prefix}MessageStructure") == "json",
+        attributes=attributes,
+        group_id=form.get(f"{prefix}MessageGroupId"),
+        dedup_id=form.get(f"{prefix}MessageDeduplicationId"),
+    )
+
+
+def events_put(request: bytes, answer: bytes) -> list[BusEvent]:
+    """A PutEvents: the entries that the answer does not refuse."""
+    try:
+        entries = msgspec.json.decode(request, type=dict[str, Any]).get("Entries") or []
+        results = msgspec.json.decode(answer, type=dict[str, Any]).get("Entries") or []
+    except msgspec.DecodeError:
+        return []
+    pairs = zip(entries, results, strict=False)
+    return [event for entry, result in pairs if (event := _event(entry, result)) is not None]
+
+
+def _event(entry: dict[str, Any], result: dict[str, Any]) -> BusEvent | None:
+    try:
+        detail = msgspec.json.decode(entry["Detail"], type=dict[str, Any])
+        time = entry.get("Time")
+        return BusEvent(
+            bus=(entry.get("EventBusName") or "default").rpartition("event-bus/")[2],
+            source=entry["Source"],
+            detail_type=entry["DetailType"],
+            detail=detail,
+            resources=[str(one) for one in entry.get("Resources") or []],
+            time_us=round(time * MICROS) if isinstance(time, int | float) else None,
+            id=result["EventId"],
+        )
+    except (KeyError, TypeError, AttributeError, msgspec.DecodeError):
+        return None
