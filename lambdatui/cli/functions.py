@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambdatui.cli.output import FAINT, colour, number, out, print_json, say, shown, table
-from lambdatui.cli.project import Place, json_option, place_options
+from lambdatui.cli.project import Place, json_option, loading_options, place_options
 
 if TYPE_CHECKING:
     from lambdatui.config.model import Problem
@@ -20,6 +20,7 @@ COLOURS = {"error": "red", "warning": "yellow", "notice": "blue"}
 
 @click.command()
 @json_option
+@loading_options
 @place_options
 def list_command(as_json: bool, place: Place) -> int:
     """List functions: configuration, reserve, state and problems.
@@ -61,6 +62,7 @@ def _print_functions(rows: list[FunctionRow]) -> None:
 @click.command()
 @click.argument("directory", metavar="[DIR]", required=False)
 @json_option
+@loading_options
 @place_options
 def check_command(directory: str | None, as_json: bool, place: Place) -> int:
     """Say what would load and every problem, with file, line and remedy; runs none of the code. Exit 1 on a problem.
@@ -69,11 +71,9 @@ def check_command(directory: str | None, as_json: bool, place: Place) -> int:
     Example:
       lambdatui check ./sample_functions
     """
-    from lambdatui.client.offline import Offline
-
     if directory is not None:
-        place = Place(directory, place.given_data)
-    reading = Offline(place.project, place.data)
+        place = Place(directory, place.given_data, template=place.template, parameters=place.parameters)
+    reading = place.offline()
     try:
         rows, problems = reading.functions(), reading.problems
     finally:

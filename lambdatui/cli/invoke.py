@@ -11,7 +11,14 @@ import click
 
 from lambdatui.cli.output import on_terminal, print_data, print_json, say, shown, text_of
 from lambdatui.cli.payload import read_payload
-from lambdatui.cli.project import Place, complete_function, json_option, place_options, unknown_function
+from lambdatui.cli.project import (
+    Place,
+    complete_function,
+    json_option,
+    loading_options,
+    place_options,
+    unknown_function,
+)
 from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ TAIL_LIMIT = 4_096
 @click.option("--async", "as_event", is_flag=True, help="Queue the event (type Event) and print its request id.")
 @click.option("--dry-run", is_flag=True, help="Only ask whether the call would be allowed.")
 @click.option("--log", is_flag=True, help="Print the invocation's log on stderr.")
+@loading_options
 @place_options
 def invoke_command(name: str, event: str | None, as_event: bool, dry_run: bool, log: bool, place: Place) -> int:
     """Invoke a function; its result goes to stdout, exit 1 where it failed.
@@ -120,13 +128,15 @@ def _engine_for_one_call(place: Place, deadline: float) -> Iterator[Client]:
     from lambdatui.client.launch import LaunchOptions, one_shot
     from lambdatui.client.locate import is_locked
 
+    launch = LaunchOptions(data=place.given_data, template=place.template, parameters=place.parameters)
     while True:
         if (info := place.engine()) is not None:
+            place.say_not_applied()
             yield Client.of(info)
             return
         with ExitStack() as started:
             try:
-                engine = started.enter_context(one_shot(place.project, LaunchOptions(data=place.given_data)))
+                engine = started.enter_context(one_shot(place.project, launch))
             except LambdaTuiError:
                 if not is_locked(place.data) or time.monotonic() > deadline:
                     raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ from lambdatui.errors import NoEngine, NotFound, UsageError
 
 if TYPE_CHECKING:
     from lambdatui.client.client import Client
+    from lambdatui.client.offline import Offline
     from lambdatui.client.reading import Reading
     from lambdatui.schema import EngineInfo, FunctionRow
 
@@ -22,9 +23,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Place:
-    """The project and its state folder that a command works on."""
+    """The project and its state folder that a command works on, and how its files are to be read."""
 
-    def __init__(self, project: str | None, data: str | None) -> None:
+    def __init__(
+        self, project: str | None, data: str | None, *, template: str | None = None, parameters: Sequence[str] = ()
+    ) -> None:
         from lambdatui.client.locate import find_project, project_data
 
         given = Path(project).expanduser() if project else None
@@ -33,6 +36,8 @@ class Place:
         self.project = given.resolve() if given else find_project(Path.cwd(), data)
         self.data = project_data(self.project, data)
         self.given_data = data
+        self.template = template
+        self.parameters = tuple(parameters)  # "K=V", each
 
     def engine(self) -> EngineInfo | None:
         """The running engine, if any."""
@@ -59,19 +64,60 @@ class Place:
         info = self.engine()
         reading: Reading
         if info is not None:
+            self.say_not_applied()
             reading = Client.of(info)
         else:
-            from lambdatui.client.offline import Offline
-
-            reading = Offline(self.project, self.data)
+            reading = self.offline()
         try:
             yield reading
         finally:
             reading.close()
 
+    def offline(self) -> Offline:
+        """The project's files and stored state, whatever runs."""
+        from lambdatui.client.offline import Offline
+
+        return Offline(
+            self.project,
+            self.data,
+            template=self.template,
+            parameters=dict(pair.split("=", 1) for pair in self.parameters),
+        )
+
+    def say_not_applied(self) -> None:
+        """Options about reading the files change nothing of an engine that has read them."""
+        if self.template or self.parameters:
+            from lambdatui.cli.output import say
+
+            say("an engine runs already: --template and --parameter do not apply to what it has loaded")
+
     def start_hint(self) -> str:
         """The command that starts an engine here."""
         return "lambdatui run" if self.project == Path.cwd() else f"lambdatui run {_short(self.project)}"
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, value: Sequence[str]) -> Sequence[str]:
+    """Each `K=V`."""
+    for pair in value:
+        name, equals, _ = pair.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(f"{pair!r} has no value; write NAME=VALUE, as Stage=dev")
+    return value
+
+
+def loading_options(command: F) -> F:
+    """Add --template and --parameter; with `place_options`, the place carries them."""
+    command = click.option(
+        "--parameter",
+        "parameters",
+        multiple=True,
+        callback=_pairs,
+        metavar="K=V",
+        help="A template parameter's value (serverless.yml: an option or param); repeatable.",
+    )(command)
+    return click.option(
+        "--template", metavar="PATH", help="The template, serverless.yml or CDK stack; default the project's own."
+    )(command)
 
 
 def place_options(command: F) -> F:
@@ -83,7 +129,8 @@ def place_options(command: F) -> F:
     @click.option("--data", envvar="LAMBDATUI_DATA", metavar="DIR", help="Its state; default DIR/.lambdatui.")
     @functools.wraps(command)
     def with_place(*args: Any, project: str | None, data: str | None, **options: Any) -> Any:
-        return command(*args, place=Place(chosen("project", project), chosen("data", data)), **options)
+        loading = {name: options.pop(name) for name in ("template", "parameters") if name in options}
+        return command(*args, place=Place(chosen("project", project), chosen("data", data), **loading), **options)
 
     return with_place  # type: ignore[return-value]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambdatui.cli.output import out, say
-from lambdatui.cli.project import Place, chosen, place_options
+from lambdatui.cli.project import Place, chosen, loading_options, place_options
 from lambdatui.errors import NoEngine, OperationFailed, UsageError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 )
 @click.option("--max-environments", type=click.IntRange(1), metavar="N", help="Processes at once on this machine.")
 @click.option("--env-vars", metavar="FILE", help="Variables by function (SAM's JSON form), or a .env file.")
+@loading_options
 @click.option("--data", envvar="LAMBDATUI_DATA", metavar="DIR", help="State; default DIR/.lambdatui.")
 @click.option("--grace", type=click.FloatRange(0), metavar="S", help="Seconds that calls in flight get; default 10.")
 @click.option("--region", metavar="NAME", help="Default AWS_REGION, else us-east-1.")
@@ -88,7 +89,7 @@ def run_command(directory: str | None, project: str | None, headless: bool, **op
     env_vars = options["env_vars"]
     if env_vars and not Path(env_vars).is_file():
         raise UsageError(f"there is no file {env_vars}: --env-vars names a JSON or .env file")
-    place = Place(str(folder), options["data"])
+    place = Place(str(folder), options["data"], template=options["template"], parameters=options["parameters"])
     launch = LaunchOptions(**options)
     return _headless(place, launch) if headless else _with_screen(place, launch)
 

@@ -42,6 +42,8 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
     grace: float | None = None
     region: str | None = None
     allow_host: tuple[str, ...] = ()
+    template: str | None = None
+    parameters: tuple[str, ...] = ()  # "K=V", each
 
     def arguments(self) -> list[str]:
         """These options as the host reads them."""
@@ -58,9 +60,11 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
             "--data": self.data,
             "--grace": self.grace,
             "--region": self.region,
+            "--template": self.template,
         }
         arguments = [part for name, value in valued.items() if value is not None for part in (name, str(value))]
         arguments += [part for name in self.allow_host for part in ("--allow-host", name)]
+        arguments += [f"--parameter={pair}" for pair in self.parameters]  # a value may begin with a dash
         return arguments + ["--allow-remote"] * self.allow_remote + ["--fresh"] * self.fresh
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,11 +29,18 @@ if TYPE_CHECKING:
 
 
 class Offline:
-    """Reads a project and its stored state; writes nothing. Raises UsageError where the folder is no project."""
+    """Reads a project and its stored state; writes nothing but unpacked archives of code.
 
-    def __init__(self, project: Path, data: Path) -> None:
+    Raises UsageError where the folder is no project.
+    """
+
+    def __init__(
+        self, project: Path, data: Path, *, template: str | None = None, parameters: Mapping[str, str] | None = None
+    ) -> None:
         self.root = project
         self.data = data
+        self._template = template
+        self._parameters = dict(parameters or {})
 
     @cached_property
     def project(self) -> Project:
@@ -43,7 +50,8 @@ class Offline:
         from lambdatui.config.model import LoadOptions
 
         region = os.environ.get("AWS_REGION") or "us-east-1"
-        return with_made(load_project(self.root, LoadOptions(region=region), self.data), self._reader.made())
+        options = LoadOptions(region=region, template=self._template, parameters=self._parameters)
+        return with_made(load_project(self.root, options, self.data), self._reader.made())
 
     @cached_property
     def problems(self) -> list[Problem]:

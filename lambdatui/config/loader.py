@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
+from lambdatui.config.cdk import load_assembly
 from lambdatui.config.declared import Declared
+from lambdatui.config.finding import CDK_APP, SERVERLESS, TEMPLATES, Source, exists, find_source, templates_below
 from lambdatui.config.finish import finish
 from lambdatui.config.handlers import Compiles, check_handler, compiles
 from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.config.plain import find_functions
 from lambdatui.config.problems import Problems
 from lambdatui.config.sam import load_template
+from lambdatui.config.sam_parameters import SAMCONFIG, Given
 from lambdatui.config.toml import FILE, TomlFile
 from lambdatui.errors import UsageError
 
-TEMPLATES = ("template.yaml", "template.yml", "template.json")
-SERVERLESS = ("serverless.yml", "serverless.yaml")
 # All files whose appearance or change is a reload, beside those that were read.
-CONFIGURATION_FILES = (*TEMPLATES, *SERVERLESS, FILE)
+CONFIGURATION_FILES = (*TEMPLATES, *SERVERLESS, FILE, SAMCONFIG)
+_MOST_NAMED = 8  # templates of subfolders that one sentence names
 Kind = Literal["sam", "serverless", "toml", "plain"]
 
 
@@ -33,28 +34,23 @@ def load_project(root: Path, options: LoadOptions, data: Path | None = None) -> 
     stack = root.name or "root"
     into = Declared(root=root, stack=stack, options=options, data=data or root / ".lambdatui")
     toml_path = root / FILE
-    toml = TomlFile(toml_path, FILE) if _exists(toml_path) else None
-    template = next((root / name for name in TEMPLATES if _exists(root / name)), None)
-    serverless = next((root / name for name in SERVERLESS if _exists(root / name)), None)
-    kind: Kind
-    if template is not None:
-        kind = "sam"
-        into.files.append(str(template))
-        load_template(template, into, toml.parameters if toml else {})
-    elif serverless is not None:
-        kind = "serverless"
-        into.files.append(str(serverless))
-        _serverless(serverless, into)
-    else:
-        kind = "toml" if toml else "plain"
+    toml = TomlFile(toml_path, FILE) if exists(toml_path) else None
+    source = find_source(root, options.template)
+    kind: Kind = "toml" if toml else "plain"
+    if source is None:
         _plain(into, toml)
+    else:
+        kind = "serverless" if source.kind == "serverless" else "sam"
+        _read(source, into, toml)
     if toml is not None:
         into.files.append(str(toml_path))
         into.broken = into.broken or toml.broken
         toml.apply(into)
     finish(into)
     if not into.functions and not any(problem.severity == "error" for problem in into.problems):
-        _no_functions(into, kind, template)
+        _no_functions(into, kind)
+    if source is None and not (toml and toml.declared()):
+        _say_templates_below(into)
     return _project(into, kind)
 
 
@@ -83,9 +79,16 @@ def _folder(root: Path) -> Path:
         raise UsageError(f"the folder {root} cannot be read: {reason}") from None
 
 
-def _exists(path: Path) -> bool:
-    # os.path's answers are no where Path's raise
-    return os.path.isfile(path) or os.path.islink(path)  # noqa: PTH113, PTH114
+def _read(source: Source, into: Declared, toml: TomlFile | None) -> None:
+    given = [Given(FILE, toml.parameters if toml else {}), Given("--parameter", into.options.parameters)]
+    if source.kind == "cdk":
+        load_assembly(source.path, source.stack, into, given)
+        return
+    into.files.append(str(source.path))
+    if source.kind == "sam":
+        load_template(source.path, into, given)
+    else:
+        _serverless(source.path, into)
 
 
 def _serverless(path: Path, into: Declared) -> None:
@@ -95,6 +98,25 @@ def _serverless(path: Path, into: Declared) -> None:
         f"Declare them in {FILE} beside it: [functions.NAME] with handler and code.",
         line=1,
     )
+    into.problems.extend(problems.found)
+
+
+def _say_templates_below(into: Declared) -> None:
+    """A folder of several projects, or one folder too high: name those that it holds."""
+    found = [into.shown(path) for path in templates_below(into.root)]
+    problems = Problems(None)
+    if exists(into.root / CDK_APP):
+        problems.warning("this is a CDK app, and what it makes is not here", "Make it: cdk synth (it writes cdk.out).")
+    if found:
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        first = found[0]
+        problems.add(
+            "notice" if into.functions else "warning",
+            f"the folder has no template of its own; below it are {', '.join(found[:_MOST_NAMED])}{more}"
+            if len(found) > 1
+            else f"the folder has no template of its own; below it is {first}",
+            f"Name its folder instead of this one, or add --template {first}",
+        )
     into.problems.extend(problems.found)
 
 
@@ -110,8 +132,9 @@ def _plain(into: Declared, toml: TomlFile | None) -> None:
     into.functions.update(found)
 
 
-def _no_functions(into: Declared, kind: Kind, template: Path | None) -> None:
-    problems = Problems(into.shown(template) if template else None)
+def _no_functions(into: Declared, kind: Kind) -> None:
+    template = into.shown(Path(into.files[0])) if into.files and kind != "plain" else None
+    problems = Problems(template)
     if kind == "sam":
         problems.notice(
             "the template declares no functions", "Add a resource of type AWS::Serverless::Function.", line=1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lambdatui.config.aws_names import FUNCTION_TYPES, Resource, TemplateNames, partition
+from lambdatui.config.cycles import circles
 from lambdatui.config.declared import Declared
-from lambdatui.config.intrinsics import Resolved, Resolver, Unresolved
+from lambdatui.config.intrinsics import Resolver, Unresolved
+from lambdatui.config.loops import Loops
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.sam_apis import declare_sam_apis
 from lambdatui.config.sam_events import declare_events, declare_mapping, declare_rule
@@ -18,13 +21,15 @@ from lambdatui.config.sam_functions import (
     merged,
 )
 from lambdatui.config.sam_layers import declare_layers
+from lambdatui.config.sam_parameters import SAMCONFIG, Given, parameter_values, samconfig, say_unknown
+from lambdatui.config.sam_push import PUSHING
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
 from lambdatui.config.sam_routes import declare_url
 from lambdatui.config.support import of_resource
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY
-from lambdatui.config.yaml_lines import Document, Map, ParseError, Seq, Text, parse_json, parse_yaml
+from lambdatui.config.yaml_lines import Document, Map, ParseError, Seq, Value, parse_json, parse_yaml
 
 SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
 _KNOWN_TRANSFORMS = {SERVERLESS_TRANSFORM, "AWS::LanguageExtensions"}
@@ -44,17 +49,26 @@ _SECTIONS = {
 }
 
 
-def load_template(path: Path, into: Declared, parameters: dict[str, str]) -> None:
-    """Add what the template declares. One that cannot be read at all leaves `into.broken` and a problem."""
+def load_template(path: Path, into: Declared, given: Sequence[Given], assets: dict[str, Path] | None = None) -> None:
+    """Add what the template declares. One that cannot be read at all leaves `into.broken` and a problem.
+
+    `given`: values of its parameters, lowest first. `assets`: what its S3 keys stand for, from the CDK.
+    """
     problems = Problems(into.shown(path))
+    config: list[Problems] = []
+    own = samconfig(path.parent, into.shown(path.parent / SAMCONFIG), config)
+    if own is not None:
+        into.files.append(str(path.parent / SAMCONFIG))
+        given = [own, *given]
     try:
-        _load(path, into, parameters, problems)
+        _load(path, into, given, assets or {}, problems)
     finally:
-        into.problems.extend(problems.found)
+        for found in (*config, problems):
+            into.problems.extend(found.found)
 
 
-def _load(path: Path, into: Declared, parameters: dict[str, str], problems: Problems) -> None:
-    document = _read(path, problems)
+def _load(path: Path, into: Declared, given: Sequence[Given], assets: dict[str, Path], problems: Problems) -> None:
+    document = read_document(path, problems)
     root = document.value if document else None
     if document is None or not isinstance(root, Map):
         into.broken = True
@@ -74,11 +88,29 @@ def _load(path: Path, into: Declared, parameters: dict[str, str], problems: Prob
             remedy = did_you_mean(key, _SECTIONS, "Remove it.")
             problems.notice(f"a template has no section {key}", remedy, line=root.lines.get(key))
     _check_transforms(root, problems)
-    template = _template(path, root, into, parameters, problems)
+    declare_root(path, root, into, given, problems, assets=assets)
+
+
+def declare_root(
+    path: Path,
+    root: Map,
+    into: Declared,
+    given: Sequence[Given],
+    problems: Problems,
+    stack: str | None = None,
+    assets: dict[str, Path] | None = None,
+) -> Template:
+    """Add what a template's parsed text declares. `path` is where relative paths begin, `stack` the stack's name."""
+    template = _template(path, root, into, given, problems, stack or into.stack)
+    template.assets.update(assets or {})
     _declare(template)
+    _say_dynamic(template)
+    say_unknown(_section(root, "Parameters", problems), given, template.resolver.imported, problems)
+    return template
 
 
-def _read(path: Path, problems: Problems) -> Document | None:
+def read_document(path: Path, problems: Problems) -> Document | None:
+    """The file as YAML or, by its suffix, as JSON; None and an error where it is neither."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
         return parse_json(text) if path.suffix == ".json" else parse_yaml(text)
@@ -103,29 +135,54 @@ def _check_transforms(root: Map, problems: Problems) -> None:
             )
 
 
-def _template(path: Path, root: Map, into: Declared, parameters: dict[str, str], problems: Problems) -> Template:
+def _template(
+    path: Path, root: Map, into: Declared, given: Sequence[Given], problems: Problems, stack: str
+) -> Template:
     options = into.options
     pseudo = {
         "AWS::Region": options.region,
         "AWS::AccountId": options.account,
-        "AWS::StackName": into.stack,
+        "AWS::StackName": stack,
         "AWS::StackId": f"arn:{partition(options.region)}:cloudformation:{options.region}:{options.account}:"
-        f"stack/{into.stack}/local",
+        f"stack/{stack}/local",
         "AWS::Partition": partition(options.region),
         "AWS::URLSuffix": "amazonaws.com.cn" if options.region.startswith("cn-") else "amazonaws.com",
         "AWS::NotificationARNs": "",
     }
     resolver = Resolver(
-        parameters=_parameters(_section(root, "Parameters", problems), parameters, problems),
+        parameters=parameter_values(_section(root, "Parameters", problems), given, _stored(root), problems),
         pseudo=pseudo,
         mappings=_section(root, "Mappings", problems),
         conditions=_section(root, "Conditions", problems),
     )
-    resources = _resources(root["Resources"], resolver, problems)
+    for one in given:
+        resolver.imports.update(one.values)
+    resources = _resources(Loops(resolver, problems).expand(root.get("Resources")), resolver, problems)
     names = TemplateNames(resources, resolver, options)
     names.valid = lambda resource, name: resource.type not in FUNCTION_TYPES or bool(FUNCTION_NAME.fullmatch(name))
     resolver.names = names
+    _check_circles(resources, resolver, problems)
     return Template(path, _section(root, "Globals", problems), resolver, names, resources, into, problems)
+
+
+def _check_circles(resources: dict[str, Resource], resolver: Resolver, problems: Problems) -> None:
+    for group in circles(resources, resolver):
+        named = ", ".join(group[:12]) + (", …" if len(group) > 12 else "")
+        problems.warning(
+            f"Circular dependency between resources: [{named}]",
+            "It runs here, and CloudFormation refuses it: let one of them name the other by its text.",
+            line=resources[group[0]].line,
+        )
+
+
+def _say_dynamic(template: Template) -> None:
+    """The dynamic references that stayed as they are written."""
+    for text, line in template.resolver.left.items():
+        template.problems.notice(
+            f"{text} is left as text: only an account knows its value",
+            "Declare the parameter or secret with its value in the template, or give the variable by --env-vars.",
+            line=line,
+        )
 
 
 def _section(root: Map, name: str, problems: Problems) -> Map:
@@ -135,25 +192,17 @@ def _section(root: Map, name: str, problems: Problems) -> Map:
     return section if isinstance(section, Map) else Map()
 
 
-def _parameters(section: Map, given: dict[str, str], problems: Problems) -> dict[str, Resolved]:
-    """The values of the template's parameters: what lambdatui.toml gives, else their defaults."""
-    result: dict[str, Resolved] = {}
-    for name, body in section.items():
-        kind = body.get("Type") if isinstance(body, Map) else None
-        default = body.get("Default") if isinstance(body, Map) else None
-        if name in given:
-            result[name] = Text(given[name])
-        elif isinstance(kind, str) and kind.startswith("AWS::SSM::Parameter::Value"):
-            result[name] = Unresolved(f"the parameter {name} is read from the Parameter Store at deployment")
-        elif isinstance(default, str):
-            result[name] = default
-        else:
-            result[name] = Unresolved(f"the parameter {name} has no default")
-    for name in given:
-        if name not in section:
-            remedy = did_you_mean(name, section, "Remove it.")
-            problems.notice(f"the template has no parameter {name}, which lambdatui.toml sets", remedy)
-    return result
+def _stored(root: Map) -> dict[str, Value]:
+    """The values of the template's own AWS::SSM::Parameter resources by their names, as far as both are texts."""
+    resources = root.get("Resources")
+    found: dict[str, Value] = {}
+    for body in resources.values() if isinstance(resources, Map) else ():
+        properties = body.get("Properties") if isinstance(body, Map) else None
+        if isinstance(body, Map) and body.get("Type") == "AWS::SSM::Parameter" and isinstance(properties, Map):
+            name, value = properties.get("Name"), properties.get("Value")
+            if isinstance(name, str) and isinstance(value, str):
+                found[str(name)] = value
+    return found
 
 
 def _resources(section: object, resolver: Resolver, problems: Problems) -> dict[str, Resource]:
@@ -163,7 +212,9 @@ def _resources(section: object, resolver: Resolver, problems: Problems) -> dict[
     for logical_id, body in section.items():
         line = section.lines.get(logical_id)
         if logical_id.startswith("Fn::"):
-            problems.warning(f"{logical_id} is not evaluated", "Write the resources out.", line=line)
+            name = body.get("Name") if isinstance(body, Map) else None
+            what = f"the transform {name}" if isinstance(name, str) else logical_id
+            problems.warning(f"{what} is not applied: its resources are missing", "Write them out.", line=line)
             continue
         kind = body.get("Type") if isinstance(body, Map) else None
         if not isinstance(body, Map) or not isinstance(kind, str):
@@ -178,6 +229,14 @@ def _resources(section: object, resolver: Resolver, problems: Problems) -> dict[
                 f"{logical_id}: Properties must be a mapping", "Write them below it.", line=body.lines.get("Properties")
             )
         values = properties if isinstance(properties, Map) else Map(line)
+        if len(values) > 1 and "Fn::Transform" in values:
+            transform = values["Fn::Transform"]
+            name = transform.get("Name") if isinstance(transform, Map) else None
+            problems.warning(
+                f"{logical_id}: the transform {name or ''} is not applied to its properties",
+                "Write out what it would include.",
+                line=values.line_of("Fn::Transform"),
+            )
         result[logical_id] = Resource(logical_id, str(kind), values, body, line)
     return result
 
@@ -195,13 +254,14 @@ def _created(logical_id: str, condition: str, resolver: Resolver, problems: Prob
     if not truth:
         problems.notice(
             f"{logical_id} is left out: its condition {condition} is false with the parameters' values",
-            "Set the parameter under [parameters] in lambdatui.toml to have it.",
+            "Set the parameter to have it: --parameter NAME=VALUE, or [parameters] in lambdatui.toml.",
             line=line,
         )
     return truth
 
 
 def _declare(template: Template) -> None:
+    """Hand each resource to the reader of its type: first what others name, then what names it."""
     resources = template.resources.values()
     for resource in resources:
         if resource.type == "AWS::SQS::Queue":
@@ -233,6 +293,8 @@ def _declare(template: Template) -> None:
             declare_url(template, resource)
         elif resource.type == "AWS::Events::Rule":
             declare_rule(template, resource)
+        elif resource.type in PUSHING:
+            PUSHING[resource.type](template, resource)
         else:
             _unserved(template, resource)
 

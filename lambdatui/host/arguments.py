@@ -30,6 +30,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     max_environments: int
     aws: str
     env_vars: dict[str, dict[str, str]]
+    template: str | None
+    parameters: dict[str, str]
     data: str | None
     grace: float
     region: str
@@ -51,10 +53,11 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
     parser.add_argument("project", type=Path)
     for name in ("--port", "--http-port", "--account-concurrency", "--max-environments", "--leash", "--ready"):
         parser.add_argument(name, type=int)
-    for name in ("--host", "--aws", "--env-vars", "--data", "--region", "--retry-delays"):
+    for name in ("--host", "--aws", "--env-vars", "--data", "--region", "--retry-delays", "--template"):
         parser.add_argument(name)
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--allow-host", action="append", default=[])
+    parser.add_argument("--parameter", action="append", default=[])
     for name in ("--allow-remote", "--headless", "--one-shot", "--fresh"):
         parser.add_argument(name, action="store_true")
     found = parser.parse_args(argv)
@@ -73,6 +76,8 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         max_environments=_at_least(1, "--max-environments", found.max_environments, _machine_limit()),
         aws=found.aws or "auto",
         env_vars=load_env_vars(Path(found.env_vars)) if found.env_vars else {},
+        template=found.template,
+        parameters=_parameters(found.parameter),
         data=found.data or environment.get("LAMBDATUI_DATA"),
         grace=max(0.0, found.grace),
         region=found.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
@@ -106,6 +111,13 @@ def _delays(text: str | None) -> tuple[float, ...]:
     if any(delay < 0 or delay != delay for delay in delays):
         raise UsageError(f"--retry-delays {text}: give seconds separated by a comma, such as 1,2")
     return delays
+
+
+def _parameters(pairs: Sequence[str]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise UsageError(f"--parameter {pair}: write it as NAME=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _at_least(least: int, name: str, value: int | None, default: int) -> int:

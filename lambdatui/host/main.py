@@ -86,7 +86,13 @@ class Host:
         arguments = self._arguments
         root = arguments.project.expanduser().absolute()
         data = project_data(root, arguments.data)
-        load = LoadOptions(region=arguments.region, account=ACCOUNT, env_vars=arguments.env_vars)
+        load = LoadOptions(
+            region=arguments.region,
+            account=ACCOUNT,
+            template=arguments.template,
+            parameters=arguments.parameters,
+            env_vars=arguments.env_vars,
+        )
         load_project(root, load, data)  # a folder that is none is said before anything is made in it
         _make_folder(data)
         lock = EngineLock(data)
