@@ -1,16 +1,17 @@
 """What every reader of APIs shares: routes, authorizers, and the forms in which API Gateway names things.
 
-Knows no resource types: those are sam_apis', rest_apis', http_apis' and openapi's.
+Knows no resource types: those are sam_apis', cfn_rest_apis', cfn_http_apis' and openapi's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 import msgspec
 
+from lambdatui.config.aws_names import Resource
 from lambdatui.config.intrinsics import Unresolved, plain
 from lambdatui.config.model import ApiConfig, AuthorizerConfig, CorsConfig, RouteConfig
 from lambdatui.config.support import Table
@@ -128,6 +129,13 @@ def texts_of(reader: Reader, key: str) -> dict[str, str]:
     inner = reader.child(key)
     found = {name: inner.text(name) for name in inner.values}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def of_type(template: Template, kind: str) -> Iterator[tuple[Resource, Reader]]:
+    """The template's resources of a type, each with a reader of its properties."""
+    for resource in template.resources.values():
+        if resource.type == kind:
+            yield resource, template.reader(resource)
 
 
 # authorizers

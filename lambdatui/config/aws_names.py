@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import NO_VALUE, Names, Resolved, Resolver, Unresolved, as_written
@@ -37,6 +38,8 @@ _NAME_PROPERTY = {
     "AWS::Serverless::StateMachine": "Name",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+    "AWS::ApiGateway::Stage": "StageName",
+    "AWS::ApiGatewayV2::Stage": "StageName",
 }
 # service:resource-prefix of the ARN; {region}/{account} are left out where AWS leaves them out.
 _ARN = {
@@ -68,6 +71,27 @@ _REF_IS_ARN = {
     "AWS::Serverless::StateMachine",
 }
 _FIFO = {"AWS::SQS::Queue": "FifoQueue", "AWS::SNS::Topic": "FifoTopic"}
+_IMPLICIT_APIS = {"ServerlessRestApi": "Prod", "ServerlessHttpApi": "$default"}  # with their stages
+_IMPLICIT_STAGES = {
+    "ServerlessRestApiProdStage": "Prod",
+    "ServerlessHttpApiApiGatewayDefaultStage": "$default",
+}
+_API_TYPES = {
+    "AWS::Serverless::Api",
+    "AWS::Serverless::HttpApi",
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGatewayV2::Api",
+}
+# What the parts of APIs are called by each other: here, as by `Ref`, their logical id.
+_API_ATTRIBUTES = {
+    "RestApiId",
+    "ApiId",
+    "ResourceId",
+    "AuthorizerId",
+    "DeploymentId",
+    "IntegrationId",
+    "RootResourceId",
+}
 _NAME_ATTRIBUTES = {"QueueName", "TopicName", "Name", "RoleName"}
 
 
@@ -189,8 +213,10 @@ class TemplateNames(Names):
         if name == "FunctionUrl" and resource.type == "AWS::Lambda::Url":
             target = self.resolver.resolve(resource.properties.get("TargetFunctionArn"))
             return self._function_url(resource_name(target) if isinstance(target, str) else NO_VALUE)
-        if name in {"ApiEndpoint", "ApiUrl"}:
-            return self.options.http_url
+        if resource.type.startswith("AWS::ApiGateway") or resource.type in _API_TYPES:
+            return self._api_attribute(resource, name)
+        if resource.type == "AWS::ElasticLoadBalancingV2::LoadBalancer" and name == "DNSName":
+            return urlsplit(self.options.http_url).netloc
         return Unresolved(f"{logical_id}.{name} is only known in an account")
 
     def dynamic(self, service: str, reference: str) -> Resolved:
@@ -217,12 +243,38 @@ class TemplateNames(Names):
 
     def _implicit(self, logical_id: str) -> Resolved:
         """What SAM adds by itself: the implicit APIs, and per function a role and an alias."""
-        if logical_id in {"ServerlessRestApi", "ServerlessHttpApi"}:
-            return logical_id.lower()
+        if logical_id in _IMPLICIT_APIS:
+            return logical_id
+        if logical_id in _IMPLICIT_STAGES:
+            return _IMPLICIT_STAGES[logical_id]
+        api, _, part = logical_id.partition(".")
+        if part == "Stage" and (api in _IMPLICIT_APIS or api in self.resources):  # SAM's `!Ref Api.Stage`
+            return self.attribute(api, part)
         owner = self._owner(logical_id, "Role")
         return logical_id if owner else None
 
+    def _api_attribute(self, resource: Resource, name: str) -> Resolved:
+        """Of an API or a part of one: ids, and the addresses under which the engine serves it."""
+        if name in _API_ATTRIBUTES:
+            return resource.logical_id
+        if name in {"ApiEndpoint", "ApiUrl"}:
+            return self.api_address(resource.logical_id)
+        if name == "Stage" and resource.type in _API_TYPES:
+            stage = self.resolver.resolve(resource.properties.get("StageName"))
+            return stage if isinstance(stage, (str, Unresolved)) else "$default"
+        return Unresolved(f"{resource.logical_id}.{name} is only known in an account")
+
+    def api_address(self, api: str) -> str:
+        """An API's own address at the trigger port, whatever other APIs take there."""
+        return f"{self.options.http_url.rstrip('/')}/_api/{api}"
+
     def _implicit_attribute(self, logical_id: str, name: str) -> Resolved:
+        if logical_id in _IMPLICIT_APIS and name == "Stage":
+            return _IMPLICIT_APIS[logical_id]
+        if logical_id in _IMPLICIT_APIS and name in _API_ATTRIBUTES:
+            return logical_id
+        if logical_id in _IMPLICIT_APIS and name == "ApiEndpoint":
+            return self.api_address(logical_id)
         if self._owner(logical_id, "Role") and name == "Arn":
             return f"arn:{partition(self.options.region)}:iam::{self.options.account}:role/{logical_id}"
         if self._owner(logical_id, "Url") and name == "FunctionUrl":

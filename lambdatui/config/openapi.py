@@ -34,7 +34,7 @@ from lambdatui.config.yaml_lines import Map, ParseError, Seq, Value, parse_json,
 
 _PREFIX = "x-amazon-apigateway-"
 _ANY = _PREFIX + "any-method"
-_HEADER = "method.response.header."
+HEADER = "method.response.header."
 _MAX_REFERENCES = 20
 _IN_S3 = "the definition lies in S3, which cannot be had: its routes are missing"
 _LOCAL = "Name a local file of the project instead, or declare the routes as events of the functions."
@@ -282,9 +282,9 @@ class _Definition:
         for status in responses.values:
             parameters = responses.child(status).child("responseParameters")
             headers = {
-                name.removeprefix(_HEADER): parameters.text(name) or ""
+                name.removeprefix(HEADER): parameters.text(name) or ""
                 for name in parameters.values
-                if name.startswith(_HEADER)
+                if name.startswith(HEADER)
             }
             cors = cors_of_headers(headers)
             if cors is not None:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lambdatui.config.aws_names import FUNCTION_TYPES, Resource, TemplateNames, partition
+from lambdatui.config.cfn_http_apis import declare_base_paths, declare_http_apis
+from lambdatui.config.cfn_load_balancers import declare_load_balancers
+from lambdatui.config.cfn_rest_apis import declare_rest_apis
 from lambdatui.config.cycles import circles
 from lambdatui.config.declared import Declared
 from lambdatui.config.intrinsics import Resolver, Unresolved
@@ -278,6 +281,9 @@ def _declare(template: Template) -> None:
         values = merged(defaults, resource.properties) if sam else resource.properties
         declare_function(template, resource, values if isinstance(values, Map) else resource.properties)
     declare_sam_apis(template)
+    declare_rest_apis(template)
+    declare_http_apis(template)
+    declare_load_balancers(template)
     for resource in resources:
         name = template.function_names.get(resource.logical_id)
         if name is not None:
@@ -297,6 +303,7 @@ def _declare(template: Template) -> None:
             PUSHING[resource.type](template, resource)
         else:
             _unserved(template, resource)
+    declare_base_paths(template)
 
 
 def _unserved(template: Template, resource: Resource) -> None:

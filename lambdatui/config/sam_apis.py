@@ -29,12 +29,12 @@ from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map, Value
 
-IMPLICIT = {"rest": "ServerlessRestApi", "http": "ServerlessHttpApi"}
+Kind = Literal["rest", "http"]
+IMPLICIT: dict[Kind, str] = {"rest": "ServerlessRestApi", "http": "ServerlessHttpApi"}
 REST_STAGE = "Prod"  # of the implicit API
 HTTP_STAGE = "$default"
-_GLOBALS = {"rest": "Api", "http": "HttpApi"}
+_GLOBALS: dict[Kind, str] = {"rest": "Api", "http": "HttpApi"}
 _SOURCES = (("Headers", "header"), ("QueryStrings", "querystring"), ("StageVariables", "stageVariables"))
-Kind = Literal["rest", "http"]
 
 
 def declare_sam_apis(template: Template) -> None:
@@ -52,6 +52,14 @@ def implicit_api(template: Template, kind: Kind) -> str:
     if name not in template.into.apis:
         _declare(template, name, kind, None)
     return name
+
+
+def known_api(template: Template, named: str | None) -> str:
+    """The id of the API that a reference means, SAM's own included; "" where the template has none such."""
+    for kind, name in IMPLICIT.items():
+        if named == name:
+            return implicit_api(template, kind)
+    return named if named is not None and named in template.into.apis else ""
 
 
 def _declare(template: Template, logical_id: str, kind: Kind, resource: Resource | None) -> None:

@@ -18,7 +18,7 @@ from lambdatui.config.apis import (
 )
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.model import ApiConfig, RouteConfig
-from lambdatui.config.sam_apis import IMPLICIT, implicit_api
+from lambdatui.config.sam_apis import implicit_api, known_api
 from lambdatui.config.support import EVENT_PROPERTIES
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
@@ -69,10 +69,9 @@ def _api(template: Template, reader: Reader, kind: Literal["rest", "http"]) -> s
     if key not in reader:
         return implicit_api(template, kind)
     named = reader.text(key)
-    if named is None or named in template.into.apis:
-        return named or ""
-    if named == IMPLICIT[kind]:
-        return implicit_api(template, kind)
+    api = known_api(template, named)
+    if api or named is None:
+        return api
     reader.warn(
         key,
         f"the API {named} is not in this template: the route is served without its settings",

@@ -41,7 +41,7 @@ _STATE_MACHINE = _not("state machines are not served", "Invoke the functions of 
 _SAMPLE = "Invoke the function with a sample: lambdatui event lists them."
 
 _AUTHORIZERS = "Lambda authorizers; requests pass without the others (JWT, Cognito, IAM)"
-_WEBSOCKET = _not("WebSocket APIs are not served", "Invoke the functions of its routes directly.")
+WEBSOCKET = _not("WebSocket APIs are not served", "Invoke the functions of its routes directly.")
 
 # Resource types. A name that ends in * stands for all that begin so.
 RESOURCES: Table = {
@@ -95,7 +95,7 @@ RESOURCES: Table = {
     "AWS::CloudFormation::WaitCondition": _kept(),
     "AWS::CloudFormation::WaitConditionHandle": _kept(),
     "AWS::CloudFormation::Macro": _kept("macros are not applied"),
-    "AWS::Serverless::WebSocketApi": _WEBSOCKET,
+    "AWS::Serverless::WebSocketApi": WEBSOCKET,
     "AWS::ApiGateway::RestApi": _served("Body too; other bodies in S3 cannot be had"),
     "AWS::ApiGateway::Resource": _served(),
     "AWS::ApiGateway::Method": _served("AWS_PROXY, and MOCK as the answer to preflights; others are refused"),
@@ -371,6 +371,21 @@ SAM_HTTP_API: Table = _ANY_API | {
     "RouteSettings": _kept(),
     "StageVariables": _served(),
 }
+CFN_REST_API: Table = {
+    "BinaryMediaTypes": _served(),
+    "Body": _served("as DefinitionBody"),
+    "BodyS3Location": _served("a local file; not S3"),
+    "Name": _served(),
+}
+CFN_HTTP_API: Table = {
+    "Body": _served("as DefinitionBody"),
+    "BodyS3Location": _served("a local file; not S3"),
+    "CorsConfiguration": _served(),
+    "Name": _served(),
+    "ProtocolType": _served("HTTP"),
+    "RouteKey": _served(),
+    "Target": _served("a function"),
+}
 SAM_AUTH: Table = {
     "AddApiKeyRequiredToCorsPreflight": _kept(),
     "AddDefaultAuthorizerToCorsPreflight": _served("preflights pass"),
@@ -411,6 +426,8 @@ TABLES: dict[str, Table] = {
     "Properties of AWS::Serverless::Api": SAM_API,
     "Properties of AWS::Serverless::HttpApi": SAM_HTTP_API,
     "Auth of an API": SAM_AUTH,
+    "Properties of AWS::ApiGateway::RestApi": CFN_REST_API,
+    "Properties of AWS::ApiGatewayV2::Api": CFN_HTTP_API,
     "Events of a SAM function": EVENTS,
     **{f"Properties of a {kind} event": table for kind, table in EVENT_PROPERTIES.items()},
 }
