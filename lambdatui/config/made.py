@@ -50,13 +50,14 @@ def laid_over(declared: _Config, row: Made) -> dict[str, Any]:
 
 def _merged(declared: tuple[_Config, ...], rows: list[Made], kind: type[_Config]) -> tuple[_Config, ...]:
     over = {row.name: row for row in rows if not row.own}
+    merged = [_changed(config, over.get(config.name), kind) for config in declared]
     names = {config.name for config in declared}
-    own = [
+    merged += [
         msgspec.convert({"logical_id": row.name, **row.config, "name": row.name}, kind)
         for row in rows
         if row.own and row.name not in names
     ]
-    return (*(_changed(config, over.get(config.name), kind) for config in declared), *own)
+    return tuple(merged)
 
 
 def _changed(config: _Config, row: Made | None, kind: type[_Config]) -> _Config:

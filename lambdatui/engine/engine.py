@@ -68,7 +68,7 @@ class Engine:
         options: EngineOptions,
         load: LoadOptions,
     ) -> None:
-        self._declared = project
+        self.declared = project  # what the files say; `project` is what is in force
         self.project = with_made(project, store.made.all())
         self.store = store
         self.telemetry = telemetry
@@ -306,10 +306,10 @@ class Engine:
             self._broken = project.problems
             return
         self._broken = ()
-        if project == self._declared:
+        if project == self.declared:
             return
-        difference = describe_change(self._declared, project)
-        self._declared = project
+        difference = describe_change(self.declared, project)
+        self.declared = project
         self.project = with_made(project, self.store.made.all())
         await self._take_over(self.project)
         await self._tell_project()
@@ -318,13 +318,13 @@ class Engine:
     async def make(self, row: Made) -> None:
         """Keep a queue or stream that the API made or changed; in force everywhere when this returns."""
         await self.store.made.put(row)
-        self.project = with_made(self._declared, self.store.made.all())
+        self.project = with_made(self.declared, self.store.made.all())
         await self._tell_project()
 
     async def unmake(self, kind: Kind, name: str) -> None:
         """Forget what the API made of a queue or stream; its messages or records are the caller's business."""
         await self.store.made.delete(kind, name)
-        self.project = with_made(self._declared, self.store.made.all())
+        self.project = with_made(self.declared, self.store.made.all())
         await self._tell_project()
 
     async def _tell_project(self) -> None:

@@ -22,6 +22,7 @@ from lambdatui.config.model import (
 from lambdatui.errors import NotFound, StoreError, UsageError
 from lambdatui.sources import overview
 from lambdatui.sources.catalog import Catalog
+from lambdatui.sources.moves import Mover
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.push import Pusher
 from lambdatui.sources.queue_source import QueueSource
@@ -57,6 +58,7 @@ class SourceManager:
         self.pushes = Pusher(engine, lambda: self._catalog)
         self._replayer = Replayer(engine, lambda: self._catalog)
         self._trimmer = _Trimmer(engine, self._timer)
+        self._mover = Mover(engine, self._timer)
         self._started = False
 
     async def start(self) -> None:
@@ -68,11 +70,12 @@ class SourceManager:
         await self.configure(self._engine.project)
         if not self._paused_all:
             self._trimmer.start()
+            self._mover.start()
 
     async def stop(self, grace: float | None = None) -> None:
         """Takes nothing new at once; waits up to `grace` seconds (None: as long as it takes) for batches in flight."""
         self._started = False
-        stops = [source.stop(grace) for source in (*self._sources.values(), self._trimmer)]
+        stops = [source.stop(grace) for source in (*self._sources.values(), self._trimmer, self._mover)]
         await asyncio.gather(*stops, finish(set(self._retiring.values()), grace))
         self._sources.clear()
 

@@ -29,6 +29,8 @@ ID_BLOCK = 100_000  # ids are reserved on disk in blocks: what a crash leaves un
 
 # Queues: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-exactly-once-processing.html
 DEDUPLICATION_US = 5 * 60 * MICROS
+LONGEST_FLIGHT_US = 12 * 3600 * MICROS  # from the receive on, however often the visibility is changed
+MOVES_KEPT = 10  # message move tasks of a queue that are listed
 MOVED_PER_RECEIVE = 1_000  # messages that one receive may redrive or expire
 
 PENDING_BYTES = 16 * 1024 * 1024  # payload bytes that one look at the pending events brings into memory

@@ -24,17 +24,19 @@ from lambdatui.store.ids import (
     unpack_id,
     unpack_optional,
 )
-from lambdatui.store.limits import DEDUPLICATION_US, MOVED_PER_RECEIVE
+from lambdatui.store.limits import DEDUPLICATION_US, LONGEST_FLIGHT_US, MOVED_PER_RECEIVE
 from lambdatui.store.records import Message, NewMessage
 
 COLUMNS = (
     "m.seq, m.id, m.queue, m.visible_us, m.sent_us, m.receive_count, m.first_received_us, m.receipt, m.group_id,"
     " m.dedup_id, m.attributes, m.function, m.request_id, m.error_code, m.error_message, m.attempts, m.first_us,"
-    " m.last_us, m.replaying, p.data"
+    " m.last_us, m.replaying, p.data, m.trace_header, m.source"
 )
 SELECT = f"SELECT {COLUMNS} FROM message m JOIN payload p ON p.id = m.payload"
 _attributes = msgspec.json.Decoder(dict[str, dict[str, str]])
 RECEIPT_BYTES = 16
+_NEXT_SEQ = "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'message'"
+_LAST_SEQ = "SELECT seq FROM sqlite_sequence WHERE name = 'message'"
 
 
 def message(row: Sequence[Any]) -> Message:
@@ -61,6 +63,8 @@ def message(row: Sequence[Any]) -> Message:
         last_us=row[17],
         replaying=bool(row[18]),
         body=to_text(row[19]),
+        trace_header=row[20],
+        source=row[21],
     )
 
 
@@ -79,22 +83,29 @@ def split_receipt(receipt: str) -> tuple[bytes, bytes] | None:
 
 
 def insert(
-    connection: sqlite3.Connection, queue: str, new: NewMessage, now_us: int, *, delay_s: float = 0, dedup: bool = False
+    connection: sqlite3.Connection,
+    queue: str,
+    new: NewMessage,
+    now_us: int,
+    *,
+    delay_s: float = 0,
+    dedup_key: str | None = None,
 ) -> tuple[Message, bool]:
     """Send one message; (what was sent, whether it is new). A duplicate gives the first one's id and number back."""
     delay = delay_s if new.delay_s is None else new.delay_s
     visible_us = now_us + round(delay * MICROS)
-    if dedup and new.dedup_id is not None:
+    if dedup_key is not None:
         known = connection.execute(
             "SELECT message_id, seq FROM dedup WHERE queue = ? AND dedup_id = ? AND expires_us > ?",
-            (queue, new.dedup_id, now_us),
+            (queue, dedup_key, now_us),
         ).fetchone()
         if known is not None:
             return _sent(queue, new, known[0], known[1], now_us, visible_us), False
     key = uuid.uuid4().bytes
     cursor = connection.execute(
         "INSERT INTO message(id, queue, visible_us, sent_us, group_id, dedup_id, payload, attributes, function,"
-        " request_id, error_code, error_message, attempts, first_us, last_us) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " request_id, error_code, error_message, attempts, first_us, last_us, trace_header)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             key,
             queue,
@@ -111,13 +122,14 @@ def insert(
             new.attempts,
             new.first_us,
             now_us,
+            clean(new.trace_header),
         ),
     )
     seq = cursor.lastrowid or 0
-    if dedup and new.dedup_id is not None:
+    if dedup_key is not None:
         connection.execute(
             "INSERT OR REPLACE INTO dedup VALUES (?,?,?,?,?)",
-            (queue, new.dedup_id, now_us + DEDUPLICATION_US, key, seq),
+            (queue, dedup_key, now_us + DEDUPLICATION_US, key, seq),
         )
         connection.execute("DELETE FROM dedup WHERE expires_us <= ?", (now_us,))
     return _sent(queue, new, key, seq, now_us, visible_us), True
@@ -141,7 +153,15 @@ def _sent(queue: str, new: NewMessage, key: bytes, seq: int, now_us: int, visibl
         attempts=new.attempts,
         first_us=new.first_us,
         last_us=now_us,
+        trace_header=new.trace_header,
     )
+
+
+def dedup_key(queue: QueueConfig, new: NewMessage) -> str | None:
+    """What may be sent once in five minutes; None where nothing is deduplicated."""
+    if not queue.fifo or new.dedup_id is None:
+        return None
+    return new.dedup_id if queue.deduplication_scope == "queue" else f"{new.group_id}\0{new.dedup_id}"
 
 
 def as_sent_to(queue: QueueConfig, new: NewMessage) -> NewMessage:
@@ -178,7 +198,7 @@ def receive(
     expired = _expire(connection, queue.name, oldest_us)
     taken: list[int] = []
     exhausted: list[int] = []
-    for seq, receive_count, sent_us in _candidates(connection, queue, now_us):
+    for seq, receive_count, sent_us in candidates(connection, queue, now_us):
         if sent_us < oldest_us:
             continue  # goes when it is the oldest
         if redrive is not None and receive_count >= queue.max_receive_count:
@@ -188,18 +208,18 @@ def receive(
         if len(taken) == max_n or len(exhausted) == MOVED_PER_RECEIVE:
             break
     for seq in exhausted:
-        _move(connection, seq, redrive or "", now_us)
+        _redrive(connection, queue, seq, redrive or "", now_us)
     until = now_us + round(visibility_s * MICROS)
     connection.executemany(
         "UPDATE message SET visible_us = ?, receive_count = receive_count + 1, receipt = ?,"
-        " first_received_us = ifnull(first_received_us, ?) WHERE seq = ?",
-        [(until, os.urandom(RECEIPT_BYTES), now_us, seq) for seq in taken],
+        " first_received_us = ifnull(first_received_us, ?), received_us = ? WHERE seq = ?",
+        [(until, os.urandom(RECEIPT_BYTES), now_us, now_us, seq) for seq in taken],
     )
     messages = [message(connection.execute(f"{SELECT} WHERE m.seq = ?", (seq,)).fetchone()) for seq in taken]
     return Received(messages, len(exhausted), expired)
 
 
-def _candidates(connection: sqlite3.Connection, queue: QueueConfig, now_us: int) -> list[tuple[int, int, int]] | Any:
+def candidates(connection: sqlite3.Connection, queue: QueueConfig, now_us: int) -> list[tuple[int, int, int]] | Any:
     """(seq, receive count, sent) of what may be received now, in order; a cursor for standard queues."""
     if not queue.fifo:
         return connection.execute(
@@ -242,15 +262,83 @@ def _expire(connection: sqlite3.Connection, queue: str, oldest_us: int) -> int:
     return len(old)
 
 
-def _move(connection: sqlite3.Connection, seq: int, target: str, now_us: int) -> None:
-    """Redrive one message: same id, body and error, a new place at the end of `target`."""
-    connection.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'message'")
+def _redrive(connection: sqlite3.Connection, queue: QueueConfig, seq: int, target: str, now_us: int) -> None:
+    """Dead-letter one message: same id, body and error, a new place at the end of `target`. Its retention goes on
+    from when it was sent, but begins anew in a FIFO queue.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    """
+    connection.execute(_NEXT_SEQ)
     connection.execute(
-        "UPDATE message SET seq = (SELECT seq FROM sqlite_sequence WHERE name = 'message'), queue = ?, visible_us = ?,"
-        " attempts = receive_count, first_us = ifnull(first_us, sent_us), receive_count = 0, receipt = NULL,"
-        " first_received_us = NULL, last_us = CASE WHEN error_code IS NULL THEN ? ELSE last_us END WHERE seq = ?",
-        (target, now_us, now_us, seq),
+        f"UPDATE message SET seq = ({_LAST_SEQ}), queue = ?, visible_us = ?, attempts = receive_count,"
+        " first_us = ifnull(first_us, sent_us), sent_us = iif(?, ?, sent_us), receive_count = 0, receipt = NULL,"
+        " received_us = NULL, first_received_us = NULL, source = ?,"
+        " last_us = CASE WHEN error_code IS NULL THEN ? ELSE last_us END WHERE seq = ?",
+        (target, now_us, queue.fifo, now_us, queue.name, now_us, seq),
     )
+
+
+def resend(connection: sqlite3.Connection, seq: int, target: str, now_us: int) -> None:
+    """Move one message to `target` as a new one: a new id, never received, with no error on it.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+    """
+    connection.execute(_NEXT_SEQ)
+    connection.execute(
+        f"UPDATE message SET seq = ({_LAST_SEQ}), id = ?, queue = ?, visible_us = ?, sent_us = ?, last_us = ?,"
+        " receive_count = 0, attempts = 0, receipt = NULL, received_us = NULL, first_received_us = NULL,"
+        " first_us = NULL, source = NULL, function = NULL, request_id = NULL, error_code = NULL, error_message = NULL"
+        " WHERE seq = ?",
+        (uuid.uuid4().bytes, target, now_us, now_us, now_us, seq),
+    )
+
+
+def delete_held(connection: sqlite3.Connection, queue: QueueConfig, receipt: str, now_us: int) -> str:
+    """Delete what `receipt` holds: `deleted`, `gone`, or `expired`, where a FIFO queue has taken it back."""
+    key = locate(connection, queue.name, receipt)
+    if key is None:
+        return "gone"
+    if queue.fifo:
+        ((visible_us,),) = connection.execute("SELECT visible_us FROM message WHERE id = ?", (key,)).fetchall()
+        if visible_us <= now_us:
+            return "expired"
+    connection.execute("DELETE FROM message WHERE id = ?", (key,))
+    return "deleted"
+
+
+def hide_held(connection: sqlite3.Connection, queue: str, receipt: str, visibility_s: float, now_us: int) -> str:
+    """Hide what `receipt` holds for `visibility_s` from now: `hidden`, `gone`, `visible` (it is in flight no more) or
+    `beyond` (12 hours since it was received)."""
+    key = locate(connection, queue, receipt)
+    if key is None:
+        return "gone"
+    ((visible_us, received_us),) = connection.execute(
+        "SELECT visible_us, ifnull(received_us, first_received_us) FROM message WHERE id = ?", (key,)
+    ).fetchall()
+    if visible_us <= now_us:
+        return "visible"
+    until = now_us + round(visibility_s * MICROS)
+    if until > (received_us or now_us) + LONGEST_FLIGHT_US:
+        return "beyond"
+    connection.execute("UPDATE message SET visible_us = ? WHERE id = ?", (until, key))
+    return "hidden"
+
+
+def take_again(connection: sqlite3.Connection, messages: Sequence[Message], until_us: int, now_us: int) -> bool:
+    """Whether nobody has touched these held messages since they were received; if so they stay hidden until then."""
+    rows = []
+    for each in messages:
+        parts = split_receipt(each.receipt or "")
+        if parts is None:
+            return False
+        rows.append((until_us, *parts, each.visible_us, now_us))
+    sql = "UPDATE message SET visible_us = ? WHERE id = ? AND receipt = ? AND visible_us = ? AND visible_us > ?"
+    connection.execute("SAVEPOINT again")
+    taken = sum(connection.execute(sql, row).rowcount for row in rows)
+    if taken != len(rows):
+        connection.execute("ROLLBACK TO again")
+    connection.execute("RELEASE again")
+    return taken == len(rows)
 
 
 def locate(connection: sqlite3.Connection, queue: str, receipt: str) -> bytes | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from lambdatui.clock import MICROS, Clock
 from lambdatui.config.model import QueueConfig
 from lambdatui.store import queue_rows
-from lambdatui.store.ids import clean, pack_id, pack_optional, unpack_id
+from lambdatui.store.ids import clean, pack_id, pack_optional
 from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import Message, NewMessage, QueueDepth
 from lambdatui.store.writer import Writer
@@ -35,7 +35,14 @@ class QueueStore:
 
         def work(connection: sqlite3.Connection) -> tuple[list[Message], int]:
             sent = [
-                queue_rows.insert(connection, queue.name, each, now_us, delay_s=queue.delay, dedup=queue.fifo)
+                queue_rows.insert(
+                    connection,
+                    queue.name,
+                    each,
+                    now_us,
+                    delay_s=queue.delay,
+                    dedup_key=queue_rows.dedup_key(queue, each),
+                )
                 for each in fifo
             ]
             return [each for each, _ in sent], sum(new for _, new in sent)
@@ -74,19 +81,51 @@ class QueueStore:
 
         return max(0, await self._writer.run(work, lambda gone: self.changed(queue_name, -max(0, gone))))
 
-    async def delete_by_receipt(self, queue_name: str, receipt: str) -> bool:
-        """Delete the message that `receipt` holds; False where a later receive has taken it, or it is gone."""
+    async def delete_held(self, queue: QueueConfig, receipts: Sequence[str]) -> list[str]:
+        """Delete what each receipt holds; what came of it: `deleted`, `gone`, or (FIFO) `expired`."""
+        now_us = self._clock.now_us()
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            return [queue_rows.delete_held(connection, queue, each, now_us) for each in receipts]
+
+        def committed(outcomes: list[str]) -> None:
+            gone = outcomes.count("deleted")
+            self.changed(queue.name, -gone, announce=queue.fifo and gone > 0)  # its group may go on
+
+        return await self._writer.run(work, committed)
+
+    async def hide_held(self, queue_name: str, changes: Sequence[tuple[str, float]]) -> list[str]:
+        """Hide what each (receipt, seconds) holds from now on; `hidden`, `gone`, `visible` or `beyond` 12 hours."""
+        now_us = self._clock.now_us()
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            return [queue_rows.hide_held(connection, queue_name, *change, now_us) for change in changes]
+
+        def committed(outcomes: list[str]) -> None:
+            released = any(
+                each == "hidden" and seconds <= 0 for each, (_, seconds) in zip(outcomes, changes, strict=True)
+            )
+            self.changed(queue_name, 0, announce=released)
+
+        return await self._writer.run(work, committed)
+
+    async def take_again(self, messages: Sequence[Message], visibility_s: float) -> int | None:
+        """Until when (us) these stay hidden, now for `visibility_s` more; None where they are not held any more as they
+        were received."""
+        now_us = self._clock.now_us()
+        until_us = now_us + round(visibility_s * MICROS)
+        taken = await self._writer.run(lambda connection: queue_rows.take_again(connection, messages, until_us, now_us))
+        return until_us if taken else None
+
+    async def forget(self, queue_name: str) -> None:
+        """Everything of a queue that is deleted: messages, what it deduplicates, its move tasks."""
 
         def work(connection: sqlite3.Connection) -> int:
-            key = queue_rows.locate(connection, queue_name, receipt)
-            return 0 if key is None else connection.execute("DELETE FROM message WHERE id = ?", (key,)).rowcount
+            connection.execute("DELETE FROM dedup WHERE queue = ?", (queue_name,))
+            connection.execute("DELETE FROM move WHERE source = ?", (queue_name,))
+            return connection.execute("DELETE FROM message WHERE queue = ?", (queue_name,)).rowcount
 
-        return await self._writer.run(work, lambda gone: self.changed(queue_name, -gone)) > 0
-
-    async def by_receipt(self, queue_name: str, receipt: str) -> str | None:
-        """Id of the message that `receipt` holds; None as for `delete_by_receipt`."""
-        key = await self._reads.run(lambda connection: queue_rows.locate(connection, queue_name, receipt))
-        return None if key is None else unpack_id(key)
+        await self._writer.run(work, lambda gone: self.changed(queue_name, -max(0, gone)))
 
     async def change_visibility(self, queue_name: str, ids: Sequence[str], visibility_s: float) -> int:
         """Hide messages in flight for `visibility_s` seconds from now (0: visible at once); returns how many."""

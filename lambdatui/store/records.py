@@ -86,6 +86,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     first_us: int | None = None
     last_us: int | None = None
     replaying: bool = False
+    trace_header: str | None = None  # SQS's system attribute AWSTraceHeader
+    source: str | None = None  # the queue that a redrive took it from
 
 
 class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,22 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None = None
     attempts: int = 0
     first_us: int | None = None
+    trace_header: str | None = None
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A message move task: what a dead-letter queue held when it began goes to `destination`, or back where it was."""
+
+    id: str
+    source: str
+    destination: str | None
+    rate: int | None  # messages a second at most
+    status: str  # RUNNING | COMPLETED | CANCELLED | FAILED
+    started_us: int
+    last_seq: int  # newest message that it moves
+    to_move: int
+    moved: int = 0
+    failure: str | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

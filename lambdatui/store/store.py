@@ -17,6 +17,7 @@ from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
 from lambdatui.store.made import MadeStore
+from lambdatui.store.moves import MoveStore
 from lambdatui.store.overrides import OverrideStore
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
@@ -54,6 +55,7 @@ class Store:
         self.events = EventStore(self._state, self._reads, self.queues, clock)
         self.streams = StreamStore(self._state, self._reads, self.queues, clock)
         self.overrides = OverrideStore(self._state, self._reads)
+        self.moves = MoveStore(self._state, self._reads, self.queues, clock)
         self.made = MadeStore(self._state, self._reads)
         self.history = HistoryStore(self._history, self._history_reads, clock)
         self.code = CodeStore(data / "code", self.history)

@@ -65,6 +65,7 @@ STATE: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE made (
             kind TEXT NOT NULL, name TEXT NOT NULL, own INTEGER NOT NULL, config TEXT NOT NULL, base TEXT NOT NULL,
             created_us INTEGER NOT NULL, modified_us INTEGER NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID""",
+        "ALTER TABLE message ADD COLUMN received_us INTEGER",  # by the holder of `receipt`
         "ALTER TABLE message ADD COLUMN trace_header TEXT",
         "ALTER TABLE message ADD COLUMN source TEXT",  # the queue that a redrive took it from
         """CREATE TABLE move (

@@ -48,7 +48,7 @@ class FakeEngine:
     """Functions are Python callables on the decoded event; everything durable is the real store."""
 
     def __init__(self, project: Project, store: Store, telemetry: Telemetry, handlers: dict[str, Handler]) -> None:
-        self._declared = project
+        self.declared = project
         self.project = with_made(project, store.made.all())
         self._listeners: list[Callable[[Project], Coroutine[Any, Any, None]]] = []
         self.store = store
@@ -135,7 +135,7 @@ class FakeEngine:
         await self._remake()
 
     async def _remake(self) -> None:
-        self.project = with_made(self._declared, self.store.made.all())
+        self.project = with_made(self.declared, self.store.made.all())
         for listener in self._listeners:
             await listener(self.project)
 
@@ -188,6 +188,7 @@ class Running:
 
     def __init__(self, data: Path, project: Project, handlers: dict[str, Handler], **settings: Any) -> None:
         self.stops: list[float | None] = []
+        self._paused_all = settings.pop("paused_all", True)
         self._data, self._project, self._handlers, self._settings = data, project, handlers, settings
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -205,7 +206,7 @@ class Running:
         self.telemetry = Telemetry(self.store.history, clock)
         await self.telemetry.start()
         self.engine = FakeEngine(self._project, self.store, self.telemetry, self._handlers)
-        self.sources = SourceManager(self.engine, paused_all=True)
+        self.sources = SourceManager(self.engine, paused_all=self._paused_all)
         await self.sources.start()
         sockets = [socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2)]
         self.url, self.http_url = (f"http://127.0.0.1:{sock.getsockname()[1]}" for sock in sockets)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -156,10 +159,14 @@ def test_long_polling_ends_when_a_message_comes(sqs: Any, door: Running) -> None
     sender.join()
 
 
-def test_what_sqs_does_not_serve_yet_is_said(sqs: Any) -> None:
-    code, message, status = error_of(sqs.create_queue, QueueName="more")
-    assert (code, status) == ("NotServed", 501)
-    assert "CreateQueue" in message
+def test_an_operation_that_sqs_does_not_have_is_aws_error(door: Running) -> None:
+    request = urllib.request.Request(
+        door.url, b"{}", {"X-Amz-Target": "AmazonSQS.Fly", "Content-Type": "application/x-amz-json-1.0"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 400
+    assert json.load(caught.value)["__type"] == "UnknownOperationException"
 
 
 def test_purge_empties_a_queue(sqs: Any, door: Running) -> None:

@@ -40,11 +40,11 @@ async def test_a_receipt_ends_with_the_next_receive(store: Store, clock: ManualC
     (old,) = await store.queues.receive(PLAIN, 1, 0)
     (new,) = await store.queues.receive(PLAIN, 1, 30)
     assert old.receipt and new.receipt
-    assert not await store.queues.delete_by_receipt("q", old.receipt)
-    assert not await store.queues.delete_by_receipt("q", "no receipt")
-    assert not await store.queues.delete_by_receipt("other", new.receipt)
-    assert await store.queues.by_receipt("q", new.receipt) == new.id
-    assert await store.queues.delete_by_receipt("q", new.receipt)
+    other = msgspec.structs.replace(PLAIN, name="other")
+    assert await store.queues.delete_held(PLAIN, [old.receipt, "no receipt"]) == ["gone", "gone"]
+    assert await store.queues.delete_held(other, [new.receipt]) == ["gone"]
+    assert await store.queues.hide_held("q", [(old.receipt, 5)]) == ["gone"]
+    assert await store.queues.delete_held(PLAIN, [new.receipt]) == ["deleted"]
     assert store.queues.depth("q").visible == 0
 
 

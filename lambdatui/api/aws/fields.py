@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from lambdatui.api.aws.errors import AwsError
+from lambdatui.clock import MICROS
 
 
 class Fields:
@@ -55,6 +56,46 @@ class Fields:
             raise self.invalid(
                 f"Value {value} for parameter {name} is invalid. Reason: must be between {low} and {high}, if provided."
             )
+        return value
+
+    def whole(self, name: str, low: int, high: int) -> int:
+        """As `number`, of a member that has to be there."""
+        value = self.number(name, low, high)
+        if value is None:
+            raise self.missing(name)
+        return value
+
+    def moment(self, name: str) -> int | None:
+        """A timestamp, which JSON has in seconds, in microseconds."""
+        value = self._value.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1e12:
+            raise self.invalid(f"{name} must be a timestamp in seconds.")
+        return round(value * MICROS)
+
+    def flag(self, name: str) -> bool:
+        """A boolean; False where it is not given."""
+        value = self._value.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise self.invalid(f"{name} must be true or false.")
+        return bool(value)
+
+    def object(self, name: str) -> Fields | None:
+        value = self._value.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.invalid(f"{name} must be an object.")
+        return Fields(value, self._missing, self._wrong)
+
+    def text_map(self, name: str) -> dict[str, str]:
+        """A map of strings."""
+        value = self._value.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise self.invalid(f"{name} must be a map of strings.")
         return value
 
     def objects(self, name: str) -> list[Fields]:

@@ -18,6 +18,7 @@ from lambdatui.store.records import NewMessage
 MAX_MESSAGE = 1_048_576  # bytes of body and attributes, of one message and of a batch
 MAX_ATTRIBUTES = 10
 MAX_DELAY_S = 900
+TRACE_HEADER = "AWSTraceHeader"
 
 _NOT_ALLOWED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z0-9_\-.]{1,256}")
@@ -37,18 +38,15 @@ def read_message(fields: Fields, queue: QueueConfig) -> NewMessage:
             "InvalidMessageContents", "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD"
         )
     attributes = _attributes(fields)
-    if size(body, attributes) > MAX_MESSAGE:
+    if size(body, attributes) > queue.maximum_message:
         raise fields.invalid(
-            f"One or more parameters are invalid. Reason: Message must be shorter than {MAX_MESSAGE} bytes."
+            f"One or more parameters are invalid. Reason: Message must be shorter than {queue.maximum_message} bytes."
         )
     delay = fields.number("DelaySeconds", 0, MAX_DELAY_S)
     group, dedup = fields.optional_text("MessageGroupId"), fields.optional_text("MessageDeduplicationId")
     for name, value in (("MessageGroupId", group), ("MessageDeduplicationId", dedup)):
-        if value is not None and not _FIFO_ID.fullmatch(value):
-            raise fields.invalid(
-                f"Value {value[:128]} for parameter {name} is invalid. Reason: {name} can only include alphanumeric "
-                "and punctuation characters. 1 to 128 in length."
-            )
+        if value is not None:
+            check_token(name, value)
     if queue.fifo:
         dedup = _fifo(fields, queue, body, group, dedup, delay)
     elif dedup is not None:
@@ -56,7 +54,33 @@ def read_message(fields: Fields, queue: QueueConfig) -> NewMessage:
             f"Value {dedup} for parameter MessageDeduplicationId is invalid. Reason: The request includes a parameter "
             "that is not valid for this queue type."
         )
-    return NewMessage(body=body, attributes=attributes, delay_s=delay, group_id=group, dedup_id=dedup)
+    return NewMessage(
+        body=body, attributes=attributes, delay_s=delay, group_id=group, dedup_id=dedup, trace_header=_trace(fields)
+    )
+
+
+def check_token(name: str, value: str) -> None:
+    """Raises what SQS says to a group, deduplication or attempt id that is none."""
+    if not _FIFO_ID.fullmatch(value):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value {value[:128]} for parameter {name} is invalid. Reason: {name} can only include alphanumeric "
+            "and punctuation characters. 1 to 128 in length.",
+        )
+
+
+def _trace(fields: Fields) -> str | None:
+    """The one system attribute that may be sent; it does not count against the message's size."""
+    named = fields.named("MessageSystemAttributes")
+    unknown = next((name for name in named if name != TRACE_HEADER), None)
+    if unknown is not None:
+        raise fields.invalid(f"Message system attribute name '{unknown[:256]}' is invalid.")
+    if TRACE_HEADER not in named:
+        return None
+    attribute = _attribute(TRACE_HEADER, named[TRACE_HEADER])
+    if attribute["DataType"] != "String":
+        raise fields.invalid(f"Message system attribute '{TRACE_HEADER}' must be of the type String.")
+    return attribute["StringValue"]
 
 
 def _fifo(
@@ -85,12 +109,17 @@ def _attributes(fields: Fields) -> Attributes:
         raise fields.invalid(
             f"Number of message attributes [{len(named)}] exceeds the allowed maximum [{MAX_ATTRIBUTES}]."
         )
-    return {name: _attribute(name, value) for name, value in named.items()}
+    return {name: _attribute(_checked_name(name, fields), value) for name, value in named.items()}
+
+
+def _checked_name(name: str, fields: Fields) -> str:
+    dots = name.startswith(".") or name.endswith(".") or ".." in name
+    if not _NAME.fullmatch(name) or dots or name.lower().startswith(("aws.", "amazon.")):
+        raise fields.invalid(f"Message (user) attribute name '{name[:256]}' is invalid.")
+    return name
 
 
 def _attribute(name: str, fields: Fields) -> dict[str, str]:
-    if not _NAME.fullmatch(name) or name.lower().startswith(("aws.", "amazon.")) or name[0] == "." or name[-1] == ".":
-        raise fields.invalid(f"Message (user) attribute name '{name[:256]}' is invalid.")
     kind = fields.optional_text("DataType")
     if not kind:
         raise fields.invalid(f"The message attribute '{name}' must contain non-empty message attribute type.")
@@ -118,6 +147,17 @@ def _attribute(name: str, fields: Fields) -> dict[str, str]:
         except ValueError:
             raise fields.invalid(f"Can't cast the value of message (user) attribute '{name}' to a number.") from None
     return {"DataType": kind, member: value}
+
+
+def chosen_attributes(attributes: Attributes, names: list[str]) -> Attributes:
+    """Those that a receive asks for: `All`, `.*`, a name, or a prefix as `foo.*`."""
+    if not attributes or not names:
+        return {}
+    return {
+        name: value
+        for name, value in attributes.items()
+        if any(w in ("All", ".*", name) or (w.endswith(".*") and name.startswith(w[:-2])) for w in names)
+    }
 
 
 def size(body: str, attributes: Attributes) -> int:

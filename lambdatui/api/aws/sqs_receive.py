@@ -8,13 +8,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from lambdatui.clock import MICROS
 from lambdatui.config.model import QueueConfig
 from lambdatui.store.records import Message
 
 if TYPE_CHECKING:
     from lambdatui.store.queues import QueueStore
 
-CHECK_S = 1.0  # how long a wait may overlook that the engine stops or that a hidden message's time has come
+CHECK_S = 1.0  # how long a wait may overlook that the engine stops
+ATTEMPT_S = 300.0  # how long a ReceiveRequestAttemptId means the same messages
 
 
 class Receiver:
@@ -23,22 +27,64 @@ class Receiver:
     def __init__(self, queues: QueueStore) -> None:
         self._queues = queues
         self._news: dict[str, asyncio.Event] = {}
+        self._attempts: dict[tuple[str, str], tuple[float, list[Message]]] = {}
         queues.add_listener(self._arrived)
 
     async def receive(
-        self, queue: QueueConfig, count: int, visibility_s: float, wait_s: float, stopping: Callable[[], bool]
+        self,
+        queue: QueueConfig,
+        count: int,
+        visibility_s: float,
+        wait_s: float,
+        *,
+        known: Callable[[str], bool],
+        stopping: Callable[[], bool],
+        attempt: str | None = None,
     ) -> list[Message]:
-        """Up to `count` messages; waits up to `wait_s` seconds for the first."""
+        """Up to `count` messages; waits up to `wait_s` seconds for the first. `known`: whether a queue exists.
+
+        `attempt` (FIFO): within 5 minutes the same one gives the same messages and receipts, if nobody touched them.
+        """
+        again = await self._again(queue.name, attempt, visibility_s)
+        if again:
+            return again
         deadline = time.monotonic() + wait_s
         while True:
             news = self._news.setdefault(queue.name, asyncio.Event())
-            messages = await self._queues.receive(queue, count, visibility_s)
+            messages = await self._queues.receive(queue, count, visibility_s, known)
             left = deadline - time.monotonic()
             if messages or left <= 0 or stopping():
+                if messages and attempt is not None:
+                    self._remember(queue.name, attempt, messages)
                 return messages
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, CHECK_S)):
+                async with asyncio.timeout(min(left, self._next_look(queue.name))):
                     await news.wait()
+
+    def _next_look(self, queue_name: str) -> float:
+        """Seconds until a hidden message's time comes; what is visible and yet was not given belongs to a held group,
+        whose end is told."""
+        visible_us = self._queues.next_visible_us(queue_name)
+        ahead = CHECK_S if visible_us is None else visible_us / MICROS - time.time()
+        return min(max(ahead, 0.001), CHECK_S) if ahead > 0 else CHECK_S
+
+    async def _again(self, queue_name: str, attempt: str | None, visibility_s: float) -> list[Message]:
+        found = self._attempts.get((queue_name, attempt)) if attempt is not None else None
+        if found is None or found[0] < time.monotonic():
+            return []
+        messages = found[1]
+        until_us = await self._queues.take_again(messages, visibility_s)
+        if until_us is None:
+            return []
+        messages = [msgspec.structs.replace(each, visible_us=until_us) for each in messages]
+        self._attempts[queue_name, attempt or ""] = found[0], messages
+        return messages
+
+    def _remember(self, queue_name: str, attempt: str, messages: list[Message]) -> None:
+        now = time.monotonic()
+        for key in [key for key, (until, _) in self._attempts.items() if until < now]:
+            del self._attempts[key]
+        self._attempts[queue_name, attempt] = now + ATTEMPT_S, messages
 
     def _arrived(self, queue_name: str) -> None:
         news = self._news.pop(queue_name, None)
