@@ -13,7 +13,7 @@ from lambdatui.config.plain import skipped
 from lambdatui.errors import UsageError
 
 TEMPLATES = ("template.yaml", "template.yml", "template.json")
-SERVERLESS = ("serverless.yml", "serverless.yaml")
+SERVERLESS = ("serverless.yml", "serverless.yaml", "serverless.json")
 ASSEMBLY = "cdk.out"
 MANIFEST = "manifest.json"
 CDK_APP = "cdk.json"
@@ -62,7 +62,7 @@ def _chosen(root: Path, template: str) -> Source:
         return found
     if path.suffix.lower() not in {".yaml", ".yml", ".json", ".template"}:
         raise UsageError(f"{template} is no template: --template names a YAML or JSON file")
-    if path.name.startswith("serverless") and path.suffix != ".json":
+    if path.name.startswith("serverless"):
         return Source("serverless", path)
     if _is_assembly(path.parent):
         return Source("cdk", path.parent, None if path.name == MANIFEST else path.name)

@@ -15,6 +15,7 @@ from lambdatui.config.plain import find_functions
 from lambdatui.config.problems import Problems
 from lambdatui.config.sam import load_template
 from lambdatui.config.sam_parameters import SAMCONFIG, Given
+from lambdatui.config.serverless import load_serverless
 from lambdatui.config.toml import FILE, TomlFile
 from lambdatui.errors import UsageError
 
@@ -88,17 +89,7 @@ def _read(source: Source, into: Declared, toml: TomlFile | None) -> None:
     if source.kind == "sam":
         load_template(source.path, into, given)
     else:
-        _serverless(source.path, into)
-
-
-def _serverless(path: Path, into: Declared) -> None:
-    problems = Problems(into.shown(path))
-    problems.error(
-        "serverless.yml is not read yet: its functions are not here",
-        f"Declare them in {FILE} beside it: [functions.NAME] with handler and code.",
-        line=1,
-    )
-    into.problems.extend(problems.found)
+        load_serverless(source.path, into, given)
 
 
 def _say_templates_below(into: Declared) -> None:
@@ -139,6 +130,8 @@ def _no_functions(into: Declared, kind: Kind) -> None:
         problems.notice(
             "the template declares no functions", "Add a resource of type AWS::Serverless::Function.", line=1
         )
+    elif kind == "serverless":
+        problems.notice("serverless.yml declares no functions", "Add one below functions:.", line=1)
     else:
         problems.warning(
             "no functions were found",

@@ -173,14 +173,6 @@ def test_a_file_that_is_no_toml_is_broken_and_the_template_stands(write: Write, 
     assert [f.name for f in loaded.functions] == ["orders"]
 
 
-def test_serverless_yml_is_said_to_be_unread(write: Write, load: Load) -> None:
-    write("orders.py")
-    write("serverless.yml", "service: x\n")
-    loaded = load()
-    assert loaded.kind == "serverless" and loaded.functions == ()
-    assert says(loaded, "serverless.yml is not read yet") == ("error", 1)
-
-
 def test_the_order_of_preference(write: Write, load: Load) -> None:
     write("orders.py")
     assert load().kind == "plain"
