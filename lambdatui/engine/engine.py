@@ -23,6 +23,7 @@ from lambdatui.engine.admission import Admission
 from lambdatui.engine.code import IGNORED_FOLDERS
 from lambdatui.engine.events import EventQueue
 from lambdatui.engine.functions import Function
+from lambdatui.engine.installer import Installer
 from lambdatui.engine.invoker import Invoker
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import Pool
@@ -53,6 +54,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     account_concurrency: int = 1000
     max_environments: int = 256
     retry_delays: tuple[float, ...] = (60.0, 120.0)
+    use_venv: bool = False  # the virtual environment that is there serves instead of installed packages
     one_shot: bool = False  # for a single call: events are accepted, none is dispatched, nothing is watched
 
 
@@ -91,8 +93,21 @@ class Engine:
             shell=dict(os.environ),
         )
         self._registry = Registry(store.overrides, around, store.data, self._status_of)
-        self._reloader = Reloader(Path(project.root), store, self.pool, telemetry, clock)
-        self._invoker = Invoker(self._admission, self.pool, self._reloader, telemetry, store.history, clock)
+        self._installer = Installer(
+            Path(project.root),
+            store.data,
+            self.spawner,
+            telemetry,
+            clock,
+            shell=around.shell,
+            mark=options.engine_mark,
+            use_venv=options.use_venv,
+            eager=not options.one_shot,
+        )
+        self._reloader = Reloader(Path(project.root), store, self.pool, self._installer, telemetry, clock)
+        self._invoker = Invoker(
+            self._admission, self.pool, self._reloader, self._installer, telemetry, store.history, clock
+        )
         store.code.in_use = lambda: {function.code_sha for function in self._registry}
         self._events = EventQueue(self, options.retry_delays, held=options.one_shot)
         self._views = Views(self)
@@ -109,9 +124,12 @@ class Engine:
     async def start(self) -> None:
         """Start the spawner, read the code, watch it, and dispatch what an earlier engine had accepted."""
         await self.spawner.start()
+        await self._installer.start()
+        self._installer.on_settled = self._installed
         await self._take_over(self.project)
         if not self.options.one_shot:
             self._reloader.on_outside = self._watch_outside
+            self._installer.before_first = self._rewatch  # so that no watch covers the thousands of files to come
             await self._rewatch()
         self._begin(self.pool.recycle())
         self._events.start()
@@ -134,6 +152,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._events.hold()
+        await self._installer.close()
         await self.pool.close()
         await self._events.finished()
         await self.spawner.close()
@@ -278,8 +297,19 @@ class Engine:
         self._listeners.append(listener)
 
     def on_reload(self, listener: Callable[[str], None]) -> None:
-        """Be told the name of every function whose new code is in force."""
+        """Be told the name of every function whose new code, or whose packages, are in force."""
         self._reloader.on_reload = listener
+
+    def _installed(self, function: str) -> None:
+        self._events.wake()
+        self._reloader.on_reload(function)
+
+    def installing(self, function: str) -> bool:
+        """Whether events of this function wait because its packages are being installed."""
+        try:
+            return self.function(function).installing
+        except NotFound:
+            return False
 
     async def _take_over(self, project: Project) -> None:
         removed = self._registry.load(project)
@@ -340,6 +370,7 @@ class Engine:
     async def _rewatch(self) -> None:
         root = Path(self.project.root)
         deep = {Path(one.code_root) for one in self.project.functions if one.inline_code is None}
+        deep |= {Path(layer) for one in self.project.functions for layer in one.layers}
         flat = {root, *(Path(file).parent for file in self.project.files), *map(Path, self._outside)}
         flat |= {folder.parent for folder in deep}  # to see a folder that is gone come back
         if self.project.kind in _DISCOVERED:
@@ -370,6 +401,8 @@ class Engine:
             for path in paths
         ):
             self._configure_soon()
+        elif any(str(Path(path).parent) in folders and Path(path).is_dir() for path in paths):
+            self._begin(self._rewatch())  # a new folder of code may need a watch of its own
 
     def _configure_soon(self) -> None:
         self._configuration_touched = True

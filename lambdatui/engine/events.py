@@ -85,6 +85,10 @@ class EventQueue:
         if function in self._backoff:
             self._wake.set()
 
+    def wake(self) -> None:
+        """What events wait for beside time may have come: a function's packages are installed."""
+        self._wake.set()
+
     async def hold(self) -> None:
         """Begin nothing more; what waits stays on disk."""
         if self._loop_task is not None:
@@ -129,6 +133,8 @@ class EventQueue:
         try:
             known = self._engine.function(function)
         except NotFound:  # its function is not in the project now: the event waits for it
+            return True
+        if known.installing:
             return True
         if known.config.reserved_concurrency == 0 or self._has_room(function):
             return False
@@ -329,7 +335,7 @@ def _request(event: AsyncEvent) -> InvokeRequest:
         function=event.function,
         payload=event.payload,
         type="Event",
-        source=event.source if event.source.startswith("schedule") else "async",
+        source=event.source if ":" in event.source else "async",
         request_id=event.request_id,
         attempt=event.attempt,
         client_context=event.client_context,

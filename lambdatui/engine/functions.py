@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +12,13 @@ from pathlib import Path
 import msgspec
 
 import lambdatui
+from lambdatui.config.manifests import Manifest
 from lambdatui.config.model import FunctionConfig, Problem
+from lambdatui.config.pythons import runtime_notice
 from lambdatui.engine.environment import Launch
+from lambdatui.engine.installer import Installation, State
 from lambdatui.engine.interpreters import Boto3, Interpreter
+from lambdatui.engine.provision import Need
 from lambdatui.engine.variables import Surroundings, build, log_stream
 
 LATEST = "$LATEST"
@@ -45,8 +48,10 @@ class Function:
         self.snapshot: Snapshot | None = None
         self.interpreter: Interpreter | None = None
         self.boto3: Boto3 | None = None
+        self.needs: tuple[Need, ...] = ()  # what names its packages, then its layers
+        self.installations: tuple[Installation, ...] = ()  # one for each need
+        self.manifest_problem: Problem | None = None  # the file that names its packages cannot be read
         self.version = LATEST
-        self.active_venv = around.shell.get("VIRTUAL_ENV")
         self.outside_changes = 0  # saves of project files outside the code folder that it imports
         self.failing = False  # its latest invocation failed
         self.failed_sha = ""  # the code that failed last
@@ -70,7 +75,8 @@ class Function:
         config = self.config
         text = msgspec.json.encode((
             self.code_sha, config.handler, config.memory, config.runtime, sorted(config.environment.items()),
-            config.code_root, self.interpreter, self.outside_changes,
+            config.code_root, config.layers, [one.key for one in self.installations], self.interpreter,
+            self.outside_changes,
         ))  # fmt: skip
         return hashlib.sha256(text).hexdigest()[:16]
 
@@ -89,7 +95,7 @@ class Function:
             home=str(home),
             log_stream=stream,
             argv=(python.path, *python.flags, START_SCRIPT),
-            variables=build(
+            variables=self._library_path() | build(
                 self.config, self._around, version=self.version, python=python.version, path=self._path(),
                 stream=stream, home=str(home), mark=environment_id,
             ),
@@ -99,9 +105,32 @@ class Function:
         )  # fmt: skip
 
     def _path(self) -> str:
-        path = self._around.shell.get("PATH", os.defpath)
         virtual_env = self.interpreter.virtual_env if self.interpreter else None
-        return f"{virtual_env}/bin:{path}" if virtual_env else path
+        folders = [f"{virtual_env}/bin"] if virtual_env else []
+        folders += [f"{one.site}/bin" for one in self.installations] + [f"{layer}/bin" for layer in self.config.layers]
+        return os.pathsep.join([*folders, self._around.shell.get("PATH", os.defpath)])
+
+    def _library_path(self) -> dict[str, str]:
+        """Layers' `lib`, as /opt/lib on Lambda."""
+        folders = [f"{layer}/lib" for layer in self.config.layers if Path(layer, "lib").is_dir()]
+        return {"LD_LIBRARY_PATH": os.pathsep.join(folders)} if folders else {}
+
+    def _packages_path(self) -> list[str]:
+        """What comes behind the code on sys.path: its own packages, which a deployment would hold, then its layers.
+
+        A layer is unpacked to /opt: `python/lib/python3.X/site-packages` and `python` are on the path there. A folder
+        without `python` stands for the latter.
+        """
+        assert self.interpreter is not None
+        sites = [(need.layer, one.site) for need, one in zip(self.needs, self.installations, strict=True)]
+        found = [site for owner, site in sites if owner is None]
+        for layer in self.config.layers:
+            python = Path(layer, "python")
+            versioned = Path(python, "lib", f"python{self.interpreter.version}", "site-packages")
+            folders = (versioned, python if python.is_dir() else Path(layer))
+            found += [str(folder) for folder in folders if folder.is_dir()]
+            found += [site for owner, site in sites if owner == layer]
+        return list(dict.fromkeys(found))
 
     def _start(self, stream: str) -> dict[str, object]:
         """The START frame's payload; see `lambdatui.wire`."""
@@ -112,6 +141,7 @@ class Function:
             "code_root": self.config.code_root,
             "manifest": self.snapshot.manifest,
             "bytecode": str(self._data / "code" / "bytecode"),
+            "packages": self._packages_path(),
             "sys_path": [entry for entry in own_path.split(os.pathsep) if entry],
             "fallback": None if self.boto3 is None else {"path": self.boto3.path, "modules": self.boto3.modules},
             "function_name": self.config.name,
@@ -141,19 +171,33 @@ class Function:
         found = list(self.code_problems)
         if self.init_problem is not None:
             found.append(self.init_problem)
-        if self.interpreter is not None and self.interpreter.notice:
-            found.append(self._runtime_notice(self.interpreter.notice))
-        return found
+        if self.manifest_problem is not None:
+            found.append(self.manifest_problem)
+        for need, one in zip(self.needs, self.installations, strict=True):
+            uninstalled = one.problem(need.manifest)
+            if uninstalled is not None:
+                found.append(msgspec.structs.replace(uninstalled, function=self.name))
+        notice = runtime_notice(self.config, self.interpreter.version) if self.interpreter else None
+        return [*found, notice] if notice else found
 
-    def _runtime_notice(self, notice: str) -> Problem:
-        return Problem(
-            severity="notice",
-            file=self.config.file,
-            line=self.config.line,
-            message=notice,
-            remedy=f"install {self.config.runtime}, or go on if Python {sys.version_info[0]} is near enough",
-            function=self.name,
-        )
+    @property
+    def installing(self) -> bool:
+        """Whether packages that it needs are being installed: what triggers it waits meanwhile."""
+        return any(one.pending for one in self.installations)
+
+    @property
+    def own_manifest(self) -> Manifest | None:
+        """The file beside its code that names its packages, where they are installed from it."""
+        return next((need.manifest for need in self.needs if need.layer is None), None)
+
+    @property
+    def packages(self) -> str:
+        """As `schema.FunctionRow.packages` has it."""
+        texts = [
+            (one.state is not State.INSTALLED, one.text(need.manifest.name))
+            for need, one in zip(self.needs, self.installations, strict=True)
+        ]
+        return "; ".join(text for _, text in sorted(texts, key=lambda one: not one[0]))
 
     @property
     def state(self) -> str:
@@ -168,6 +212,8 @@ class Function:
             return "reloading"
         if reserve == 0:
             return "stopped"
+        if self.installing:
+            return "installing"
         if any(problem.severity == "error" for problem in self.problems()):
             return "broken"
         if now - self.throttled_at < 5.0 and self.throttled_at:

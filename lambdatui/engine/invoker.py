@@ -13,6 +13,7 @@ from lambdatui.clock import new_request_id
 from lambdatui.engine import admission as limits
 from lambdatui.engine import results
 from lambdatui.engine.environment import Environment, Outcome
+from lambdatui.engine.installer import NotInstalled
 from lambdatui.engine.log import InvocationLog
 from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lambdatui.clock import Clock
     from lambdatui.engine.admission import Admission
     from lambdatui.engine.functions import Function
+    from lambdatui.engine.installer import Installer
     from lambdatui.engine.pool import Pool
     from lambdatui.engine.reload import Reloader
     from lambdatui.store.history import HistoryStore
@@ -54,6 +56,7 @@ class Invoker:
         admission: Admission,
         pool: Pool,
         reloader: Reloader,
+        installer: Installer,
         telemetry: Telemetry,
         history: HistoryStore,
         clock: Clock,
@@ -61,6 +64,7 @@ class Invoker:
         self._admission = admission
         self._pool = pool
         self._reloader = reloader
+        self._installer = installer
         self._telemetry = telemetry
         self._history = history
         self._clock = clock
@@ -94,9 +98,15 @@ class Invoker:
         log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id)
         try:
             await self._reloader.ready(function)
+            while await self._installer.ready(function):  # a save may have come while packages were installed
+                await self._reloader.ready(function)
             lease = await self._pool.lease(
                 function, log.feed, wait=None if run.request.patient else function.config.timeout
             )
+        except NotInstalled as error:
+            failure = results.not_installed(function.config.handler, error)
+            log.runtime_error(failure.error_message)
+            return self._failed_without_running(run, failure)
         except (OSError, LambdaTuiError) as error:
             failure = results.not_started(run.request_id, error)
             log.runtime_error(failure.error_message)

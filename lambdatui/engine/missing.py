@@ -19,6 +19,8 @@ _DISTRIBUTIONS = {
     "aws_xray_sdk": "aws-xray-sdk", "aws_lambda_powertools": "aws-lambda-powertools", "psycopg2": "psycopg2-binary",
     "MySQLdb": "mysqlclient", "google": "google-api-python-client", "requests_aws4auth": "requests-aws4auth",
 }  # fmt: skip
+# How the tool of a lock file adds a package.
+_ADD = {"Pipfile.lock": "pipenv install {}", "poetry.lock": "poetry add {}", "uv.lock": "uv add {}"}
 _MISSING = re.compile(r"No module named '([^']+)'")
 
 
@@ -44,11 +46,20 @@ def import_problem(function: Function, init: Outcome) -> Problem:
 
 
 def _install(function: Function, module: str) -> str:
+    """The next step: where packages come from decides where it is added."""
     if module == "boto3":
         return "pip install 'lambdatui[aws]'"
-    requirements = Path(function.config.code_root) / "requirements.txt"
-    what = f"-r {requirements}" if requirements.is_file() else _DISTRIBUTIONS.get(module, module)
+    name = _DISTRIBUTIONS.get(module, module)
     python = function.interpreter
+    manifest = function.own_manifest
+    if manifest is not None:
+        how = _ADD.get(manifest.name, f"add {{}} to {manifest.file}").format(name)
+        return f"{how}: it is installed when the file is saved"
     if python is not None and python.virtual_env:
-        return f"{python.virtual_env}/bin/pip install {what}"
-    return f"python{python.version if python else '3'} -m venv .venv && .venv/bin/pip install {what}"
+        venv = f"{python.virtual_env}/bin/pip install {name}"
+        return f"{venv}, or write {name} into {_requirements(function)}, which is installed by itself"
+    return f"write {name} into {_requirements(function)}: it is installed by itself when the file is saved"
+
+
+def _requirements(function: Function) -> Path:
+    return Path(function.config.requirements or Path(function.config.code_root) / "requirements.txt")

@@ -23,7 +23,7 @@ _ARN = re.compile(r"(?:arn:aws[\w-]*:lambda:)?(?:[a-z0-9-]+:)?(?:(?P<account>\d{
 
 
 class Registry:
-    """Name, logical id, partial and full ARN, each with or without a qualifier, lead to one `Function`."""
+    """Name, logical id, alias, partial and full ARN, each with or without a qualifier, lead to one `Function`."""
 
     def __init__(
         self, overrides: OverrideStore, around: Surroundings, data: Path, status: Callable[[Function], str]
@@ -33,7 +33,7 @@ class Registry:
         self._data = data
         self._status = status
         self._by_name: dict[str, Function] = {}
-        self._by_logical_id: dict[str, Function] = {}
+        self._by_other_name: dict[str, Function] = {}
 
     def __iter__(self) -> Iterator[Function]:
         return iter(list(self._by_name.values()))
@@ -45,19 +45,20 @@ class Registry:
         for config in project.functions:
             arn = f"arn:aws:lambda:{project.region}:{project.account}:function:{config.name}"
             function = before.get(config.name) or Function(config, arn, self._around, self._data, self._status)
-            if function.declared.runtime != config.runtime:
+            if _provided(function.declared) != _provided(config):
                 function.interpreter = None
                 function.settled.clear()
             function.declared = config
             self._by_name[config.name] = function
-        self._by_logical_id = {one.declared.logical_id: one for one in self._by_name.values()}
+        self._by_other_name = {alias: one for one in self._by_name.values() for alias in one.declared.aliases}
+        self._by_other_name |= {one.declared.logical_id: one for one in self._by_name.values()}
         return [function for name, function in before.items() if name not in self._by_name]
 
     def find(self, name_or_arn: str, qualifier: str | None = None) -> tuple[Function, str | None]:
         """The function and the qualifier of a name in any form; NotFound names the nearest."""
         match = _ARN.fullmatch(name_or_arn)
         name, _, inside = (match["rest"] if match else name_or_arn).partition(":")
-        function = self._by_name.get(name) or self._by_logical_id.get(name)
+        function = self._by_name.get(name) or self._by_other_name.get(name)
         if function is None:
             near = difflib.get_close_matches(name, self._by_name, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -104,6 +105,11 @@ class Registry:
     def _lay(function: Function, prop: str, value: str) -> None:
         function.overrides[prop] = value
         function.config = msgspec.structs.replace(function.config, **{prop: msgspec.json.decode(value)})
+
+
+def _provided(config: FunctionConfig) -> tuple[object, ...]:
+    """What decides about Python and packages."""
+    return config.runtime, config.layers, config.requirements
 
 
 def _encode(config: FunctionConfig, prop: str) -> str:

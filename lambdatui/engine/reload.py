@@ -19,10 +19,12 @@ from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
 from lambdatui.engine.code import CodeTree, compile_error
 from lambdatui.engine.functions import Function, Snapshot
+from lambdatui.engine.provision import Plan
 from lambdatui.errors import StoreError
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
+    from lambdatui.engine.installer import Installer
     from lambdatui.engine.pool import Pool
     from lambdatui.store.store import Store
     from lambdatui.telemetry.telemetry import Telemetry
@@ -52,12 +54,20 @@ class _Unit:
         self.served: Snapshot | None = None  # the last code that was put in force
         self.sound = False  # it loads as far as can be seen: worth keeping when a save does not compile
 
+    def in_layer(self, path: str) -> bool:
+        """Whether a path outside the code folder is a layer's of one of its functions."""
+        layers = {layer for function in self.functions.values() for layer in function.config.layers}
+        return any(_inside(path, layer) for layer in layers) and not _inside(path, str(self.tree.root))
+
 
 class Reloader:
     """Keeps every function's snapshot current."""
 
-    def __init__(self, root: Path, store: Store, pool: Pool, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(
+        self, root: Path, store: Store, pool: Pool, installer: Installer, telemetry: Telemetry, clock: Clock
+    ) -> None:
         self._root = root
+        self._installer = installer
         self._store = store
         self._pool = pool
         self._telemetry = telemetry
@@ -91,8 +101,8 @@ class Reloader:
     async def ready(self, function: Function) -> None:
         """Returns when the function's code and interpreter are known and no save is being read."""
         unit = self._units[_key(function)]
-        if function.init_problem is not None and function.loaded:
-            await self._choose_again(function)
+        if function.loaded and (function.init_problem is not None or function.manifest_problem is not None):
+            await self._choose_again(unit, function)
         if not function.loaded:
             await self._load(unit)
             return
@@ -105,11 +115,11 @@ class Reloader:
             except TimeoutError:  # a save without end: the old version serves meanwhile
                 return
 
-    async def _choose_again(self, function: Function) -> None:
-        """After an import failed: perhaps the virtual environment that the remedy names is there now."""
-        chosen = await asyncio.to_thread(interpreters.choose, self._root, function.config.runtime, function.active_venv)
-        if chosen != function.interpreter:
-            function.interpreter = None
+    async def _choose_again(self, unit: _Unit, function: Function) -> None:
+        """After an import failed: perhaps what the remedy names is there now, a virtual environment or a file."""
+        plan = await asyncio.to_thread(self._installer.plan, function)
+        if plan.interpreter != function.interpreter or plan.problem != function.manifest_problem:
+            self._take(unit, function, plan)
 
     def _look(self, unit: _Unit) -> None:
         """Notice a save whose event is late (a busy machine) or lost (a busy tree): compare stat signatures."""
@@ -130,7 +140,7 @@ class Reloader:
             waiting = [function for function in unit.functions.values() if not function.loaded]
             if not waiting:
                 return
-            await asyncio.to_thread(self._choose_interpreters, unit)
+            await self._provide(unit)
             if unit.served is None:
                 await asyncio.to_thread(unit.tree.scan)
                 await self._put(unit)
@@ -140,6 +150,9 @@ class Reloader:
 
     def imported(self, function: Function, files: list[str]) -> None:
         """Watch also the project's files that an environment imported from outside its code folder."""
+        self._watch_also(function, files)
+
+    def _watch_also(self, function: Function, files: list[str]) -> None:
         news = {file for file in files if _key(function) not in self._outside.get(file, ())}
         for file in news:
             self._outside.setdefault(file, set()).add(_key(function))
@@ -153,7 +166,11 @@ class Reloader:
         now = self._clock.monotonic()
         for key, unit in self._units.items():
             root = str(unit.tree.root)
-            mine = {path for path in paths if _inside(path, root) or key in self._outside.get(path, ())}
+            mine = {
+                path
+                for path in paths
+                if _inside(path, root) or key in self._outside.get(path, ()) or unit.in_layer(path)
+            }
             if not mine or unit.tree.inline:
                 continue
             unit.dirty |= mine
@@ -182,7 +199,7 @@ class Reloader:
             root = str(unit.tree.root)
             whole = any(path == root or root.startswith(path + "/") for path in touched)  # the folder was replaced
             changed = await asyncio.to_thread(unit.tree.scan, None if whole else touched)
-            changed += sorted(path for path in touched if path in self._outside)
+            changed += sorted(path for path in touched if path in self._outside or unit.in_layer(path))
             try:
                 if changed and not unit.dirty:
                     await self._commit(unit, changed)
@@ -212,7 +229,7 @@ class Reloader:
         if unit.broken and unit.sound:
             self._keep_old(unit)
             return
-        await asyncio.to_thread(self._choose_interpreters, unit)
+        await self._provide(unit)
         await self._put(unit)
         outside = any(name.startswith("/") for name in changed)
         told: list[str] = []
@@ -258,11 +275,15 @@ class Reloader:
 
         return check_handler(function.config, self._root, check)
 
-    def _choose_interpreters(self, unit: _Unit) -> None:
-        for function in unit.functions.values():
-            if function.interpreter is None:
-                function.interpreter = interpreters.choose(self._root, function.config.runtime, function.active_venv)
-                function.boto3 = interpreters.boto3()
+    async def _provide(self, unit: _Unit) -> None:
+        """Give each function its Python and its packages, as the files say now."""
+        for function in list(unit.functions.values()):
+            self._take(unit, function, await asyncio.to_thread(self._installer.plan, function))
+
+    def _take(self, unit: _Unit, function: Function, plan: Plan) -> None:
+        self._installer.take(function, plan)
+        root = str(unit.tree.root)
+        self._watch_also(function, [file for file in plan.files if not _inside(file, root)])
 
     def _check(self, unit: _Unit, changed: list[str]) -> None:
         """Note which of the changed sources do not compile, and which compile again."""

@@ -67,6 +67,22 @@ def not_started(request_id: str, reason: Exception) -> Failure:
     return _failure(request_id, "Runtime.InvalidEntrypoint", f"the environment could not be prepared: {reason}")
 
 
+def not_installed(handler: str, reason: Exception) -> Failure:
+    """Its packages could not be installed: what its import would have come to, with the cause."""
+    module = handler.rpartition(".")[0] or handler
+    message = f"Unable to import module '{module}': {reason}"
+    error_type = "Runtime.ImportModuleError"
+    return Failure(
+        status="error",
+        error_type=error_type,
+        error_message=message,
+        payload=msgspec.json.encode(
+            {"errorType": error_type, "errorMessage": message, "requestId": "", "stackTrace": []}
+        ),
+        log_line=f"[ERROR] {error_type}: {message}",
+    )
+
+
 def too_large() -> Failure:
     message = f"Response payload size exceeded maximum allowed payload size ({wire.MAX_SYNC_PAYLOAD} bytes)."
     body = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}

@@ -38,7 +38,8 @@ _KINDS: list[type[FileSystemEvent]] = [
     FileCreatedEvent, FileDeletedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
     FileClosedEvent if sys.platform == "linux" else FileModifiedEvent,
 ]  # fmt: skip
-# Small folders that may lie under a recursive watch; the others can hold thousands of folders.
+# Small folders that may lie under a recursive watch; the others can hold thousands of folders, as the data directory
+# does once it has packages.
 _LIGHT = frozenset({".git", ".lambdatui", ".idea", ".vscode"})
 _MOST_FOLDERS = 4000
 _REMOTE = frozenset(
@@ -156,13 +157,17 @@ def cover(root: Path) -> set[tuple[str, bool]]:
     folders = list(islice(_walk(root), _MOST_FOLDERS + 1))
     if len(folders) > _MOST_FOLDERS:  # a watch each would exhaust the system's
         return {(str(root), False)}
-    if not any(name in IGNORED_FOLDERS and name not in _LIGHT for _, subfolders, _ in folders for name in subfolders):
+    if not any(_heavy(folder, name) for folder, subfolders, _ in folders for name in subfolders):
         return {(str(root), True)}
     watches: set[tuple[str, bool]] = {(str(root), False)}
     for child in root.iterdir():
         if child.is_dir() and not child.is_symlink() and child.name not in IGNORED_FOLDERS:
             watches |= cover(child)
     return watches
+
+
+def _heavy(folder: str, name: str) -> bool:
+    return name in IGNORED_FOLDERS and (name not in _LIGHT or Path(folder, name, "packages").is_dir())
 
 
 def _walk(root: Path) -> Iterable[tuple[str, list[str], list[str]]]:

@@ -39,16 +39,19 @@ class Environment:
         self._handler: Callable[[Any, Any], Any] | None = None
         _add_site_builtins()
         log.json_format = str(start.get("log_format") or "").upper() == "JSON"
+        self._packages = tuple(each + os.sep for each in start.get("packages") or [] if "site-packages" in each)
         self._code_root = os.path.abspath(start["code_root"])
         self._snapshot = loader.Snapshot(self._code_root, start.get("manifest"), start.get("bytecode"))
         self._arrange_imports()
 
     def _arrange_imports(self) -> None:
-        """sys.path as on Lambda: the code, layers, the standard library, installed packages, last the SDK."""
+        """sys.path as on Lambda: the code with its packages, layers, the standard library, last the SDK."""
+        own = self._start.get("packages") or []
         extra = [entry for entry in self._start.get("sys_path") or [] if entry not in sys.path]
         packages = [entry for entry in extra if os.path.basename(entry) in ("site-packages", "dist-packages")]
         standard = [entry for entry in sys.path if entry and entry != self._code_root]
-        sys.path[:] = [self._code_root, *[each for each in extra if each not in packages], *standard, *packages]
+        extra = [each for each in extra if each not in packages]
+        sys.path[:] = [self._code_root, *own, *extra, *standard, *packages]
         sys.path_hooks.insert(0, loader.path_hook(self._snapshot))
         sys.path_importer_cache.clear()
         folders = [each for each in standard if (each + os.sep).startswith(_LIBRARY) and "-packages" not in each]
@@ -166,7 +169,7 @@ class Environment:
                 self._channel.write(DIAGNOSTICS, {}, payload, request_id)
 
     def _inside(self, file: str) -> bool:
-        return file.startswith(self._code_root + os.sep)
+        return file.startswith(self._code_root + os.sep) and not file.startswith(self._packages)
 
     def _source(self, file: str) -> str | None:
         text = self._snapshot.source_at(file)

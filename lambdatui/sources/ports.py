@@ -55,6 +55,10 @@ class Engine(Protocol):
     @property
     def stopping(self) -> bool: ...
 
+    def installing(self, function: str, /) -> bool:
+        """Whether it waits for its packages: nothing is received for it meanwhile."""
+        ...
+
     def function(self, name_or_arn: str, /) -> Function:
         """Raises errors.NotFound."""
         ...

@@ -66,6 +66,11 @@ class QueueSource(Loop):
         await super().stop(grace)
         await finish(set(self._running), grace)
 
+    @property
+    def active(self) -> bool:
+        """Messages whose receipt would run out while packages are installed stay in the queue."""
+        return super().active and not self.engine.installing(self.mapping.function)
+
     async def rest(self) -> None:
         """Gives unused messages back at once; they have not been tried."""
         ids = [item.id for item in self._window.clear()]

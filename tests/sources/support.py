@@ -121,6 +121,10 @@ class SmallEngine:
         self.listeners: list[Callable[[Project], Awaitable[None]]] = []
         self.running = 0
         self.peak = 0
+        self.without_packages: set[str] = set()
+
+    def installing(self, function: str) -> bool:
+        return function in self.without_packages
 
     def function(self, name_or_arn: str) -> Function:
         name = name_or_arn.rpartition(":")[2]

@@ -1,0 +1,90 @@
+"""What a function needs before it can start: a Python, and installations of the packages that it and its layers name.
+
+Blocking decisions over files; `installer.py` carries them out.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lambdatui.config.manifests import Manifest, ManifestError, manifests_of
+from lambdatui.config.model import FunctionConfig, Problem
+from lambdatui.engine import interpreters, packages
+from lambdatui.engine.interpreters import Interpreter
+from lambdatui.engine.packages import Complete
+
+PLATFORM = f"{sys.platform}-{platform.machine()}-{sys.implementation.name}"
+
+
+class Need(msgspec.Struct, frozen=True):
+    """One installation. `layer`: whose it is, None for the function's own. `complete`: what it holds, where it is
+    there already."""
+
+    key: str
+    manifest: Manifest
+    layer: str | None
+    complete: Complete | None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What one function is to be served with. `problem`: why nothing can be installed. `files`: to be watched."""
+
+    interpreter: Interpreter
+    needs: tuple[Need, ...] = ()
+    problem: Problem | None = None
+    files: tuple[str, ...] = ()
+    passed_over: str | None = None  # the virtual environment that --use-venv would have used
+
+
+class Planner:
+    """Plans for the functions of one project."""
+
+    def __init__(self, root: Path, folder: Path, shell: Mapping[str, str], *, use_venv: bool) -> None:
+        """`folder`: where installations are; `shell`: the variables of whoever started the engine."""
+        self._root = root
+        self._folder = folder
+        self._shell = shell
+        self._use_venv = use_venv
+
+    def plan(self, config: FunctionConfig) -> Plan:
+        """Blocking: reads manifests, looks for Pythons and for what is installed."""
+        problem: Problem | None = None
+        watched = [config.requirements] if config.requirements else []
+        own: Manifest | None = None
+        of_layers: tuple[tuple[str, Manifest], ...] = ()
+        try:
+            own, of_layers = manifests_of(config)
+        except ManifestError as error:
+            problem = error.problem(self._root, config.name)
+            watched.append(error.file)
+        venv = interpreters.virtual_environment(self._root, self._shell.get("VIRTUAL_ENV"))
+        taken = venv if self._use_venv or (own is None and problem is None) else None
+        interpreter = interpreters.choose(config.runtime, taken, self._shell)
+        if self._use_venv and taken:
+            return Plan(interpreter=interpreter)
+        found: list[tuple[str | None, Manifest]] = [*([(None, own)] if own else []), *of_layers]
+        return Plan(
+            interpreter=interpreter,
+            needs=tuple(self._need(layer, manifest, interpreter) for layer, manifest in found),
+            problem=problem,
+            files=(*watched, *(file for _, manifest in found for file in manifest.files)),
+            passed_over=venv.folder if venv and own else None,
+        )
+
+    def _need(self, layer: str | None, manifest: Manifest, interpreter: Interpreter) -> Need:
+        key = packages.key(manifest, interpreter.version, PLATFORM)
+        return Need(key, manifest, layer, self._complete(key))
+
+    def _complete(self, key: str) -> Complete | None:
+        """What the installation holds, and that it is used now; None where it is not there."""
+        path = self._folder / key / "complete.json"
+        try:
+            path.touch()
+            return msgspec.json.decode(path.read_bytes(), type=Complete)
+        except (OSError, msgspec.DecodeError):
+            return None
