@@ -168,7 +168,8 @@ def _queues(declared: Declared) -> None:
 def _routes(declared: Declared) -> None:
     """Two functions on one route: the first declared answers at the bare path. Function URLs have an address each."""
     seen: dict[tuple[str, str], RouteConfig] = {}
-    for route in declared.routes:
+    order = {api: place for place, api in enumerate(declared.apis)}  # in which the front asks them
+    for route in sorted(declared.routes, key=lambda route: order.get(route.api, len(order))):
         if route.kind in {"url", "alb"} or not route.function:
             continue
         first = seen.setdefault((route.method, route.path), route)

@@ -137,7 +137,7 @@ class Host:
             ),
             load,
         )
-        sources = SourceManager(engine, paused_all=arguments.one_shot)
+        sources = SourceManager(engine, paused_all=arguments.one_shot, http_url=http_url)
         engine.on_reload(sources.retry_now)  # what waits for a repaired function need not wait longer
         moto = MotoServer(ACCOUNT, mark, engine.spawner)
         local_aws = LocalAws(engine, moto)

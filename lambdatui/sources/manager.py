@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections import Counter
 
 import msgspec
 
@@ -44,8 +43,10 @@ AnyConfig = QueueMapping | StreamMapping | ScheduleConfig
 class SourceManager:
     """Starts, stops, reconfigures and describes the sources; sends to them; replays and purges dead letters."""
 
-    def __init__(self, engine: Engine, *, paused_all: bool = False, timer: Timer | None = None) -> None:
-        """`paused_all`: nothing polls or fires until it is resumed (one-shot engines)."""
+    def __init__(
+        self, engine: Engine, *, paused_all: bool = False, timer: Timer | None = None, http_url: str = ""
+    ) -> None:
+        """`paused_all`: nothing polls or fires until it is resumed (one-shot engines). `http_url` is for the rows."""
         self._engine = engine
         self._paused_all = paused_all
         self._timer = timer or SystemTimer(engine.clock)
@@ -53,8 +54,8 @@ class SourceManager:
         self._sources: dict[str, AnySource] = {}
         self._retiring: dict[str, asyncio.Task[None]] = {}
         self._paused: dict[str, bool] = {}  # what a person said, over what the template says
-        self._requests: Counter[str] = Counter()
-        self._failures: Counter[str] = Counter()
+        self._traffic: dict[str, overview.Traffic] = {}  # by route
+        self._http_url = http_url
         self.pushes = Pusher(engine, lambda: self._catalog)
         self._replayer = Replayer(engine, lambda: self._catalog)
         self._trimmer = _Trimmer(engine, self._timer)
@@ -109,7 +110,7 @@ class SourceManager:
 
     def snapshot(self) -> schema.Sources:
         """Every queue, stream, schedule, route and push trigger as the screen shows it."""
-        found = overview.rows(self._engine, self._catalog, self._sources, self._requests, self._failures)
+        found = overview.rows(self._engine, self._catalog, self._sources, self._traffic, self._http_url)
         return msgspec.structs.replace(found, pushes=self.pushes.rows())
 
     async def pause(self, id: str) -> None:
@@ -167,10 +168,9 @@ class SourceManager:
         """Deletes dead-letter entries; how many there were."""
         return sum([await self._engine.store.queues.purge(name, ids) for name in self.dlq_names()])
 
-    def route_served(self, id: str, *, failed: bool) -> None:
+    def route_served(self, id: str, status: int) -> None:
         """Counts one answered HTTP request for the route's row (the HTTP front calls it)."""
-        self._requests[id] += 1
-        self._failures[id] += failed
+        self._traffic.setdefault(id, overview.Traffic()).count(status)
 
     # what runs
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
+
+import msgspec
 
 from lambdatui import schema
 from lambdatui.clock import MICROS
+from lambdatui.config.addresses import route_rows
 from lambdatui.config.model import QueueConfig, QueueMapping, ScheduleConfig
 from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.ports import Engine
@@ -17,31 +19,45 @@ from lambdatui.sources.stream_source import StreamSource
 AnySource = QueueSource | StreamSource | ScheduleSource
 
 
+class Traffic:
+    """The requests that one route answered."""
+
+    __slots__ = ("errors", "last_status", "requests")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.errors = 0
+        self.last_status: int | None = None
+
+    def count(self, status: int) -> None:
+        """One answer; 5xx are errors."""
+        self.requests += 1
+        self.errors += status >= 500
+        self.last_status = status
+
+
 def rows(
     engine: Engine,
     catalog: Catalog,
     sources: Mapping[str, AnySource],
-    requests: Counter[str],
-    failures: Counter[str],
+    traffic: Mapping[str, Traffic],
+    http_url: str,
 ) -> schema.Sources:
-    """All rows; `sources` by mapping uuid or schedule id, the counters by route."""
+    """All rows; `sources` by mapping uuid or schedule id, `traffic` by route."""
     project = catalog.project
     return schema.Sources(
         queues=_queues(engine, catalog, sources),
         streams=_streams(engine, catalog, sources),
         schedules=[_schedule(sources.get(config.id), config) for config in project.schedules],
-        routes=[
-            schema.RouteRow(
-                id=route.id,
-                function=route.function,
-                api=route.kind,
-                method=route.method,
-                path=route.path,
-                requests=requests[route.id],
-                errors=failures[route.id],
-            )
-            for route in project.routes
-        ],
+        routes=[_route(row, traffic.get(row.id)) for row in route_rows(project, http_url)],
+    )
+
+
+def _route(row: schema.RouteRow, traffic: Traffic | None) -> schema.RouteRow:
+    if traffic is None:
+        return row
+    return msgspec.structs.replace(
+        row, requests=traffic.requests, errors=traffic.errors, last_status=traffic.last_status
     )
 
 

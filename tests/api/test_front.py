@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambdatui.api.routes import RouteTable
-from lambdatui.config.model import RouteConfig
+from lambdatui.api.path_table import PathTable
+from lambdatui.config.model import ApiConfig, RouteConfig
 from tests.api.api_support import Running
 from tests.api.test_guards import ask
 
@@ -196,7 +196,7 @@ def test_unknown_routes_and_reloads(door: Running, web: dict[str, Any]) -> None:
 def test_hostile_paths_match_nothing_that_they_should_not() -> None:
     """Templates' own regular-expression characters are text, and a parameter holds no slash."""
     route = RouteConfig(id="r", function="f", kind="http", method="GET", path="/a.c/{id}(x)/end")
-    table = RouteTable((route,))
+    table = PathTable((route,), ApiConfig(id="a", kind="http"))
     assert table.find("GET", "/abc/1(x)/end") is None
     found = table.find("GET", "/a.c/1%2F2(x)/end")
     assert found is not None

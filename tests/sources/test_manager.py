@@ -81,8 +81,8 @@ async def test_dead_letter_queues_are_those_of_functions_redrives_and_destinatio
 
 async def test_the_snapshot_shows_every_queue_stream_and_route(world: Any) -> None:
     here = await world(shop(), work=lambda event: None)
-    here.manager.route_served("r1", failed=False)
-    here.manager.route_served("r1", failed=True)
+    here.manager.route_served("r1", 200)
+    here.manager.route_served("r1", 502)
     await here.manager.send("lost", [NewMessage(body="x")])
     here.clock.advance(3)
     rows = here.manager.snapshot()
@@ -95,7 +95,7 @@ async def test_the_snapshot_shows_every_queue_stream_and_route(world: Any) -> No
         ("clicks", "work", 2),
         ("idle", None, 1),
     ]
-    assert (rows.routes[0].requests, rows.routes[0].errors) == (2, 1)
+    assert (rows.routes[0].requests, rows.routes[0].errors, rows.routes[0].last_status) == (2, 1, 502)
 
 
 async def test_sending_to_a_fifo_queue_needs_a_group_and_an_id(world: Any) -> None:
