@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "send": ("send", "Put a message on a queue or a record on a stream."),
     "queues": ("send", "Show the depth of every queue and stream."),
     "peek": ("send", "Show what a queue holds, without receiving it."),
+    "routes": ("routes", "List the HTTP routes and where they answer."),
     "event": ("event", "List or print sample events."),
     "completion": ("completion", "Print the completion script for your shell."),
 }
