@@ -1,4 +1,4 @@
-"""SQS and Kinesis on the real store, asked by the real boto3 (which checks the MD5 sums itself)."""
+"""SQS on the real store, asked by the real boto3 (which checks the MD5 sums itself)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.api.api_support import ACCOUNT, Running
 from tests.api.test_lambda_api import error_of
@@ -174,48 +173,3 @@ def test_purge_empties_a_queue(sqs: Any, door: Running) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="x")
     sqs.purge_queue(QueueUrl=url)
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
-
-
-def test_records_keep_their_order_and_their_shard(client: Clients, door: Running) -> None:
-    kinesis = client("kinesis")
-    puts = [kinesis.put_record(StreamName="clicks", Data=b"\x00%d" % n, PartitionKey="same") for n in range(3)]
-    assert len({put["ShardId"] for put in puts}) == 1
-    sequence = [put["SequenceNumber"] for put in puts]
-    assert sequence == sorted(sequence)
-    assert {len(number) for number in sequence} == {56}
-    rows = door.run(door.store.streams.read("clicks", puts[0]["ShardId"], "", 10))
-    assert [row.data for row in rows] == [b"\x000", b"\x001", b"\x002"]
-
-
-def test_an_explicit_hash_key_chooses_the_listed_shard(client: Clients) -> None:
-    kinesis = client("kinesis")
-    shards = kinesis.list_shards(StreamARN=f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/clicks")["Shards"]
-    assert len(shards) == 2
-    answer = kinesis.put_records(
-        StreamName="clicks",
-        Records=[
-            {"Data": b"x", "PartitionKey": "k", "ExplicitHashKey": shard["HashKeyRange"][end]}
-            for shard in shards
-            for end in ("StartingHashKey", "EndingHashKey")
-        ],
-    )
-    assert answer["FailedRecordCount"] == 0
-    assert [record["ShardId"] for record in answer["Records"]] == [s["ShardId"] for s in shards for _ in range(2)]
-
-
-def test_streams_are_described_and_listed(client: Clients) -> None:
-    kinesis = client("kinesis")
-    summary = kinesis.describe_stream_summary(StreamName="clicks")["StreamDescriptionSummary"]
-    assert (summary["StreamStatus"], summary["OpenShardCount"]) == ("ACTIVE", 2)
-    assert kinesis.list_streams()["StreamNames"] == ["clicks"]
-
-
-def test_kinesis_errors_are_its_own(client: Clients) -> None:
-    kinesis = client("kinesis")
-    with pytest.raises(kinesis.exceptions.ResourceNotFoundException, match="Stream nothing under account"):
-        kinesis.put_record(StreamName="nothing", Data=b"x", PartitionKey="k")
-    for wrong in ({"PartitionKey": "k", "ExplicitHashKey": "x"}, {"PartitionKey": "k" * 257}):
-        with pytest.raises((kinesis.exceptions.InvalidArgumentException, ClientError)) as caught:
-            kinesis.put_record(StreamName="clicks", Data=b"x", **wrong)
-        assert caught.value.response["Error"]["Code"] == "InvalidArgumentException"
-    assert error_of(kinesis.get_shard_iterator, StreamName="clicks", ShardId="s", ShardIteratorType="LATEST")[2] == 501
