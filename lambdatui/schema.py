@@ -50,6 +50,7 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     triggers: list[str] = []  # "queue orders (batch 10)", "schedule every 1s", "GET /orders/{id}"
     dead_letter_queue: str | None = None
     interpreter: str = ""
+    aliases: list[str] = []  # names beside name and logical id that reach it
     layers: list[str] = []
     packages: str = ""  # "requirements.txt: 12 packages", "installing requirements.txt: …", "requirements.txt: failed"
     kept: dict[str, str] = {}  # what the template says that means nothing here, as text

@@ -164,7 +164,8 @@ def function_name(reading: Reading, wanted: str) -> str:
     rows = reading.functions()
     short = wanted.rpartition(":function:")[2].partition(":")[0]
     for row in rows:
-        if wanted in (row.name, row.logical_id, row.arn) or short in (row.name, row.logical_id):
+        names = (row.name, row.logical_id, *row.aliases)
+        if wanted in (*names, row.arn) or short in names:
             return row.name
     if reading.invocations(function=wanted, limit=1):
         return wanted

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from lambdatui.client.reading import NOT_RUNNING
 from lambdatui.clock import MICROS, SystemClock
+from lambdatui.config.addresses import route_rows
 from lambdatui.config.dead_letters import dlq_names
+from lambdatui.config.model import LoadOptions, kept_texts
 from lambdatui.config.triggers import triggers
-from lambdatui.schema import FunctionRow, ProblemRow, QueueRow, RouteRow, ScheduleRow, Sources, StreamRow
+from lambdatui.schema import FunctionRow, ProblemRow, QueueRow, ScheduleRow, Sources, StreamRow
 
 if TYPE_CHECKING:
     from lambdatui.config.model import FunctionConfig, Problem, Project, QueueMapping, StreamMapping
@@ -52,6 +54,9 @@ def function_row(
         triggers=triggers(project).get(function.name, []),
         dead_letter_queue=function.dead_letter_queue,
         dlq_depth=dead.visible if dead else 0,
+        aliases=list(function.aliases),
+        layers=list(function.layers),
+        kept=kept_texts(function),
     )
 
 
@@ -107,10 +112,7 @@ def sources(project: Project, depths: Mapping[str, Depth]) -> Sources:
             ScheduleRow(id=item.id, function=item.function, expression=item.expression, next_at=None)
             for item in project.schedules
         ],
-        routes=[
-            RouteRow(id=route.id, function=route.function, api=route.kind, method=route.method, path=route.path)
-            for route in project.routes
-        ],
+        routes=route_rows(project, LoadOptions().http_url),
     )
 
 

@@ -65,7 +65,8 @@ class Declared:
         name = reference.split(":function:", 1)[-1].split(":")[0]
         if name in self.functions:
             return self.functions[name]
-        return next((function for function in self.functions.values() if function.logical_id == name), None)
+        by_other_names = (one for one in self.functions.values() if name == one.logical_id or name in one.aliases)
+        return next(by_other_names, None)
 
     def queue_named(self, reference: str) -> QueueConfig | None:
         """By name, logical id, ARN or URL."""

@@ -53,6 +53,14 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     line: int | None = None
 
 
+def kept_texts(function: FunctionConfig) -> dict[str, str]:
+    """`kept` as it is shown: texts as they are, anything else as JSON."""
+    return {
+        key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for key, value in function.kept.items()
+    }
+
+
 class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A queue with SQS semantics; times in seconds."""
 

@@ -18,6 +18,7 @@ from lambdatui.config.sam_apis import declare_sam_apis
 from lambdatui.config.sam_events import declare_events, declare_mapping, declare_rule
 from lambdatui.config.sam_functions import (
     FUNCTION_NAME,
+    construct_aliases,
     declare_function,
     declare_invoke_config,
     declare_invoke_config_resource,
@@ -102,10 +103,15 @@ def declare_root(
     problems: Problems,
     stack: str | None = None,
     assets: dict[str, Path] | None = None,
+    aliases: dict[str, tuple[str, ...]] | None = None,
 ) -> Template:
-    """Add what a template's parsed text declares. `path` is where relative paths begin, `stack` the stack's name."""
+    """Add what a template's parsed text declares. `path` is where relative paths begin, `stack` the stack's name.
+
+    `aliases`: more names of its functions, by logical id.
+    """
     template = _template(path, root, into, given, problems, stack or into.stack)
     template.assets.update(assets or {})
+    template.aliases.update(aliases or {})
     _declare(template)
     _say_dynamic(template)
     say_unknown(_section(root, "Parameters", problems), given, template.resolver.imported, problems)
@@ -280,6 +286,7 @@ def _declare(template: Template) -> None:
         sam = resource.type == "AWS::Serverless::Function"
         values = merged(defaults, resource.properties) if sam else resource.properties
         declare_function(template, resource, values if isinstance(values, Map) else resource.properties)
+    construct_aliases(template)
     declare_sam_apis(template)
     declare_rest_apis(template)
     declare_http_apis(template)

@@ -6,18 +6,20 @@ import re
 
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.declared import resource_name
-from lambdatui.config.intrinsics import Unresolved, as_written
+from lambdatui.config.intrinsics import Unresolved, as_written, plain
 from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import did_you_mean
 from lambdatui.config.sam_code import function_code
 from lambdatui.config.sam_layers import layers_of
-from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION
+from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION, Table
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, Seq, Value
 
 DEFAULT_RUNTIME = "python3.13"
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
+_SHOWN_TOO = {"Layers"}  # read, and asked for in its own form by GetFunctionConfiguration
+_CDK_HELPERS = re.compile(r"/(Custom::|LogRetention[0-9a-f]{8}|BucketNotificationsHandler|AWS679f53fac|framework-on)")
 PYTHON_RUNTIME = re.compile(r"python3\.\d{1,2}")
 
 
@@ -57,7 +59,7 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
         if support.status == "not served" and key in reader and reader.resolved(key) is not None:
             reader.warn(key, support.note, support.remedy)
     code = function_code(template, resource, reader)
-    runtime, unserved = _runtime(reader)
+    runtime, unserved = _runtime(reader, helper=_is_cdk_helper(resource))
     unserved = unserved or code.unserved
     handler = reader.text("Handler") or ""
     if not handler and unserved is None:
@@ -80,13 +82,49 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
         environment=environment(reader, name, resource.logical_id, template.into.options.env_vars),
         description=reader.text("Description") or "",
         architecture=next(iter(reader.texts("Architectures")), "x86_64"),
+        aliases=template.aliases.get(resource.logical_id, ()),
         layers=layers_of(template, reader, code.root),
+        kept=_kept(template, values, known),
         unserved=unserved,
         file=template.problems.file,
         line=resource.line,
     )
     template.function_names[resource.logical_id] = name
     template.properties[resource.logical_id] = values
+
+
+def _kept(template: Template, values: Map, known: Table) -> dict[str, object]:
+    """The properties that the rest does not read, as plain JSON; what only an account knows as `<why>`."""
+    kept: dict[str, object] = {}
+    for key in values:
+        if key in known and (known[key].status != "served" or key in _SHOWN_TOO) and key != "Architectures":
+            value = plain(template.resolver.resolve(values[key]), lambda unknown: f"<{unknown.why}>")
+            if value is not None:
+                kept[key] = value
+    return kept
+
+
+def construct_aliases(template: Template) -> None:
+    """Let a function of the CDK be reached by its construct's name: `Hello` of `Stack/Hello/Resource`."""
+    names: dict[str, list[str]] = {}
+    for logical_id, function in template.function_names.items():
+        parts = _construct(template.resources[logical_id]).split("/")
+        if len(parts) > 2:
+            names.setdefault(parts[-2], []).append(function)
+    for alias, functions in names.items():
+        if len(functions) == 1 and template.into.function_named(alias) is None:
+            template.into.update_function(functions[0], aliases=(alias,))
+
+
+def _construct(resource: Resource) -> str:
+    metadata = resource.body.get("Metadata")
+    path = metadata.get("aws:cdk:path") if isinstance(metadata, Map) else None
+    return str(path) if isinstance(path, str) else ""
+
+
+def _is_cdk_helper(resource: Resource) -> bool:
+    """One that the CDK adds for deployments (in Node.js, mostly): nobody misses it here."""
+    return bool(_CDK_HELPERS.search(_construct(resource)))
 
 
 def _name(template: Template, resource: Resource) -> str:
@@ -123,8 +161,8 @@ def _name(template: Template, resource: Resource) -> str:
     return name
 
 
-def _runtime(reader: Reader) -> tuple[str, str | None]:
-    """(runtime, why it is not served)."""
+def _runtime(reader: Reader, *, helper: bool) -> tuple[str, str | None]:
+    """(runtime, why it is not served). That of a `helper` is worth a notice, no warning."""
     package = reader.text("PackageType") or "Zip"
     if package == "Image" or "ImageUri" in reader:
         return _not_served(
@@ -141,9 +179,16 @@ def _runtime(reader: Reader) -> tuple[str, str | None]:
     if runtime.startswith("python"):
         message = f"the runtime {runtime} is unknown"
         return _not_served(reader, "Runtime", runtime, message, f"Set Runtime: {DEFAULT_RUNTIME}.")
-    return _not_served(
-        reader, "Runtime", runtime, f"the runtime {runtime} is not served", "Only Python functions run here."
-    )
+    message = f"the runtime {runtime} is not served"
+    if helper:
+        reader.problems.notice(
+            f"{reader.where}: {message}: it is the CDK's own, for deployments",
+            "Nothing needs to be done.",
+            line=reader.line("Runtime"),
+            function=reader.function,
+        )
+        return runtime, message
+    return _not_served(reader, "Runtime", runtime, message, "Only Python functions run here.")
 
 
 def _not_served(reader: Reader, key: str, runtime: str, message: str, remedy: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambdatui.config.loader import check_project
-from lambdatui.config.model import FunctionConfig, Project, QueueMapping, StreamMapping
+from lambdatui.config.model import FunctionConfig, Project, QueueMapping, StreamMapping, kept_texts
 from tests.config.helpers import Load, Write, says
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -465,3 +465,33 @@ def test_function_urls_have_an_address_each_and_routes_are_answered_once(write: 
     assert project.functions[0].environment == {"URL": "http://127.0.0.1:3000/_url/F/"}
     assert says(project, "GET /x is already answered by F in the same API") == ("warning", 17)
     assert len(project.problems) == 1
+
+
+def test_what_means_nothing_here_is_kept_and_shown(write: Write, load: Load) -> None:
+    write("app.py")
+    write(
+        "template.yaml",
+        one(
+            "      VpcConfig: {SubnetIds: [!Ref Net, subnet-2], SecurityGroupIds: [!GetAtt Net.GroupId]}\n"
+            "      EphemeralStorage: {Size: 1024}\n      Tracing: Active\n      KmsKeyArn: !ImportValue key\n"
+            "      Policies:\n        - Version: 2012-10-17\n          Statement: []\n"
+            "      Tags: {team: shop}\n      SnapStart: !If [Never, {ApplyOn: PublishedVersions}, !Ref AWS::NoValue]\n",
+            header="Conditions: {Never: !Equals [a, b]}\n",
+        )
+        + "  Net: {Type: AWS::EC2::Subnet}\n",
+    )
+    project = load()
+    assert project.functions[0].kept == {
+        "VpcConfig": {
+            "SubnetIds": ["Net", "subnet-2"],
+            "SecurityGroupIds": ["<Net.GroupId is only known in an account>"],
+        },
+        "EphemeralStorage": {"Size": 1024},
+        "Tracing": "Active",
+        "KmsKeyArn": "<the export key of another stack is only known in an account>",
+        "Policies": [{"Version": "2012-10-17", "Statement": []}],
+        "Tags": {"team": "shop"},
+    }
+    assert not project.problems
+    assert kept_texts(project.functions[0])["EphemeralStorage"] == '{"Size":1024}'
+    assert kept_texts(project.functions[0])["Tracing"] == "Active"

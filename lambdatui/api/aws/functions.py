@@ -13,6 +13,7 @@ import msgspec
 from lambdatui.api.aws.call import Answer, Door
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.aws.invoke import find
+from lambdatui.api.aws.kept import members, tags
 from lambdatui.api.ports import FunctionPort
 from lambdatui.clock import from_iso, iso
 from lambdatui.errors import UsageError
@@ -46,7 +47,7 @@ def get_function(door: Door, name: str, qualifier: str | None) -> Answer:
     body: dict[str, Any] = {
         "Configuration": configuration(door, function),
         "Code": {"RepositoryType": "S3", "Location": Path(function.config.code_root).absolute().as_uri()},
-        "Tags": {},
+        "Tags": tags(function.config.kept),
     }
     reserve = door.engine.reserved_concurrency(function.config.name)
     if reserve is not None:
@@ -150,6 +151,7 @@ def configuration(door: Door, function: FunctionPort) -> dict[str, Any]:
         "Architectures": [config.architecture],
         "EphemeralStorage": {"Size": 512},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{config.name}"},
+        **members(config.kept),
     }
     if config.environment:
         shown["Environment"] = {"Variables": config.environment}
