@@ -8,7 +8,7 @@ import psutil
 
 from lambdatui import __version__, schema
 from lambdatui.clock import MICROS, iso
-from lambdatui.config.model import Problem
+from lambdatui.config.model import Problem, kept_texts
 from lambdatui.config.triggers import triggers
 from lambdatui.engine.environment import Environment
 
@@ -58,6 +58,10 @@ class Views:
             overrides=function.overrides,
             triggers=runs_by,
             dead_letter_queue=queue,
+            packages=function.packages,
+            aliases=list(config.aliases),
+            layers=list(config.layers),
+            kept=kept_texts(config),
             interpreter=function.interpreter.path if function.interpreter else "",
             invocations=figures.invocations,
             errors=figures.errors,
