@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -25,101 +24,26 @@ from lambdatui.config.apis import (
     normal_path,
     same_cors,
 )
-from lambdatui.config.intrinsics import as_written
 from lambdatui.config.model import AuthorizerConfig, CorsConfig, RouteConfig
-from lambdatui.config.problems import Problems
+from lambdatui.config.openapi_files import definition
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
-from lambdatui.config.yaml_lines import Map, ParseError, Seq, Value, parse_json, parse_yaml
+from lambdatui.config.yaml_lines import Map, Value
 
 _PREFIX = "x-amazon-apigateway-"
 _ANY = _PREFIX + "any-method"
 HEADER = "method.response.header."
 _MAX_REFERENCES = 20
-_IN_S3 = "the definition lies in S3, which cannot be had: its routes are missing"
-_LOCAL = "Name a local file of the project instead, or declare the routes as events of the functions."
 
 
 def add_definition(template: Template, api: str, reader: Reader, key: str) -> None:
     """Add the routes, authorizers and CORS that the document below `key` defines: in place, or in a file."""
-    value = reader.values.get(key)
-    problems = reader.problems
-    document: Value = None
-    if key in {"DefinitionUri", "BodyS3Location"}:
-        where = reader.get(key)
-        if isinstance(where, str) and "://" not in where:
-            document, problems = _file(template, as_written(where), reader, key)
-        elif where is not None:
-            reader.warn(key, _IN_S3, _LOCAL)
-    elif isinstance(value, Map) and set(value) == {"Fn::Transform"}:
-        location = _included(template, value["Fn::Transform"], reader, key)
-        if location is not None:
-            document, problems = _file(template, location, reader, key)
-    else:
-        document = _with_includes(template, value, reader, key)
+    document, problems = definition(template, reader, key)
     resolved = template.resolver.resolve(document)
     if isinstance(resolved, Map):
         _Definition(template, api, Reader(resolved, template.resolver, problems, reader.where)).add()
         if problems is not reader.problems:
             template.into.problems.extend(problems.found)
-
-
-def _included(template: Template, transform: Value, reader: Reader, key: str) -> str | None:
-    """The file that `Fn::Transform: {Name: AWS::Include, Parameters: {Location: …}}` names."""
-    inner = reader.inside(transform if isinstance(transform, Map) else Map(reader.line(key)))
-    if inner.text("Name") != "AWS::Include":
-        reader.warn(key, f"the macro {inner.text('Name') or ''} is not applied", "Write out what it would add.")
-        return None
-    location = inner.child("Parameters").text("Location")
-    if location is not None and "://" in location:
-        reader.warn(key, _IN_S3, _LOCAL)
-        return None
-    return location
-
-
-def _with_includes(template: Template, value: Value, reader: Reader, key: str) -> Value:
-    """The value with every AWS::Include inside of it replaced by its file."""
-    if isinstance(value, Seq):
-        items = Seq(value.line)
-        items.extend(_with_includes(template, item, reader, key) for item in value)
-        return items
-    if not isinstance(value, Map):
-        return value
-    result = Map(value.line)
-    for name, item in value.items():
-        if name != "Fn::Transform":
-            result[name] = _with_includes(template, item, reader, key)
-            result.lines[name] = value.line_of(name) or 1
-            continue
-        location = _included(template, item, reader, key)
-        found = _file(template, location, reader, key)[0] if location is not None else None
-        for inner_name, inner in (found or Map()).items():
-            result.setdefault(inner_name, inner)
-            result.lines.setdefault(inner_name, value.line_of(name) or 1)
-    return result
-
-
-def _file(template: Template, location: str, reader: Reader, key: str) -> tuple[Map | None, Problems]:
-    """The document in a file beside the template, and where its problems go."""
-    path = template.path.parent / location
-    problems = Problems(template.into.shown(path))
-    try:
-        text = path.read_text("utf-8-sig")
-        value = (parse_json(text) if path.suffix == ".json" else parse_yaml(text)).value
-    except (OSError, UnicodeDecodeError) as exc:
-        why = getattr(exc, "strerror", None) or "it is not UTF-8"
-        reader.warn(key, f"{location} cannot be read: {why}", "Name a file, relative to the template's folder.")
-        return None, problems
-    except ParseError as exc:
-        reader.warn(key, f"{location}, line {exc.line or 1}: {exc.message}", f"Correct {Path(location).name}.")
-        return None, problems
-    finally:
-        if str(path) not in template.into.files:
-            template.into.files.append(str(path))
-    if not isinstance(value, Map):
-        reader.warn(key, f"{location} holds no mapping", "Begin it with openapi: or swagger:.")
-        return None, problems
-    return value, problems
 
 
 class _Definition:

@@ -204,6 +204,8 @@ def test_a_file_may_be_named_by_definition_uri_or_included_in_part(write: Write,
     write("template.yaml", http(part))
     project = load()
     assert [(r.path, r.function) for r in project.routes] == [("/b", "F")] and project.problems == ()
+    write("api/paths.yaml", "\n\n/b:\n  get:\n    x-amazon-apigateway-integration: {type: mock}\n")
+    assert says(load(), "integration of type MOCK") == ("warning", 10), "the line that includes it"
 
 
 def test_a_definition_that_cannot_be_had_is_said(write: Write, load: Load) -> None:
@@ -211,7 +213,7 @@ def test_a_definition_that_cannot_be_had_is_said(write: Write, load: Load) -> No
     for definition, words in (
         ("      DefinitionUri: s3://bucket/api.yaml\n", "the definition lies in S3, which cannot be had"),
         ("      DefinitionUri: {Bucket: b, Key: api.yaml}\n", "the definition lies in S3, which cannot be had"),
-        ("      DefinitionUri: nothing.yaml\n", "nothing.yaml cannot be read: No such file or directory"),
+        ("      DefinitionUri: nothing.yaml\n", "there is no file nothing.yaml"),
         ("      DefinitionUri: broken.yaml\n", "broken.yaml, line 2: "),
         ("      DefinitionBody: {Fn::Transform: {Name: Mine}}\n", "the macro Mine is not applied"),
     ):
