@@ -128,7 +128,7 @@ def test_a_queue_is_as_it_was_asked_for(sqs: Any, make: Any) -> None:
         "MaximumMessageSize": "2048", "ReceiveMessageWaitTimeSeconds": "0", "KmsMasterKeyId": "alias/aws/sqs",
         "KmsDataKeyReusePeriodSeconds": "300", "SqsManagedSseEnabled": "false",
         "Policy": '{"Version":"2012-10-17","Statement":[]}', "RedriveAllowPolicy": '{"redrivePermission":"denyAll"}',
-        "RedrivePolicy": f'{{"deadLetterTargetArn":"{ARN}letters","maxReceiveCount":3}}',  # without spaces, as SQS says it
+        "RedrivePolicy": f'{{"deadLetterTargetArn":"{ARN}letters","maxReceiveCount":3}}',
     }  # fmt: skip
     before = int(time.time())
     found = attributes_of(sqs, make("own", **asked))

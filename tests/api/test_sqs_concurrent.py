@@ -1,0 +1,174 @@
+"""What SQS promises, with several boto3 clients at work at once on one engine."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.api.api_support import ACCOUNT, Running
+from tests.api.model_check import watched_client
+
+CLIENTS = 6
+
+
+@pytest.fixture
+def door(fresh: Callable[..., Running]) -> Running:
+    return fresh()
+
+
+@pytest.fixture
+def sqs(door: Running) -> Any:
+    return watched_client("sqs", door.url)[0]
+
+
+def at_once(work: Callable[[int], None], clients: int = CLIENTS) -> None:
+    """Run `work(number)` in so many threads; the first error of any of them."""
+    with ThreadPoolExecutor(clients) as pool:
+        for done in [pool.submit(work, number) for number in range(clients)]:
+            done.result(60)
+
+
+def until_empty(sqs: Any, url: str) -> Iterator[list[Any]]:
+    """What one client receives, until the queue holds nothing any more."""
+    while True:
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=5, AttributeNames=["All"]).get("Messages", [])
+        if messages:
+            yield messages
+            continue
+        counted = sqs.get_queue_attributes(
+            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        )["Attributes"]
+        if all(value == "0" for value in counted.values()):
+            return
+
+
+def test_no_message_has_two_holders_and_none_is_lost(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="work", Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
+    lock, held, done = threading.Lock(), set[str](), Counter[str]()
+    sent: set[str] = set()
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        for turn in range(4):
+            entries = [{"Id": str(n), "MessageBody": f"{number}-{turn}-{n}"} for n in range(10)]
+            answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+            with lock:
+                sent.update(entry["MessageId"] for entry in answer["Successful"])
+        for messages in until_empty(sqs, url):
+            with lock:
+                twice = held & {message["MessageId"] for message in messages}
+                assert not twice
+                held.update(message["MessageId"] for message in messages)
+            for message in messages:
+                handle = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+                keep = chance.random() < 0.7
+                with lock:
+                    held.remove(message["MessageId"])
+                    done[message["MessageId"]] += keep
+                if keep:
+                    sqs.delete_message(**handle)
+                else:
+                    sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+
+    at_once(work)
+    assert len(sent) == CLIENTS * 40
+    assert +done == Counter(sent), "each was done once"
+
+
+def test_groups_keep_their_order_whoever_receives_and_fails(sqs: Any) -> None:
+    url = sqs.create_queue(
+        QueueName="lanes.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    )["QueueUrl"]
+    lock, numbers = threading.Lock(), dict[str, list[int]]()
+    done: dict[str, list[int]] = defaultdict(list)
+    busy: set[str] = set()
+
+    def send(number: int) -> None:
+        """One sender a group, so that the order of sending is known."""
+        group = f"g{number}"
+        answers = [
+            sqs.send_message(QueueUrl=url, MessageBody=f"{group}:{turn}", MessageGroupId=group) for turn in range(15)
+        ]
+        numbers[group] = [int(answer["SequenceNumber"]) for answer in answers]
+
+    def receive(number: int) -> None:
+        chance = random.Random(number)
+        for messages in until_empty(sqs, url):
+            groups = {message["Attributes"]["MessageGroupId"] for message in messages}
+            with lock:
+                assert not groups & busy, "two have messages of one group"
+                busy.update(groups)
+            for group in groups:
+                mine = [message for message in messages if message["Attributes"]["MessageGroupId"] == group]
+                good = next((n for n in range(len(mine)) if chance.random() < 0.2), len(mine))
+                for place, message in enumerate(mine):
+                    if place == len(mine) - 1:  # what follows sets the group free
+                        busy.discard(group)
+                    handle = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+                    if place < good:
+                        done[group].append(int(message["Body"].rpartition(":")[2]))
+                        sqs.delete_message(**handle)
+                    else:
+                        sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+
+    at_once(send)
+    at_once(receive)
+    assert all(found == sorted(found) for found in numbers.values())
+    assert done == {f"g{number}": list(range(15)) for number in range(CLIENTS)}
+
+
+def test_what_is_sent_by_all_at_once_is_taken_once(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="once.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    given: dict[str, set[str]] = defaultdict(set)
+
+    def send(number: int) -> None:
+        for turn in random.Random(number).sample(range(20), 20):
+            answer = sqs.send_message(
+                QueueUrl=url, MessageBody=f"{turn}", MessageGroupId="g", MessageDeduplicationId=f"id-{turn}"
+            )
+            given[f"{turn}"].add(answer["MessageId"])
+
+    at_once(send)
+    assert all(len(ids) == 1 for ids in given.values())
+    bodies = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            bodies.append(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert sorted(bodies, key=int) == [f"{turn}" for turn in range(20)]
+
+
+def test_everything_that_always_fails_ends_in_the_dead_letter_queue(sqs: Any) -> None:
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    policy = {"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead", "maxReceiveCount": 3}
+    url = sqs.create_queue(QueueName="poison", Attributes={"RedrivePolicy": json.dumps(policy)})["QueueUrl"]
+    for turn in range(5):
+        entries = [{"Id": str(n), "MessageBody": f"{turn}-{n}"} for n in range(10)]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    received: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def fail(number: int) -> None:
+        for messages in until_empty(sqs, url):
+            with lock:
+                received.update(message["MessageId"] for message in messages)
+            entries = [
+                {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
+                for n, message in enumerate(messages)
+            ]
+            assert "Failed" not in sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+
+    at_once(fail)
+    assert set(received.values()) == {3}
+    letters: set[str] = set()
+    while messages := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages"):
+        letters.update(message["MessageId"] for message in messages)
+    assert letters == received.keys()
+    assert len(letters) == 50
