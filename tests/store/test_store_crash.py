@@ -13,10 +13,11 @@ import pytest
 
 from lambdatui.clock import SystemClock
 from lambdatui.store.reader import Reader
+from lambdatui.store.shards import HASH_SPACE, hash_key, seq_text
 from lambdatui.store.store import Store
 
 WRITER = """
-import asyncio, sys
+import asyncio, itertools, sys
 from pathlib import Path
 from lambdatui.clock import SystemClock
 from lambdatui.config.model import QueueConfig, StreamConfig
@@ -48,7 +49,13 @@ async def main():
                 logs=[LogRecord(id=key, time_us=now, function="f", request_id=None, level="INFO", message=str(key))])
             print(name, message.id, record.seq, n % 3 == 0, flush=True)
 
-    await asyncio.gather(*(work(who) for who in range(8)))
+    async def reshape():
+        await store.streams.open(STREAM)
+        for count in itertools.cycle([3, 5, 2, 4]):
+            await store.streams.reshard("s", lambda shards: shards.uniform(count))
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(reshape(), *(work(who) for who in range(8)))
 
 asyncio.run(main())
 """
@@ -77,10 +84,17 @@ async def test_kill_9_loses_nothing_that_was_confirmed(tmp_path: Path, writer: s
     pending = {each.request_id: each.payload for each in await store.events.pending(SystemClock().now_us(), 100_000)}
     messages = {each.id: each.body for each in Reader(data).peek("q", 100_000)}
     records = {}
-    for shard in ("shardId-000000000000", "shardId-000000000001"):
-        found = await store.streams.read("s", shard, "", 100_000)
+    state = store.streams.state("s")
+    assert state is not None
+    assert sum(shard.last - shard.first + 1 for shard in state.open) == HASH_SPACE
+    for shard in state.shards:
+        found = await store.streams.read("s", shard.id, "", 100_000)
         assert [each.seq for each in found] == sorted(each.seq for each in found)
-        assert store.streams.backlog("s", shard, "") == len(found)
+        assert store.streams.backlog("s", shard.id, "") == len(found)
+        for each in found:
+            assert shard.first <= hash_key(each.partition_key) <= shard.last
+            assert seq_text(shard.start) < each.seq
+            assert shard.end is None or each.seq < seq_text(shard.end)
         records.update({each.seq: each.data for each in found})
     for name, message_id, seq, done in confirmed:
         assert (name in pending) == (done == "False")
