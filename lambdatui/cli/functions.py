@@ -91,19 +91,42 @@ def _document(problem: Problem) -> dict[str, Any]:
     return {name: getattr(problem, name) for name in names}
 
 
+def _mark(row: FunctionRow) -> str:
+    if any(problem.severity == "error" for problem in row.problems):
+        return colour("✖", fg="red")
+    return colour("–", dim=True) if row.state == "unserved" else colour("✓", fg="green")
+
+
+def _origin(project: Path, row: FunctionRow) -> str:
+    """Where the function is declared, and what of the disk it runs: `from template.yaml:5, code src, layers common`."""
+    parts = [f"from {row.file}" + (f":{row.line}" if row.line else "")] if row.file else []
+    parts.append(f"code {_near(project, row.code_root)}")
+    if row.layers:
+        parts.append("layers " + ", ".join(_near(project, layer) for layer in row.layers))
+    if row.kept:
+        parts.append("without meaning here: " + ", ".join(row.kept))
+    return ", ".join(parts)
+
+
+def _near(project: Path, folder: str) -> str:
+    """The folder relative to the project where it lies inside."""
+    path = Path(folder)
+    return str(path.relative_to(project)) if path.is_relative_to(project) else folder
+
+
 def _print_check(project: Path, rows: list[FunctionRow], problems: list[Problem]) -> None:
     for row in rows:
-        broken = any(problem.severity == "error" for problem in row.problems)
-        mark = colour("✖", fg="red") if broken else colour("✓", fg="green")
         triggers = f"  {colour(shown('← ' + ', '.join(row.triggers)), dim=True)}" if row.triggers else ""
-        out(f"{mark} {shown(f'{row.name}  {row.runtime}  {row.handler}')}{triggers}")
+        out(f"{_mark(row)} {shown(f'{row.name}  {row.runtime}  {row.handler}')}{triggers}")
+        out(colour(shown("    " + _origin(project, row)), dim=True))
     if rows and problems:
         out()
     for problem in problems:
         where = problem.file or str(project)
         where += f":{problem.line}" if problem.line else ""
         severity = colour(problem.severity, fg=COLOURS.get(problem.severity))
-        about = f"{problem.function}: " if problem.function else ""
+        named = problem.function is None or problem.message.startswith(problem.function)
+        about = "" if named else f"{problem.function}: "
         out(f"{shown(where)}: {severity}: {shown(about + problem.message)}")
         out(shown(f"    {problem.remedy}"))
     counted = [(kind, sum(problem.severity == kind for problem in problems)) for kind in COLOURS]

@@ -42,7 +42,7 @@ def function_row(
         memory=function.memory,
         timeout=function.timeout,
         reserved_concurrency=function.reserved_concurrency,
-        state=NOT_RUNNING,
+        state="unserved" if function.unserved else NOT_RUNNING,
         problems=[problem_row(problem) for problem in problems if problem.function == function.name],
         logical_id=function.logical_id,
         arn=f"arn:aws:lambda:{project.region}:{project.account}:function:{function.name}",

@@ -54,10 +54,11 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def kept_texts(function: FunctionConfig) -> dict[str, str]:
-    """`kept` as it is shown: texts as they are, anything else as JSON."""
+    """`kept` as it is shown: texts as they are, anything else as JSON. Layers have a place of their own."""
     return {
         key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
         for key, value in function.kept.items()
+        if key != "Layers"
     }
 
 

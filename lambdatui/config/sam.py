@@ -30,7 +30,7 @@ from lambdatui.config.sam_push import PUSHING
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
 from lambdatui.config.sam_routes import declare_url
-from lambdatui.config.support import of_resource
+from lambdatui.config.support import nearest_resource, of_resource
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY
 from lambdatui.config.yaml_lines import Document, Map, ParseError, Seq, Value, parse_json, parse_yaml
@@ -316,7 +316,10 @@ def _declare(template: Template) -> None:
 def _unserved(template: Template, resource: Resource) -> None:
     """Say what a resource's row of the support table says; types that it lacks go to the local AWS."""
     support = of_resource(resource.type)
-    if support is None:
+    if support is None and (meant := nearest_resource(resource.type)):
+        message = f"{resource.logical_id}: there is no resource type {resource.type}"
+        template.problems.warning(message, f"Did you mean {meant}?", line=resource.line)
+    elif support is None:
         template.problems.notice(
             f"{resource.logical_id}: {resource.type} is not served by the engine itself",
             "Calls to it go to --aws (auto starts a local AWS for it).",

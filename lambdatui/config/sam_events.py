@@ -11,13 +11,11 @@ from lambdatui.config.sam_push import add_push_event
 from lambdatui.config.sam_routes import add_event_route, add_url
 from lambdatui.config.sam_rules import declare_pattern
 from lambdatui.config.schedules import parse
-from lambdatui.config.support import EVENTS
+from lambdatui.config.support import EVENT_PROPERTIES, EVENTS
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map
 from lambdatui.errors import UsageError
-
-_FILTERS = "event filters are not served: every message reaches the function"
 
 
 def declare_events(template: Template, resource: Resource, function: str, values: Map) -> None:
@@ -41,6 +39,7 @@ def declare_events(template: Template, resource: Resource, function: str, values
 
 def _declare_event(template: Template, logical_id: str, kind: str, reader: Reader, line: int | None) -> None:
     function = reader.function or ""
+    _say_unknown(reader, kind)
     if kind == "SQS":
         _add_queue_mapping(template, logical_id, function, reader, "Queue")
     elif kind in {"Kinesis", "DynamoDB"}:
@@ -61,6 +60,21 @@ def _declare_event(template: Template, logical_id: str, kind: str, reader: Reade
         template.problems.warning(
             f"{reader.where}: there is no event type {kind}", remedy, line=line, function=function
         )
+
+
+def _say_unknown(reader: Reader, kind: str) -> None:
+    known = EVENT_PROPERTIES.get(kind)
+    for key in reader.values if known else ():
+        if known and key not in known and not key.startswith("Fn::"):
+            remedy = did_you_mean(key, known, f"Remove it, or see the properties of an event of type {kind}.")
+            message = f"{reader.where}: an event of type {kind} has no property {key}"
+            reader.problems.notice(message, remedy, line=reader.line(key), function=reader.function)
+
+
+def _say_unserved(reader: Reader, kind: str) -> None:
+    for key, support in EVENT_PROPERTIES[kind].items():
+        if support.status == "not served" and key in reader and reader.resolved(key) is not None:
+            reader.warn(key, support.note, support.remedy)
 
 
 # event source mappings
@@ -107,8 +121,7 @@ def _add_queue_mapping(template: Template, logical_id: str, function: str, reade
             "Set MaximumBatchingWindowInSeconds: 1; 1 is used.",
         )
         window = 1
-    if "FilterCriteria" in reader:
-        reader.warn("FilterCriteria", _FILTERS, "Check in the handler for what it should skip.")
+    _say_unserved(reader, "SQS")
     scaling = reader.child("ScalingConfig") if "ScalingConfig" in reader else None
     enabled = reader.flag("Enabled")
     template.into.mappings.append(
@@ -130,12 +143,9 @@ def _add_stream_mapping(template: Template, logical_id: str, function: str, read
     if source is None:
         return
     stream = template.into.need_stream(source, template.problems, reader.line(key), function)
-    if "FilterCriteria" in reader:
-        reader.warn("FilterCriteria", _FILTERS, "Check in the handler for what it should skip.")
+    _say_unserved(reader, "Kinesis")
     if (reader.integer("ParallelizationFactor", 1, 10) or 1) > 1:
         reader.warn("ParallelizationFactor", "it is served as 1: one batch a shard at a time", "Nothing to be done.")
-    if reader.integer("TumblingWindowInSeconds", 0, 900):
-        reader.warn("TumblingWindowInSeconds", "tumbling windows are not served", "The batches come without state.")
     attempts = reader.integer("MaximumRetryAttempts", -1, 10_000)
     age = reader.integer("MaximumRecordAgeInSeconds", -1, 604_800)
     enabled = reader.flag("Enabled")
@@ -194,6 +204,7 @@ def _add_schedule(template: Template, logical_id: str, function: str, reader: Re
     if problem:
         reader.warn(key, problem, "Write it as AWS does, e.g. rate(5 minutes) or cron(0 12 * * ? *).")
         return
+    _say_unserved(reader, "ScheduleV2")
     zone = reader.text("ScheduleExpressionTimezone")
     if zone not in {None, "UTC"}:
         reader.warn("ScheduleExpressionTimezone", f"the time zone {zone} is not served; UTC is", "Write it in UTC.")

@@ -6,6 +6,7 @@ nothing is said about it. `not served`: whoever relies on it is told so, with wh
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -439,3 +440,11 @@ def of_resource(kind: str) -> Support | None:
         return RESOURCES[kind]
     families = (key for key in RESOURCES if key.endswith("*") and kind.startswith(key[:-1]))
     return next((RESOURCES[key] for key in families), None)
+
+
+def nearest_resource(kind: str) -> str | None:
+    """The type that a slip of the pen meant. AWS has many that are not listed here, so it has to be near."""
+    named = {key.lower(): key for key in RESOURCES if not key.endswith("*")}
+    whole = kind.startswith("AWS::Serverless::")  # SAM's are all here
+    hits = difflib.get_close_matches(kind.lower(), named, n=1, cutoff=0.6 if whole else 0.94)
+    return named[hits[0]] if hits else None

@@ -495,3 +495,34 @@ def test_what_means_nothing_here_is_kept_and_shown(write: Write, load: Load) -> 
     assert not project.problems
     assert kept_texts(project.functions[0])["EphemeralStorage"] == '{"Size":1024}'
     assert kept_texts(project.functions[0])["Tracing"] == "Active"
+
+
+@pytest.mark.parametrize(
+    ("kind", "meant"),
+    [
+        ("AWS::Serverless::Fucntion", "AWS::Serverless::Function"),
+        ("AWS::SQS::Queu", "AWS::SQS::Queue"),
+        ("AWS::Dynamodb::Table", "AWS::DynamoDB::Table"),
+        ("AWS::Serverless::Layer", "AWS::Serverless::LayerVersion"),
+    ],
+)
+def test_a_misspelled_resource_is_a_warning_with_what_was_meant(
+    kind: str, meant: str, write: Write, load: Load
+) -> None:
+    write("template.yaml", f"Resources:\n  R:\n    Type: {kind}\n")
+    project = load()
+    assert says(project, f"R: there is no resource type {kind}") == ("warning", 2)
+    assert says(project, f"Did you mean {meant}?") == ("warning", 2)
+
+
+def test_a_resource_that_only_the_local_aws_may_know_is_a_notice(write: Write, load: Load) -> None:
+    write("template.yaml", "Resources:\n  R:\n    Type: AWS::RDS::DBInstance\n")
+    assert says(load(), "AWS::RDS::DBInstance is not served by the engine itself") == ("notice", 2)
+
+
+def test_a_misspelled_property_of_an_event_is_noticed(write: Write, load: Load) -> None:
+    write("app.py")
+    event = "      Events: {E: {Type: SQS, Properties: {Queue: !GetAtt Q.Arn, BatchSise: 5}}}\n"
+    write("template.yaml", one(event) + "  Q: {Type: AWS::SQS::Queue}\n")
+    assert says(load(), "an event of type SQS has no property BatchSise") == ("notice", 8)
+    assert says(load(), "Did you mean BatchSize?") == ("notice", 8)
