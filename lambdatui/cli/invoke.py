@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,11 +25,12 @@ from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageErr
 
 if TYPE_CHECKING:
     from lambdatui.client.client import Client, InvokeReply
-    from lambdatui.schema import ReplayResult
+    from lambdatui.schema import FunctionRow, ReplayResult
 
 # How long a call waits for an engine that is starting or stopping on the same state.
 BUSY_SECONDS = 15.0
 TAIL_LIMIT = 4_096
+_TELL_EVERY = 0.5  # seconds
 
 
 @click.command()
@@ -36,9 +39,14 @@ TAIL_LIMIT = 4_096
 @click.option("--async", "as_event", is_flag=True, help="Queue the event (type Event) and print its request id.")
 @click.option("--dry-run", is_flag=True, help="Only ask whether the call would be allowed.")
 @click.option("--log", is_flag=True, help="Print the invocation's log on stderr.")
+@click.option(
+    "--use-venv", is_flag=True, help="Packages of the active virtual environment or DIR/.venv; none installed."
+)
 @loading_options
 @place_options
-def invoke_command(name: str, event: str | None, as_event: bool, dry_run: bool, log: bool, place: Place) -> int:
+def invoke_command(
+    name: str, event: str | None, as_event: bool, dry_run: bool, log: bool, use_venv: bool, place: Place
+) -> int:
     """Invoke a function; its result goes to stdout, exit 1 where it failed.
 
     Uses the running engine, else starts one for this call.
@@ -56,7 +64,7 @@ def invoke_command(name: str, event: str | None, as_event: bool, dry_run: bool, 
         print_json({"request_id": reply.request_id})
         return 0
     kind = "DryRun" if dry_run else "RequestResponse"
-    reply = _invoked(place, name, payload, kind, log)
+    reply = _invoked(place, name, payload, kind, log, use_venv=use_venv)
     if dry_run:
         return 0
     print_data(reply.payload)
@@ -65,15 +73,16 @@ def invoke_command(name: str, event: str | None, as_event: bool, dry_run: bool, 
     return int(bool(reply.function_error))
 
 
-def _invoked(place: Place, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
+def _invoked(place: Place, name: str, payload: bytes, kind: str, log: bool, *, use_venv: bool) -> InvokeReply:
     """The reply of the running engine, or of one for this call. An engine that is just ending is waited for."""
     from lambdatui.client.http import Unavailable
 
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
-        with _engine_for_one_call(place, deadline) as client:
+        with _engine_for_one_call(place, deadline, use_venv=use_venv) as client:
             try:
-                reply = _checked(client, name, payload, kind, log)
+                with installation_told(client, name):
+                    reply = _checked(client, name, payload, kind, log)
             except Unavailable:
                 if time.monotonic() > deadline:
                     raise
@@ -88,12 +97,10 @@ def _invoked(place: Place, name: str, payload: bytes, kind: str, log: bool) -> I
 
 def _say_remedies(client: Client, name: str) -> None:
     """What keeps the function from loading, with the next step (a module to install, a line to correct)."""
-    plain = name.rpartition(":function:")[2].partition(":")[0]
-    for row in client.functions():
-        if plain in (row.name, row.logical_id):
-            for problem in row.problems:
-                if problem.severity == "error":
-                    say(f"{problem.message}: {problem.remedy}")
+    for row in named_rows(client, name):
+        for problem in row.problems:
+            if problem.severity == "error":
+                say(f"{problem.message}: {problem.remedy}")
 
 
 def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
@@ -123,12 +130,47 @@ def _print_log(client: Client, reply: InvokeReply) -> None:
 
 
 @contextmanager
-def _engine_for_one_call(place: Place, deadline: float) -> Iterator[Client]:
+def installation_told(client: Client, name: str) -> Iterator[None]:
+    """While a call waits for its function's packages, say on stderr how far they are."""
+    ended = threading.Event()
+    telling = threading.Thread(target=_tell_installation, args=(client, name, ended), daemon=True)
+    telling.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        telling.join(1.0)
+
+
+def _tell_installation(client: Client, name: str, ended: threading.Event) -> None:
+    last = ""
+    while not ended.wait(_TELL_EVERY):
+        try:
+            text = next((row.packages for row in named_rows(client, name) if row.state == "installing"), "")
+        except LambdaTuiError:  # the call itself tells
+            return
+        if not sys.stderr.isatty():  # a log wants to know that it waits, not each step
+            text = text.partition(":")[0]
+        if text and text != last:
+            say(text)
+        last = text or last
+
+
+def named_rows(client: Client, name: str) -> list[FunctionRow]:
+    """The rows of the functions that a name, logical id or ARN means."""
+    plain = name.rpartition(":function:")[2].partition(":")[0]
+    return [row for row in client.functions() if plain in (row.name, row.logical_id, *row.aliases)]
+
+
+@contextmanager
+def _engine_for_one_call(place: Place, deadline: float, *, use_venv: bool) -> Iterator[Client]:
     from lambdatui.client.client import Client
     from lambdatui.client.launch import LaunchOptions, one_shot
     from lambdatui.client.locate import is_locked
 
-    launch = LaunchOptions(data=place.given_data, template=place.template, parameters=place.parameters)
+    launch = LaunchOptions(
+        data=place.given_data, template=place.template, parameters=place.parameters, use_venv=use_venv
+    )
     while True:
         if (info := place.engine()) is not None:
             place.say_not_applied()

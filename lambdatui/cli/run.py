@@ -63,6 +63,9 @@ def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 @click.option("--account-concurrency", type=click.IntRange(1), metavar="N", help="Default 1000.")
 @click.option("--fresh", is_flag=True, help="Every environment is a fresh process.")
 @click.option(
+    "--use-venv", is_flag=True, help="Packages of the active virtual environment or DIR/.venv; none installed."
+)
+@click.option(
     "--aws", callback=_aws, metavar="auto|none|URL", help="Who answers the AWS services that the engine does not."
 )
 @click.option("--max-environments", type=click.IntRange(1), metavar="N", help="Processes at once on this machine.")

@@ -35,6 +35,7 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
     retry_delays: tuple[float, ...] | None = None
     account_concurrency: int | None = None
     fresh: bool = False
+    use_venv: bool = False
     aws: str | None = None
     max_environments: int | None = None
     env_vars: str | None = None
@@ -65,7 +66,8 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
         arguments = [part for name, value in valued.items() if value is not None for part in (name, str(value))]
         arguments += [part for name in self.allow_host for part in ("--allow-host", name)]
         arguments += [f"--parameter={pair}" for pair in self.parameters]  # a value may begin with a dash
-        return arguments + ["--allow-remote"] * self.allow_remote + ["--fresh"] * self.fresh
+        switches = {"--allow-remote": self.allow_remote, "--fresh": self.fresh, "--use-venv": self.use_venv}
+        return arguments + [name for name, given in switches.items() if given]
 
 
 class StartedEngine:

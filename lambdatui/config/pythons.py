@@ -114,6 +114,24 @@ def ask(path: str) -> Python | None:
     return Python(base or path, version) if done.returncode == 0 and version else None
 
 
+class VirtualEnvironment(msgspec.Struct, frozen=True):
+    """A virtual environment and its Python."""
+
+    folder: str
+    python: str
+    version: str
+
+
+def virtual_environment(root: Path, active: str | None) -> VirtualEnvironment | None:
+    """The one that is active (`active`: VIRTUAL_ENV), else the project's .venv; None where neither starts."""
+    for folder in (active, str(root / ".venv")):
+        python = Path(folder, "bin", "python") if folder else None
+        answer = ask(str(python)) if python is not None and python.exists() else None
+        if folder and answer is not None:
+            return VirtualEnvironment(folder, str(python), answer.version)
+    return None
+
+
 def runtime_notice(function: FunctionConfig, version: str) -> Problem | None:
     """The notice for a function that Python `version` serves; None where that is the one that Runtime names."""
     wanted = wanted_version(function.runtime)

@@ -32,23 +32,7 @@ class Boto3(msgspec.Struct, frozen=True):
     modules: tuple[str, ...]
 
 
-class VirtualEnvironment(msgspec.Struct, frozen=True):
-    folder: str
-    python: str
-    version: str
-
-
-def virtual_environment(root: Path, active: str | None) -> VirtualEnvironment | None:
-    """The one that is active (`active`: VIRTUAL_ENV), else the project's .venv; None where neither starts."""
-    for folder in (active, str(root / ".venv")):
-        python = Path(folder, "bin", "python") if folder else None
-        answer = pythons.ask(str(python)) if python is not None and python.exists() else None
-        if folder and answer is not None:
-            return VirtualEnvironment(folder, str(python), answer.version)
-    return None
-
-
-def choose(runtime: str, venv: VirtualEnvironment | None, shell: Mapping[str, str]) -> Interpreter:
+def choose(runtime: str, venv: pythons.VirtualEnvironment | None, shell: Mapping[str, str]) -> Interpreter:
     """The interpreter for `runtime` ("python3.12"): that of `venv`, else the version named, else the nearest one.
 
     Blocking: asks each candidate once.

@@ -150,7 +150,7 @@ def last_words(output: Sequence[str]) -> str:
     lines = [line.strip() for line in output if line.strip() and not _NOISE.match(line.strip())]
     first = next((number for number, line in enumerate(lines) if _ERROR.match(line)), max(0, len(lines) - 3))
     words = [re.sub(r"^(ERROR|error):\s*|^[×✗│╰─▶\s]+", "", line) for line in lines[first:]]
-    text = "; ".join(dict.fromkeys(filter(None, words)))
+    text = "; ".join(dict.fromkeys(filter(None, words))).rstrip(".")
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

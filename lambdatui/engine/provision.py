@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from lambdatui.config import pythons
 from lambdatui.config.manifests import Manifest, ManifestError, manifests_of
 from lambdatui.config.model import FunctionConfig, Problem
 from lambdatui.engine import interpreters, packages
@@ -62,7 +63,7 @@ class Planner:
         except ManifestError as error:
             problem = error.problem(self._root, config.name)
             watched.append(error.file)
-        venv = interpreters.virtual_environment(self._root, self._shell.get("VIRTUAL_ENV"))
+        venv = pythons.virtual_environment(self._root, self._shell.get("VIRTUAL_ENV"))
         taken = venv if self._use_venv or (own is None and problem is None) else None
         interpreter = interpreters.choose(config.runtime, taken, self._shell)
         if self._use_venv and taken:

@@ -36,6 +36,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     grace: float
     region: str
     allow_hosts: tuple[str, ...]
+    use_venv: bool
     headless: bool
     one_shot: bool
     leash: int | None
@@ -58,7 +59,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--parameter", action="append", default=[])
-    for name in ("--allow-remote", "--headless", "--one-shot", "--fresh"):
+    for name in ("--allow-remote", "--headless", "--one-shot", "--fresh", "--use-venv"):
         parser.add_argument(name, action="store_true")
     found = parser.parse_args(argv)
     host = found.host or "127.0.0.1"
@@ -82,6 +83,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         grace=max(0.0, found.grace),
         region=found.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
         allow_hosts=(*found.allow_host, *(() if _is_loopback(host) else (host,))),
+        use_venv=found.use_venv,
         headless=found.headless,
         one_shot=found.one_shot,
         leash=found.leash,

@@ -26,8 +26,9 @@ from lambdatui.clock import SystemClock, iso
 from lambdatui.config import archives
 from lambdatui.config.loader import load_project
 from lambdatui.config.model import LoadOptions
+from lambdatui.config.pythons import virtual_environment
 from lambdatui.engine.engine import Engine, EngineOptions
-from lambdatui.errors import LambdaTuiError, OperationFailed, StoreError
+from lambdatui.errors import LambdaTuiError, OperationFailed, StoreError, UsageError
 from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments, parse, ready_pipe
 from lambdatui.host.console import Console
 from lambdatui.host.lock import EngineLock
@@ -94,6 +95,8 @@ class Host:
             env_vars=arguments.env_vars,
         )
         load_project(root, load, data)  # a folder that is none is said before anything is made in it
+        if arguments.use_venv and virtual_environment(root, os.environ.get("VIRTUAL_ENV")) is None:
+            raise UsageError(f"--use-venv: no virtual environment is active and {root / '.venv'} is none; activate one")
         _make_folder(data)
         lock = EngineLock(data)
         try:
@@ -133,6 +136,7 @@ class Host:
                 account_concurrency=arguments.account_concurrency,
                 max_environments=arguments.max_environments,
                 retry_delays=arguments.retry_delays,
+                use_venv=arguments.use_venv,
                 one_shot=arguments.one_shot,
             ),
             load,
