@@ -135,7 +135,7 @@ async def _created(seen: Watch, tee: Tee, reply: Reply, stat: Stat) -> list[Obje
         path = f"{path.rstrip('/')}/{quote(key)}"
         if not key:
             return []
-    version = reply.headers.get(b"x-amz-version-id", b"").decode() or None
+    version = _version(reply.headers)
     found = await stat(f"{path}?versionId={quote(version)}" if version else path) or {}
     length = found.get(b"content-length", b"")
     etag = found.get(b"etag", reply.headers.get(b"etag", b"")).decode("latin-1").strip('"')
@@ -153,10 +153,16 @@ async def _created(seen: Watch, tee: Tee, reply: Reply, stat: Stat) -> list[Obje
 # what requests and answers say: pure
 
 
+def _version(headers: dict[bytes, bytes]) -> str | None:
+    """The version that an answer names; "null" is the one of objects without versions."""
+    version = headers.get(b"x-amz-version-id", b"").decode("latin-1")
+    return version if version not in ("", "null", "None") else None
+
+
 def deleted(seen: Watch, headers: dict[bytes, bytes]) -> ObjectChange:
     """A DELETE of one object: in a bucket with versions it leaves a marker, unless it names a version."""
     marker = headers.get(b"x-amz-delete-marker") == b"true" and seen.version_id is None
-    version = headers.get(b"x-amz-version-id", b"").decode() or seen.version_id
+    version = _version(headers) or seen.version_id
     kind = "DeleteMarkerCreated" if marker else "Delete"
     return ObjectChange(bucket=seen.bucket, key=seen.key, event=f"ObjectRemoved:{kind}", version_id=version)
 
