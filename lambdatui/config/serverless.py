@@ -97,7 +97,9 @@ def _load(path: Path, into: Declared, given: Sequence[Given], problems: _Spoken)
     problems.keys.update(service.keys)
     put(template, "Resources", service.resources, root.line_of("resources"))
     stack = text(service.provider, "stackName") or f"{service.name}-{service.stage}"
-    _finish(service, declare_root(path, template, into, _left(template, given, sources.used), problems, stack), into)
+    left = _left(template, given, sources.used)
+    aliases = {logical_id: _aliases(service, key) for logical_id, key in service.keys.items()}
+    _finish(service, declare_root(path, template, into, left, problems, stack, aliases=aliases), into)
 
 
 def _service(folder: Path, root: Map, sources: Sources, variables: Variables, problems: Problems) -> Service | None:
@@ -251,6 +253,12 @@ def _extend(service: Service, section: Value | Unresolved) -> None:
                 put(body, "Properties", properties, body.line)
 
 
+def _aliases(service: Service, key: str) -> tuple[str, ...]:
+    """`service-stage-key`, which is its name on AWS, and the `name` that may be written instead."""
+    names = dict.fromkeys((service.full_name(key), text(service.functions[key], "name")))
+    return tuple(name for name in names if name is not None and name != key)
+
+
 def _left(template: Map, given: Sequence[Given], used: set[str]) -> list[Given]:
     """The values that were no options of the framework's, or are CloudFormation parameters as well."""
     names = mapping(template, "Parameters")
@@ -261,18 +269,12 @@ def _left(template: Map, given: Sequence[Given], used: set[str]) -> list[Given]:
 
 
 def _finish(service: Service, template: Template, into: Declared) -> None:
-    """What a template cannot say: aliases, packages, routes that are refused or a load balancer's."""
+    """What a template cannot say: packages, routes that are refused or a load balancer's."""
     for logical_id, key in service.keys.items():
         name = template.function_names.get(logical_id)
         if name is None:
             continue
-        own = text(service.functions[key], "name")
-        aliases = dict.fromkeys((service.full_name(key), *((own,) if own else ())))
-        into.update_function(
-            name,
-            aliases=tuple(alias for alias in aliases if alias != name),
-            requirements=service.requirements.get(key),
-        )
+        into.update_function(name, requirements=service.requirements.get(key))
     for place, route in enumerate(into.routes):
         if route.id in service.refused:
             into.routes[place] = msgspec.structs.replace(route, refused=service.refused[route.id])

@@ -25,6 +25,7 @@ class Template:
     into: Declared
     problems: Problems
     function_names: dict[str, str] = field(default_factory=dict)  # logical id -> name, of those that were declared
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # logical id -> more names of the function
     assets: dict[str, Path] = field(default_factory=dict)  # S3 key -> folder or archive: what the CDK synthesised
     layers: dict[str, Path | None] = field(default_factory=dict)  # ARN and logical id -> folder, if it can be had
     default_authorizers: dict[str, str] = field(default_factory=dict)  # API -> authorizer of routes that name none
