@@ -138,6 +138,23 @@ def of_type(template: Template, kind: str) -> Iterator[tuple[Resource, Reader]]:
             yield resource, template.reader(resource)
 
 
+def set_stage(template: Template, reader: Reader, api: str, variables: dict[str, str], staged: dict[str, str]) -> None:
+    """Give an API its stage, by which one is served; `staged` holds those that have theirs."""
+    stage = reader.text("StageName")
+    if stage is None or api not in template.into.apis or staged.get(api) == stage:
+        return
+    if api in staged:
+        reader.problems.notice(
+            f"{reader.where}: the stage {stage} of {api} is not served beside {staged[api]}",
+            f"Requests reach the same functions by {staged[api]}.",
+            line=reader.line("StageName"),
+        )
+        return
+    staged[api] = stage
+    config = template.into.apis[api]
+    template.into.apis[api] = msgspec.structs.replace(config, stage=stage, stage_variables=variables)
+
+
 # authorizers
 
 

@@ -22,6 +22,7 @@ from lambdatui.config.apis import (
     normal_method,
     normal_path,
     of_type,
+    set_stage,
     texts_of,
 )
 from lambdatui.config.model import ApiConfig, AuthorizerConfig, RouteConfig
@@ -54,14 +55,9 @@ def declare_http_apis(template: Template) -> None:
                 line=resource.line,
             ),
         )
-    staged: set[str] = set()
+    staged: dict[str, str] = {}
     for _, reader in of_type(template, "AWS::ApiGatewayV2::Stage"):
-        api, stage = reader.text("ApiId") or "", reader.text("StageName")
-        if api in template.into.apis and api not in staged and stage is not None:
-            staged.add(api)
-            template.into.apis[api] = msgspec.structs.replace(
-                template.into.apis[api], stage=stage, stage_variables=texts_of(reader, "StageVariables")
-            )
+        set_stage(template, reader, reader.text("ApiId") or "", texts_of(reader, "StageVariables"), staged)
     for resource, reader in of_type(template, "AWS::ApiGatewayV2::Authorizer"):
         _authorizer(template, resource.logical_id, reader)
     for resource, reader in of_type(template, "AWS::ApiGatewayV2::Route"):

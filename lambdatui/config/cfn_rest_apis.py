@@ -21,6 +21,7 @@ from lambdatui.config.apis import (
     normal_method,
     of_type,
     same_cors,
+    set_stage,
     texts_of,
 )
 from lambdatui.config.model import ApiConfig, AuthorizerConfig, CorsConfig, RouteConfig
@@ -68,19 +69,13 @@ def declare_rest_apis(template: Template) -> None:
 
 
 def _stages(template: Template) -> None:
-    """The first stage of each API; a deployment may name one by itself."""
-    staged: set[str] = set()
-    for kind, variables in (("AWS::ApiGateway::Stage", "Variables"), ("AWS::ApiGateway::Deployment", "")):
-        for _, reader in of_type(template, kind):
-            api, stage = reader.text("RestApiId") or "", reader.text("StageName")
-            if stage is None or api not in template.into.apis or api in staged:
-                continue
-            staged.add(api)
-            template.into.apis[api] = msgspec.structs.replace(
-                template.into.apis[api],
-                stage=stage,
-                stage_variables=texts_of(reader if variables else reader.child("StageDescription"), "Variables"),
-            )
+    """The stages; a deployment may name one by itself, with its variables in a description."""
+    staged: dict[str, str] = {}
+    for _, reader in of_type(template, "AWS::ApiGateway::Stage"):
+        set_stage(template, reader, reader.text("RestApiId") or "", texts_of(reader, "Variables"), staged)
+    for _, reader in of_type(template, "AWS::ApiGateway::Deployment"):
+        variables = texts_of(reader.child("StageDescription"), "Variables")
+        set_stage(template, reader, reader.text("RestApiId") or "", variables, staged)
 
 
 def _authorizer(template: Template, name: str, reader: Reader) -> None:

@@ -11,7 +11,7 @@ from lambdatui.config.model import AuthorizerConfig, CorsConfig
 from tests.config.helpers import Load, Write, says
 from tests.config.test_apis_sam import api, route
 
-FUNCTION = {
+FUNCTION: dict[str, Any] = {
     "Type": "AWS::Lambda::Function",
     "Properties": {"Handler": "app.handler", "Runtime": "python3.12", "Code": "."},
 }
@@ -439,3 +439,61 @@ def test_rules_of_a_load_balancer(write: Write, load: Load) -> None:
     assert says(project, "an action of type fixed-response is not served") == ("notice", 19)
     assert says(project, "its target group holds no function of this project")[0] == "warning"
     assert len(project.problems) == 2
+
+
+def test_of_two_stages_the_first_is_served(write: Write, load: Load) -> None:
+    def stage(name: str) -> dict[str, Any]:
+        return {"Type": "AWS::ApiGateway::Stage", "Properties": {"RestApiId": {"Ref": "Api"}, "StageName": name}}
+
+    write("app.py")
+    deployment = {
+        "Type": "AWS::ApiGateway::Deployment",
+        "Properties": {"RestApiId": {"Ref": "Api"}, "StageName": "blue"},
+    }
+    write("template.json", rest(Blue=stage("blue"), Green=stage("green"), Deployment=deployment))
+    project = load()
+    assert api(project, "Api").stage == "blue"
+    assert says(project, "the stage green of Api is not served beside blue")[0] == "notice"
+    assert len(project.problems) == 1
+
+
+def test_a_deployment_may_name_the_stage_itself(write: Write, load: Load) -> None:
+    write("app.py")
+    properties = {
+        "RestApiId": {"Ref": "Api"},
+        "StageName": "dev",
+        "StageDescription": {"Variables": {"a": "b"}},
+    }
+    write("template.json", rest(Deployment={"Type": "AWS::ApiGateway::Deployment", "Properties": properties}))
+    project = load()
+    assert (api(project, "Api").stage, api(project, "Api").stage_variables) == ("dev", {"a": "b"})
+    assert project.problems == ()
+
+
+def test_the_parts_of_apis_have_names_that_functions_may_be_told(write: Write, load: Load) -> None:
+    write("app.py")
+    variables = {
+        "STAGE": {"Ref": "Stage"},
+        "API_ID": {"Fn::GetAtt": ["Web", "ApiId"]},
+        "ENDPOINT": {"Fn::GetAtt": ["Web", "ApiEndpoint"]},
+        "BALANCER": {"Fn::Sub": "http://${Balancer.DNSName}/"},
+    }
+    function = {"Type": "AWS::Lambda::Function", "Properties": {**FUNCTION["Properties"]}}
+    function["Properties"]["Environment"] = {"Variables": variables}
+    resources = HTTP | {
+        "F": function,
+        "Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer"},
+        "Mapping": {
+            "Type": "AWS::ApiGatewayV2::ApiMapping",
+            "Properties": {"ApiId": {"Ref": "Web"}, "ApiMappingKey": "v2/web", "DomainName": "x", "Stage": "$default"},
+        },
+    }
+    write("template.json", json.dumps({"Resources": resources}, indent=1))
+    project = load()
+    assert project.functions[0].environment == {
+        "STAGE": "$default",
+        "API_ID": "Web",
+        "ENDPOINT": "http://127.0.0.1:3000/_api/Web",
+        "BALANCER": "http://127.0.0.1:3000/",
+    }
+    assert api(project, "Web").base_paths == ("v2/web",) and project.problems == ()
