@@ -155,6 +155,7 @@ class ShardReader(Loop):
         if state.seq < end:
             await self._save(ShardState(seq=end))
         self._stopping = True
+        self.wake()
         self._drained(self.shard)
 
     async def _save(self, state: ShardState) -> ShardState:
