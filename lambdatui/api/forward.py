@@ -20,6 +20,7 @@ import msgspec
 from lambdatui.api import observe
 from lambdatui.api.asgi import ClientGoneError, Headers, Message, Receive, Scope, Send, header, respond
 from lambdatui.api.aws.call import Door
+from lambdatui.errors import StoreError
 
 logger = logging.getLogger("lambdatui.api")
 
@@ -78,6 +79,9 @@ class Forwarder:
         except Exception as error:
             if started:
                 raise
+            if isinstance(error, StoreError):
+                await _refuse(scope, send, 500, f"{name} took it, but what it sets off could not be stored: {error}")
+                return
             if not isinstance(error, UpstreamError | OSError):
                 logger.exception("forwarding failed")
             reason = str(error) or type(error).__name__
@@ -256,7 +260,7 @@ def _blame(upload: asyncio.Task[None]) -> None:
 async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
     """An error in the shape that the caller's SDK reads: JSON, or XML for S3 and the query protocol."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
-    code = "NotServed" if status == 501 else "ServiceUnavailable"
+    code = {500: "InternalError", 501: "NotServed"}.get(status, "ServiceUnavailable")
     json_form = b"x-amz-target" in headers or b"json" in headers.get(b"content-type", b"")
     if json_form:
         body = msgspec.json.encode({"__type": code, "message": sentence, "Message": sentence})

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote
-from xml.etree import ElementTree
 
 import msgspec
 
@@ -19,6 +18,9 @@ from lambdatui.api.asgi import Message, Receive, Scope, headers_of
 from lambdatui.api.ports import PushPort
 from lambdatui.clock import MICROS
 from lambdatui.sources.push_shapes import BusEvent, ObjectChange, Publication
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
 
 KEPT = 2 * 1024 * 1024  # bytes of a request: more than a topic's, a bus' or a list of keys may have
 FORM_HEAD = 64 * 1024  # of an upload by form, whose fields come before its file
@@ -196,6 +198,8 @@ def _elements(document: bytes, name: str) -> list[ElementTree.Element]:
     """All elements of a name, whatever their namespace; [] for what is no XML."""
     if b"<!DOCTYPE" in document:  # S3 has none, and entities could grow without bounds
         return []
+    from xml.etree import ElementTree  # for few requests: an engine starts without it
+
     try:
         root = ElementTree.fromstring(document)
     except ElementTree.ParseError:

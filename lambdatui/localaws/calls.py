@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import re
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -60,6 +59,8 @@ async def send(url: str, region: str, call: Call) -> bytes:
 
 
 def _send(url: str, region: str, call: Call) -> bytes:
+    import http.client  # an engine that needs no local AWS starts without it
+
     target = urlsplit(url)
     connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=TIMEOUT_S)
     # Nobody checks the signature; its scope says which service and region are meant.

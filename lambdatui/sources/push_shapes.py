@@ -17,6 +17,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from lambdatui.clock import MICROS, new_request_id
+from lambdatui.config.aws_names import partition
 from lambdatui.config.model import EventRule, Project
 from lambdatui.sources.shapes import millis
 
@@ -63,10 +64,8 @@ class BusEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 def partitioned(project: Project, service: str, rest: str, *, place: bool = True) -> str:
     """An ARN in the project's region and account; `place` False: without them, as S3's."""
-    aws = "aws-cn" if project.region.startswith("cn-") else "aws"
-    aws = "aws-us-gov" if project.region.startswith("us-gov-") else aws
     where = f"{project.region}:{project.account}" if place else ":"
-    return f"arn:{aws}:{service}:{where}:{rest}"
+    return f"arn:{partition(project.region)}:{service}:{where}:{rest}"
 
 
 # S3

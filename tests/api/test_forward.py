@@ -7,11 +7,14 @@ import http.server
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api.api_support import Running
+from lambdatui.config.model import BucketTrigger
+from lambdatui.errors import StoreError
+from tests.api.api_support import Running, project
 from tests.api.test_lambda_api import error_of
 
 
@@ -122,6 +125,47 @@ def test_without_one_the_answer_says_what_to_do(
     monkeypatch.setitem(sys.modules, "moto", None)
     auto = fresh(aws="auto")
     assert b"pip install 'lambdatui[aws]'" in call(auto, "GET", "/bucket")[1]
+
+
+PHOTOS = BucketTrigger(id="New", bucket="photos", events=("s3:ObjectCreated:*",), function="echo")
+
+
+def test_a_trigger_has_its_event_on_disk_when_the_caller_hears_of_the_success(
+    fresh: Callable[..., Running], upstream: str, tmp_path: Path
+) -> None:
+    own = fresh(aws=upstream, project=project(tmp_path, pushes=(PHOTOS,)))
+    assert call(own, "PUT", "/photos/in/a.jpg", b"12345")[:2] == (207, b"12345")
+    assert own.store.events.count() == 1
+    [row] = own.sources.snapshot().pushes
+    assert (row.id, row.source, row.target, row.delivered) == ("New", "photos", "echo", 1)
+    assert call(own, "PUT", "/other/a.jpg", b"1")[0] == 207
+    assert call(own, "GET", "/photos/a.jpg")[0] == 207
+    assert own.store.events.count() == 1
+
+
+def test_a_large_upload_that_a_trigger_waits_for_still_passes_in_pieces(
+    fresh: Callable[..., Running], upstream: str, tmp_path: Path
+) -> None:
+    own = fresh(aws=upstream, project=project(tmp_path, pushes=(PHOTOS,)))
+    body = bytes(range(256)) * 20_000
+    assert call(own, "PUT", "/photos/large", body)[0] == 207
+    put = [received for method, path, _, received in Upstream.seen if (method, path) == ("PUT", "/photos/large")]
+    assert put == [body]
+
+
+def test_a_success_whose_event_cannot_be_stored_is_none(
+    fresh: Callable[..., Running], upstream: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = fresh(aws=upstream, project=project(tmp_path, pushes=(PHOTOS,)))
+
+    async def full(*_: Any, **__: Any) -> str:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(own.engine, "accept", full)
+    status, body, _ = call(own, "PUT", "/photos/a", b"1")
+    assert status == 500
+    assert b"<Code>InternalError</Code>" in body
+    assert b"s3 took it, but what it sets off could not be stored: the disk is full" in body
 
 
 def test_a_server_that_is_gone_is_a_502(fresh: Callable[..., Running], client: Callable[..., Any]) -> None:

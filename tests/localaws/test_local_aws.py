@@ -16,6 +16,7 @@ import pytest_asyncio
 from botocore.config import Config
 
 from lambdatui.clock import SystemClock
+from lambdatui.config.aws_names import STREAM_LABEL
 from lambdatui.config.model import ResourceConfig, StreamConfig
 from lambdatui.engine.spawner import Spawner
 from lambdatui.localaws.local import LocalAws
@@ -168,6 +169,12 @@ async def test_changes_of_a_table_are_in_its_stream_once_and_in_order(here: Here
     await here.engine.reload(SHOP)
     await here.put("after")
     assert len(await here.changes(23)) == 23
+
+
+async def test_a_tables_stream_answers_to_the_arn_that_a_get_att_gives(here: Here) -> None:
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders/stream/{STREAM_LABEL}"
+    described = (await here.ask("dynamodbstreams", "describe_stream", StreamArn=arn))["StreamDescription"]
+    assert (described["TableName"], described["StreamViewType"]) == ("orders", "NEW_AND_OLD_IMAGES")
 
 
 async def test_after_a_kill_the_next_call_finds_everything_created_again(here: Here) -> None:
