@@ -48,8 +48,8 @@ def declare_resource(template: Template, resource: Resource) -> None:
         value = reader.resolved(key)
         if isinstance(value, Unresolved):
             reader.warn(key, f"{key} cannot be resolved: {value.why}; it is empty", UNRESOLVED_REMEDY, line=value.line)
-    properties = _known(plain(reader.resolver.resolve(resource.properties)))
-    assert isinstance(properties, dict)
+    resolved = {key: _known(plain(reader.resolver.resolve(value))) for key, value in resource.properties.items()}
+    properties: dict[str, Any] = {key: value for key, value in resolved.items() if value is not None}
     kind = resource.type
     if kind in TABLE_TYPES:
         kind = "AWS::DynamoDB::Table"

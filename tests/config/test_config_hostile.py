@@ -7,6 +7,7 @@ import random
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 
 from lambdatui.config.loader import check_project, load_project
 from lambdatui.config.model import LoadOptions
+from lambdatui.config.support import RESOURCES
 from lambdatui.config.yaml_lines import ParseError, parse_json, parse_yaml
 
-SHOP = (Path(__file__).parent / "templates" / "shop.yaml").read_text()
+TEMPLATES = Path(__file__).parent / "templates"
+SHOP = (TEMPLATES / "shop.yaml").read_text()
+LANGUAGE = (TEMPLATES / "language.yaml").read_text()
 TOML = """
 [defaults]
 memory = 256
@@ -72,14 +76,28 @@ WORDS = [
     "!Cidr [a, b, c]",
     "${AWS::Region}",
     "true",
+    "!ImportValue x",
+    "!Transform {Name: AWS::Include}",
+    "{'Fn::ForEach::X': [A, [b], {'${A}': c}]}",
+    "{'Fn::Transform': x, a: b}",
+    "'{{resolve:ssm:/shop/limit}}'",
+    "'{{resolve:secretsmanager:::::}}'",
+    "!GetAtt Orders.StreamArn",
+    "!Ref Common",
+    "code.zip",
+    "/",
+    "~/",
+    "AWS::Lambda::LayerVersion",
+    "arn:aws:lambda:a:b:layer:",
 ]
 
 
+@pytest.mark.parametrize("template", [SHOP, LANGUAGE])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(1, 6))
-def test_templates_with_values_exchanged_still_load(tmp_path: Path, seed: int, changes: int) -> None:
+def test_templates_with_values_exchanged_still_load(tmp_path: Path, template: str, seed: int, changes: int) -> None:
     chance = random.Random(seed)
-    lines = SHOP.splitlines()
+    lines = template.splitlines()
     for _ in range(changes):
         at = chance.randrange(len(lines))
         key, colon, _value = lines[at].partition(":")
@@ -108,6 +126,53 @@ def test_toml_with_values_exchanged_still_loads(tmp_path: Path, seed: int) -> No
         key, equals, _value = lines[at].partition("=")
         lines[at] = f"{key}= {chance.choice(values)}" if equals else lines[at][: chance.randrange(len(lines[at]) + 1)]
     (tmp_path / "lambdatui.toml").write_text("\n".join(lines))
+    check_project(load_project(tmp_path, LoadOptions()))
+
+
+NODES = st.recursive(
+    st.sampled_from(["", "x", "5", "true", "Ref", "A", "B", "${A}", "AWS::Region", "AWS::SQS::Queue", None]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from([
+            "Ref", "Fn::Sub", "Fn::GetAtt", "Fn::If", "Fn::Join", "Fn::Select", "Fn::Split", "Fn::FindInMap", "Fn::And",
+            "Fn::Or", "Fn::Not", "Fn::Equals", "Fn::Base64", "Fn::ImportValue", "Fn::Transform", "Fn::ForEach::L",
+            "Fn::Length", "Fn::ToJsonString", "Fn::Cidr", "Condition", "Type", "Properties", "DependsOn", "Metadata",
+            "Layers", "Code", "CodeUri", "Events", "Value", "Default", "A", "B",
+        ]),
+        inner,
+        max_size=3,
+    ),
+    max_leaves=25,
+)  # fmt: skip
+KINDS = st.sampled_from(sorted(key for key in RESOURCES if not key.endswith("*")))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(["A", "B", "C"]), st.tuples(KINDS, NODES, NODES), max_size=3), NODES, NODES)
+def test_any_tree_of_intrinsics_loads(
+    tmp_path: Path, resources: dict[str, tuple[str, object, object]], parameters: object, conditions: object
+) -> None:
+    bodies = {
+        name: {"Type": kind, "Properties": properties, "DependsOn": other, "Metadata": other, "Condition": other}
+        for name, (kind, properties, other) in resources.items()
+    }
+    document = {"Parameters": parameters, "Conditions": conditions, "Mappings": parameters, "Globals": conditions}
+    (tmp_path / "template.json").write_text(json.dumps({**document, "Resources": bodies}))
+    project = load_project(tmp_path, LoadOptions(parameters={"A": "1"}))
+    assert all(problem.remedy and problem.message for problem in check_project(project))
+    msgspec.json.encode(project)  # it travels: nothing unresolved is left in it
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(NODES, NODES, NODES)
+def test_any_assembly_loads(tmp_path: Path, manifest: object, assets: object, template: object) -> None:
+    folder = tmp_path / "cdk.out"
+    folder.mkdir(exist_ok=True)
+    (folder / "cdk.out").touch()
+    stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "S.template.json"}}
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": {"S": stack, "T": manifest}}))
+    (folder / "S.assets.json").write_text(json.dumps({"files": {"h": {"source": assets, "destinations": assets}}}))
+    (folder / "S.template.json").write_text(json.dumps({"Resources": template}))
     check_project(load_project(tmp_path, LoadOptions()))
 
 
