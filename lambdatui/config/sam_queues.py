@@ -31,11 +31,20 @@ def declare_queue(template: Template, resource: Resource) -> None:
         visibility_timeout=30 if visibility is None else visibility,
         delay=reader.number("DelaySeconds", 0, 900) or 0,
         retention=reader.integer("MessageRetentionPeriod", 60, 1_209_600) or 345_600,
+        receive_wait=reader.number("ReceiveMessageWaitTimeSeconds", 0, 20) or 0,
+        maximum_message=reader.integer("MaximumMessageSize", 1024, 1_048_576) or 1_048_576,
+        deduplication_scope="messageGroup" if reader.text("DeduplicationScope") == "messageGroup" else "queue",
         redrive_queue=redrive,
         max_receive_count=receives,
+        tags=_tags(reader),
         file=template.problems.file,
         line=resource.line,
     )
+
+
+def _tags(reader: Reader) -> dict[str, str]:
+    tags = [reader.inside(item) for item in reader.items("Tags") if isinstance(item, Map)]
+    return {key: tag.text("Value") or "" for tag in tags if (key := tag.text("Key"))}
 
 
 def _redrive(template: Template, reader: Reader) -> tuple[str | None, int]:
