@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from helpers import Load, Write
+from tests.config.helpers import Load, Write
 
 QUEUE = """Resources:
   Lane:
