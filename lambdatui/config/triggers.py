@@ -21,7 +21,8 @@ def triggers(project: Project) -> dict[str, list[str]]:
     for push in project.pushes:
         add(push.function, f"{push_source(push)} {push_detail(push)}".rstrip())
     for route in project.routes:
-        add(route.function, f"{route.method} {route.path}")
+        if route.function:
+            add(route.function, "function URL" if route.kind == "url" else f"{route.method} {route.path}")
     for api in project.apis:
         for authorizer in api.authorizers:
             add(authorizer.function, f"authorizer {authorizer.name} of {api.name or api.id}")
