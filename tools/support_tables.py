@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from lambdatui.config import serverless_support
 from lambdatui.config.support import TABLES, Table
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "support.md"
 _HEAD = """\
 # What is read of a project
 
-Made by `python tools/support_tables.py` from `lambdatui/config/support.py`, by which the readers decide.
+Made by `python tools/support_tables.py` from `lambdatui/config/support.py` and `serverless_support.py`, by which the
+readers decide.
 
 - **served**: works as on AWS, but for what the note says.
 - **kept**: means nothing on one machine. It is shown with the function, and nothing is said about it.
@@ -22,7 +24,7 @@ Made by `python tools/support_tables.py` from `lambdatui/config/support.py`, by 
 def document() -> str:
     """The whole page."""
     parts = [_HEAD]
-    for title, table in TABLES.items():
+    for title, table in (TABLES | serverless_support.TABLES).items():
         parts.append(f"\n## {title}\n\n| name | here | note |\n|---|---|---|\n{_rows(table)}")
     return "".join(parts)
 

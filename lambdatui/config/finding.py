@@ -14,6 +14,7 @@ from lambdatui.errors import UsageError
 
 TEMPLATES = ("template.yaml", "template.yml", "template.json")
 SERVERLESS = ("serverless.yml", "serverless.yaml", "serverless.json")
+SERVERLESS_PROGRAMS = ("serverless.ts", "serverless.js", "serverless.mjs", "serverless.cjs")
 ASSEMBLY = "cdk.out"
 MANIFEST = "manifest.json"
 CDK_APP = "cdk.json"

@@ -7,7 +7,16 @@ from typing import Literal
 
 from lambdatui.config.cdk import load_assembly
 from lambdatui.config.declared import Declared
-from lambdatui.config.finding import CDK_APP, SERVERLESS, TEMPLATES, Source, exists, find_source, templates_below
+from lambdatui.config.finding import (
+    CDK_APP,
+    SERVERLESS,
+    SERVERLESS_PROGRAMS,
+    TEMPLATES,
+    Source,
+    exists,
+    find_source,
+    templates_below,
+)
 from lambdatui.config.finish import finish
 from lambdatui.config.handlers import Compiles, check_handler, compiles
 from lambdatui.config.model import LoadOptions, Problem, Project
@@ -98,6 +107,12 @@ def _say_templates_below(into: Declared) -> None:
     problems = Problems(None)
     if exists(into.root / CDK_APP):
         problems.warning("this is a CDK app, and what it makes is not here", "Make it: cdk synth (it writes cdk.out).")
+    for name in SERVERLESS_PROGRAMS:
+        if exists(into.root / name):
+            problems.warning(
+                f"{name} is a program, which is not run here: its functions are missing",
+                "Write what it makes into serverless.json: npx serverless print --format json > serverless.json",
+            )
     if found:
         more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
         first = found[0]

@@ -38,7 +38,7 @@ class Variable:
     """One `${…}`; its sources are asked in turn. `text` is how it is written."""
 
     text: str
-    sources: tuple[Source | Literal, ...]
+    sources: tuple[Source | Literal | Variable, ...]
 
 
 Parts = tuple[str | Variable, ...]
@@ -93,7 +93,7 @@ class _Parser:
             raise Malformed("its variables are nested too deep")
         self.nesting += 1
         self.at = begin + 2
-        sources: list[Source | Literal] = [self._source()]
+        sources: list[Source | Literal | Variable] = [self._source()]
         while self._peek() == ",":
             self.at += 1
             sources.append(self._source())
@@ -103,7 +103,9 @@ class _Parser:
         self.nesting -= 1
         return Variable(self.text[begin : self.at], tuple(sources))
 
-    def _source(self) -> Source | Literal:
+    def _source(self) -> Source | Literal | Variable:
+        if self._peek() == "$" and (nested := self._variable()) is not None:
+            return nested  # ${opt:stage, ${self:provider.stage}}, as version 1 had it
         quoted = self._take(_QUOTED)
         if quoted is not None:
             inner = quoted[1] if quoted[1] is not None else re.sub(r"\\(.)", r"\1", quoted[2], flags=re.DOTALL)
@@ -114,7 +116,6 @@ class _Parser:
         kind = self._take(_TYPE)
         if kind is None:
             rest = re.split(r"[,}]", self.text[self.at :], maxsplit=1)[0].strip()
-            # The first alternative may be a variable itself: ${${a}, …} is not one of the framework's.
             raise Malformed(f"{rest[:60]!r} is neither a source such as self:key nor a text in quotes")
         parameters = self._parameters() if self._peek() == "(" else ()
         address: Parts = ()

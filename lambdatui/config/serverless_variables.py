@@ -152,7 +152,7 @@ class Variables:
         for source in variable.sources:
             if isinstance(source, Literal):
                 return source.value
-            found = self._asked(source, line)
+            found = self._value(source, line) if isinstance(source, Variable) else self._asked(source, line)
             if isinstance(found, Text):
                 found = self._shallow(found)
             if found is not None and not isinstance(found, Unresolved):

@@ -345,3 +345,8 @@ def test_lambdatui_toml_lies_on_top(write: Write, load: Load) -> None:
     write("lambdatui.toml", '[parameters]\nkey = "v"\n[functions.a]\nmemory = 300\n')
     shop = load()
     assert (shop.functions[0].memory, shop.functions[0].environment) == (300, {"KEY": "v"})
+
+
+def test_a_program_that_makes_the_service_is_named(write: Write, load: Load) -> None:
+    write("serverless.ts", "export = {}\n")
+    assert says(load(), "serverless.ts is a program") == ("warning", None)
