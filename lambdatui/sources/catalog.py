@@ -9,7 +9,15 @@ from typing import TypeVar
 
 from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.declared import resource_name
-from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
+from lambdatui.config.model import (
+    BucketTrigger,
+    Project,
+    QueueConfig,
+    QueueMapping,
+    StreamConfig,
+    StreamMapping,
+    TopicSubscription,
+)
 from lambdatui.errors import NotFound
 
 _Named = TypeVar("_Named", QueueConfig, StreamConfig)
@@ -40,12 +48,25 @@ class Catalog:
 
     def source(self, name: str) -> QueueConfig | StreamConfig:
         """A queue or else a stream of that name. Raises NotFound."""
-        queue = _find(self.project.queues, name, ("sqs",))
-        stream = _find(self.project.streams, name, ("kinesis", "dynamodb"))
-        found = queue or stream
+        found = self._named(name)
         if found is None:
             raise _missing("queue or stream", name, self.project.queues, self.project.streams)
         return found
+
+    def topic(self, name: str) -> str | None:
+        """The name of the topic that a name, logical id or ARN means; None where a queue or stream is called so, or
+        nothing."""
+        short = name.rpartition(":")[2] if name.startswith("arn:") and name.split(":")[2] == "sns" else name
+        if self._named(name):
+            return None
+        held = [one for one in self.project.resources if one.type == "AWS::SNS::Topic"]
+        subscribed = [push.topic for push in self.project.pushes if isinstance(push, TopicSubscription)]
+        names = {one.logical_id: one.name for one in held} | {each: each for each in subscribed}
+        return names.get(short) or next((one.name for one in held if one.name == short), None)
+
+    def _named(self, name: str) -> QueueConfig | StreamConfig | None:
+        queue = _find(self.project.queues, name, ("sqs",))
+        return queue or _find(self.project.streams, name, ("kinesis", "dynamodb"))
 
     def dlq_names(self) -> list[str]:
         """Function DLQs, redrive targets and OnFailure destinations that the project has, each once."""
@@ -78,8 +99,12 @@ class Catalog:
         return queue in {*mappings, *(function.on_failure for function in self.project.functions)}
 
     def owner_of_dlq(self, queue: str, function: str | None) -> str | None:
-        """The function whose DeadLetterQueue it is; `function` itself where it is one of several."""
+        """The function whose DeadLetterQueue it is, or that of a push trigger to it; `function` itself where it is one
+        of several."""
         owners = [config.name for config in self.project.functions if config.dead_letter_queue == queue]
+        pushes = [push for push in self.project.pushes if not isinstance(push, BucketTrigger)]
+        owners += [push.function for push in pushes if push.dead_letter_queue == queue and push.function]
+        owners = list(dict.fromkeys(owners))
         return function if function in owners else owners[0] if len(owners) == 1 else None
 
 

@@ -23,7 +23,7 @@ from lambdatui.sources import overview
 from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.moves import Mover
 from lambdatui.sources.ports import Engine
-from lambdatui.sources.push import Pusher
+from lambdatui.sources.push import Pusher, publication
 from lambdatui.sources.queue_source import QueueSource
 from lambdatui.sources.replay import Replayer
 from lambdatui.sources.schedule_source import ScheduleSource, understood
@@ -134,10 +134,15 @@ class SourceManager:
         return self._catalog.stream(name)
 
     async def send(self, source: str, messages: list[NewMessage], partition_key: str | None = None) -> list[str]:
-        """Puts messages on a queue or records on a stream; message ids or sequence numbers, in order.
+        """Puts messages on a queue or a topic or records on a stream; message ids or sequence numbers, in order.
 
         A record's partition key is `partition_key`, else the message's group id, else a new one for each.
         """
+        topic = self._catalog.topic(source)
+        if topic is not None:
+            told = [publication(topic, message) for message in messages]
+            await self.pushes.publish(told)
+            return [each.id for each in told]
         target = self._catalog.source(source)
         if isinstance(target, StreamConfig):
             if target.table is not None:

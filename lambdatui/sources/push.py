@@ -159,7 +159,15 @@ class Pusher:
         if letters is None:
             self._engine.telemetry.say("notice", push.function, f"trigger {push.id} could not deliver: {why}")
             return
-        message = NewMessage(body=payload.decode(), error_code="ResourceNotFound", error_message=why)
+        now = self._engine.clock.now_us()
+        message = NewMessage(
+            body=payload.decode(),
+            function=push.function,
+            error_code="ResourceNotFound",
+            error_message=why,
+            attempts=1,
+            first_us=now,
+        )
         try:
             await self._engine.store.queues.send(self._catalog().queue(letters), [message])
         except NotFound as error:
@@ -225,6 +233,17 @@ def passes(push: TopicSubscription, told: Publication) -> bool:
     except msgspec.DecodeError:
         return False
     return isinstance(body, dict) and matches(policy, body)
+
+
+def publication(topic: str, message: NewMessage) -> Publication:
+    """A message that a person sends to a topic. Pure."""
+    return Publication(
+        topic=topic,
+        message=message.body,
+        attributes=message.attributes,
+        group_id=message.group_id,
+        dedup_id=message.dedup_id,
+    )
 
 
 def for_protocol(told: Publication, protocol: str) -> str:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from lambdatui.config.model import BucketTrigger, EventRule, Project, PushTrigger, QueueConfig, TopicSubscription
+from lambdatui.config.model import (
+    BucketTrigger,
+    EventRule,
+    Project,
+    PushTrigger,
+    QueueConfig,
+    ResourceConfig,
+    TopicSubscription,
+)
 from lambdatui.sources.push import for_protocol, passes, wants
 from lambdatui.sources.push_shapes import (
     BusEvent,
@@ -20,7 +28,7 @@ from lambdatui.sources.push_shapes import (
     object_event,
     target_input,
 )
-from lambdatui.store.records import Message
+from lambdatui.store.records import Message, NewMessage
 from tests.sources.support import World, function, project
 
 NOW = 1_700_000_000_250_000
@@ -261,3 +269,28 @@ async def test_what_a_gone_function_should_have_got_is_dead_lettered_or_said(wor
     assert [said for _, _, said in here.engine.telemetry.said] == [
         "trigger Lost could not deliver: Function not found: gone"
     ]
+
+
+async def test_those_dead_letters_are_listed_and_replayed_to_the_function_once_it_is_there(world: Any) -> None:
+    lost = TopicSubscription(id="S", topic="news", function="work", dead_letter_queue="letters")
+    here = await world(shop(lost), work=lambda event: None)
+    without = project(functions=(function("other"),), queues=shop().queues, pushes=(lost,))
+    await here.engine.reload(without)
+    await here.manager.pushes.publish([Publication(topic="news", message="hello")])
+    assert here.manager.dlq_names() == ["letters"]
+    [message] = await here.store.queues.receive(here.manager.queue("letters"), 1, 0)
+    assert (message.function, message.error_code) == ("work", "ResourceNotFound")
+    await here.engine.reload(shop(lost))
+    assert (await here.manager.replay_entry(message.id)).status == "ok"
+    [event] = here.engine.events("work")
+    assert event["Records"][0]["Sns"]["Message"] == "hello"
+
+
+@pytest.mark.parametrize("name", ["news", "News", "arn:aws:sns:us-east-1:000000000000:news"])
+async def test_a_person_can_send_to_a_topic(world: Any, name: str) -> None:
+    topic = ResourceConfig(type="AWS::SNS::Topic", logical_id="News", name="news")
+    here = await world(shop(TopicSubscription(id="S", topic="news", function="work"), resources=(topic,)))
+    [message_id] = await here.manager.send(name, [NewMessage(body="hello")])
+    [(_, payload, _)] = here.engine.accepted
+    sns = json.loads(payload)["Records"][0]["Sns"]
+    assert (sns["Message"], sns["MessageId"]) == ("hello", message_id)
