@@ -82,7 +82,7 @@ def check_command(directory: str | None, as_json: bool, place: Place) -> int:
     if as_json:
         print_json({"functions": rows, "problems": [_document(problem) for problem in problems]})
     else:
-        _print_check(place.project, rows, problems)
+        _print_check(place, rows, problems)
     return int(failed)
 
 
@@ -97,12 +97,13 @@ def _mark(row: FunctionRow) -> str:
     return colour("–", dim=True) if row.state == "unserved" else colour("✓", fg="green")
 
 
-def _origin(project: Path, row: FunctionRow) -> str:
+def _origin(place: Place, row: FunctionRow) -> str:
     """Where the function is declared, and what of the disk it runs: `from template.yaml:5, code src, layers common`."""
     parts = [f"from {row.file}" + (f":{row.line}" if row.line else "")] if row.file else []
-    parts.append(f"code {_near(project, row.code_root)}")
+    inline = Path(row.code_root).is_relative_to(place.data / "inline")
+    parts.append("inline code" if inline else f"code {_near(place.project, row.code_root)}")
     if row.layers:
-        parts.append("layers " + ", ".join(_near(project, layer) for layer in row.layers))
+        parts.append("layers " + ", ".join(_near(place.project, layer) for layer in row.layers))
     if row.kept:
         parts.append("without meaning here: " + ", ".join(row.kept))
     return ", ".join(parts)
@@ -114,15 +115,15 @@ def _near(project: Path, folder: str) -> str:
     return str(path.relative_to(project)) if path.is_relative_to(project) else folder
 
 
-def _print_check(project: Path, rows: list[FunctionRow], problems: list[Problem]) -> None:
+def _print_check(place: Place, rows: list[FunctionRow], problems: list[Problem]) -> None:
     for row in rows:
         triggers = f"  {colour(shown('← ' + ', '.join(row.triggers)), dim=True)}" if row.triggers else ""
         out(f"{_mark(row)} {shown(f'{row.name}  {row.runtime}  {row.handler}')}{triggers}")
-        out(colour(shown("    " + _origin(project, row)), dim=True))
+        out(colour(shown("    " + _origin(place, row)), dim=True))
     if rows and problems:
         out()
     for problem in problems:
-        where = problem.file or str(project)
+        where = problem.file or str(place.project)
         where += f":{problem.line}" if problem.line else ""
         severity = colour(problem.severity, fg=COLOURS.get(problem.severity))
         named = problem.function is None or problem.message.startswith(problem.function)
