@@ -11,6 +11,7 @@ from lambdatui.config.values import Reader
 
 
 def add_rule_event(template: Template, logical_id: str, reader: Reader) -> None:
+    """An EventBridgeRule or CloudWatchEvent of a SAM function."""
     pattern = _pattern(reader, "Pattern")
     if pattern is None:
         return

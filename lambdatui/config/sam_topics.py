@@ -16,6 +16,7 @@ from lambdatui.config.yaml_lines import Map
 
 
 def add_topic_event(template: Template, logical_id: str, reader: Reader) -> None:
+    """An SNS event of a SAM function: a subscription, or with SqsSubscription one of a queue that it consumes."""
     topic = required(reader, "Topic", "Name it: Topic: !Ref X.")
     function = reader.function or ""
     if topic is None:
