@@ -166,7 +166,8 @@ def _shard_cells(row: StreamRow) -> list[list[object]]:
     found: list[list[object]] = []
     for shard in row.shards:
         age = None if shard.iterator_age_ms is None else f"{shard.iterator_age_ms / 1000:.1f}s"
-        state = f"blocked, {shard.attempts} tries" if shard.blocked else "paused" if row.paused else "ok"
+        calm = "paused" if row.paused else "closed" if shard.closed else "ok"
+        state = f"blocked, {shard.attempts} tries" if shard.blocked else calm
         found.append([row.name, shard.id.removeprefix("shardId-").lstrip("0") or "0", shard.backlog, age])
         found[-1] += [state, row.consumer]
     return found or [[row.name, None, None, None, None, row.consumer]]

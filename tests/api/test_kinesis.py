@@ -206,6 +206,21 @@ def test_an_iterator_lives_five_minutes(kinesis: Any, door: Running) -> None:
         door.engine.clock = real
 
 
+def test_a_dry_run_only_checks(kinesis: Any) -> None:
+    stream = made(kinesis)
+    record = {"Data": b"x", "PartitionKey": "k"}
+    place = {"StreamName": stream, "ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+    iterator = kinesis.get_shard_iterator(**place)["ShardIterator"]
+    for call, members in (
+        (kinesis.put_record, {"StreamName": stream, **record}),
+        (kinesis.put_records, {"StreamName": stream, "Records": [record]}),
+        (kinesis.get_shard_iterator, place),
+        (kinesis.get_records, {"ShardIterator": iterator}),
+    ):
+        assert error_of(call, DryRun=True, **members)[0] == "DryRunOperationException"
+    assert read(kinesis, stream) == []
+
+
 def test_a_record_has_its_limits(kinesis: Any) -> None:
     stream = made(kinesis)
     assert kinesis.put_record(StreamName=stream, Data=bytes(1_048_575), PartitionKey="k")

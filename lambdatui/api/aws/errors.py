@@ -67,6 +67,7 @@ COMMON: dict[str, Shape] = {
     "LimitExceededException": Shape(400),
     "ExpiredIteratorException": Shape(400),
     "ExpiredNextTokenException": Shape(400),
+    "DryRunOperationException": Shape(400),
     "ValidationException": Shape(400),
     "SerializationException": Shape(400, "Message"),
     "UnknownOperationException": Shape(400),

@@ -37,7 +37,9 @@ class Records:
         stream = self._door.stream(fields)
         if fields.has("SequenceNumberForOrdering"):
             self._sequence(fields, "SequenceNumberForOrdering", stream)  # numbers always rise here: nothing to order
-        (record,) = await self._streams.put(stream, [_record(fields, stream)])
+        put = _record(fields, stream)
+        _stop_if_dry(fields)
+        (record,) = await self._streams.put(stream, [put])
         return {"ShardId": record.shard, "SequenceNumber": record.seq, "EncryptionType": self._encryption(stream)}
 
     async def _put_records(self, fields: Fields) -> Answer:
@@ -48,6 +50,7 @@ class Records:
         records = [_record(entry, stream) for entry in entries]
         if sum(len(data) + len(key) for key, data, _ in records) > MAX_BYTES:
             raise fields.invalid(f"Records size exceeds {MAX_BYTES} bytes.")
+        _stop_if_dry(fields)
         put = await self._streams.put(stream, records)
         return {
             "FailedRecordCount": 0,
@@ -64,6 +67,7 @@ class Records:
                 f"Shard {shard} in stream {stream.name} under account {self._door.account} does not exist",
             )
         after = await self._place(fields, stream, shard)
+        _stop_if_dry(fields)
         token = tokens.ShardIterator(stream=stream.name, shard=shard, after=after, made_us=self._door.now_us())
         return {"ShardIterator": tokens.write(token)}
 
@@ -109,6 +113,7 @@ class Records:
                 f"than the tolerated {tokens.LIFE_US // 1_000_000}.",
             )
         stream = self._door.named(iterator.stream)
+        _stop_if_dry(fields)
         state = await self._door.state(stream)  # before the read: what was put before a shard was closed is then read
         shard = state.by_id.get(iterator.shard)
         records = await self._streams.read(stream.name, iterator.shard, iterator.after, limit, MAX_BYTES)
@@ -131,6 +136,12 @@ class Records:
 
     def _encryption(self, stream: StreamConfig) -> str:
         return "NONE" if self._door.extras(stream).kms_key is None else "KMS"
+
+
+def _stop_if_dry(fields: Fields) -> None:
+    """A request that was only to be checked ends here."""
+    if fields.flag("DryRun"):
+        raise AwsError("DryRunOperationException", "The request would have succeeded, but DryRun is set.")
 
 
 def _shown(record: Record, encryption: str) -> Answer:
