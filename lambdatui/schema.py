@@ -88,7 +88,8 @@ class InvocationRow(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     version: str
     type: str  # RequestResponse | Event | DryRun
-    source: str  # api | async | queue:NAME | stream:NAME | schedule:ID | http | replay | screen
+    # api | async | queue:NAME | stream:NAME | schedule:ID | s3:BUCKET | sns:TOPIC | events:BUS | http | replay | screen
+    source: str
     status: str
     error_type: str | None
     started_at: str
