@@ -22,7 +22,7 @@ from lambdatui.config.sam import declare_root, read_document
 from lambdatui.config.sam_parameters import Given
 from lambdatui.config.serverless_functions import add_functions, add_layers
 from lambdatui.config.serverless_plugins import add_constructs, construct_outputs, python_requirements, say_unknown
-from lambdatui.config.serverless_service import Service, joined, made, mapping, put, text, truth
+from lambdatui.config.serverless_service import Service, copied, joined, made, mapping, put, text, truth
 from lambdatui.config.serverless_sources import Sources
 from lambdatui.config.serverless_support import PROVIDER, TOP
 from lambdatui.config.serverless_variables import Variables
@@ -207,10 +207,8 @@ def _functions(section: Value | Unresolved, root: Map, problems: Problems) -> di
         elif isinstance(part, Map):
             for key, body in part.items():
                 if isinstance(body, Map):
-                    copy = Map(part.line_of(key))
-                    copy.update(body)
-                    copy.lines.update(body.lines)
-                    found[key] = copy
+                    found[key] = copied(body)
+                    found[key].line = part.line_of(key)
                 else:
                     why = f": {body.why}" if isinstance(body, Unresolved) else ""
                     message = f"the function {key} must be a mapping{why}"
@@ -238,8 +236,13 @@ def _template(section: Value | Unresolved, service: Service, problems: Problems)
             message = f"resources cannot be read{why or ': a mapping with Resources is needed'}"
             line = getattr(part, "line", None) or template.line
             problems.warning(message, "Correct it to have what it declares.", line=line)
-    declared = template.get("Resources")
-    service.resources = declared if isinstance(declared, Map) else Map(template.line)
+    service.resources = copied(mapping(template, "Resources"))
+    for logical_id, body in service.resources.items():
+        if isinstance(body, Map):
+            own = copied(body)
+            if isinstance(properties := body.get("Properties"), Map):
+                put(own, "Properties", copied(properties), body.line_of("Properties"))
+            service.resources[logical_id] = own
     return template
 
 

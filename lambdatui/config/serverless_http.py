@@ -10,6 +10,7 @@ from lambdatui.config.model import RouteConfig
 from lambdatui.config.serverless_service import (
     Service,
     arn,
+    copied,
     function_id,
     listed,
     made,
@@ -122,7 +123,7 @@ def _allow(api: Map, cors: Value, method: str, line: int | None) -> None:
     if (single := text(values, "headers")) is not None:
         headers = [word.strip() for word in single.split(",")]
     methods = texts(values.get("methods")) or ["OPTIONS", normal_method(method).replace("ANY", "*")]
-    known = mapping(api, "Cors")
+    known = copied(mapping(api, "Cors"))
     for name, words in (("AllowOrigin", origins), ("AllowHeaders", headers), ("AllowMethods", methods)):
         before = (text(known, name) or "").strip("'")
         merged = dict.fromkeys([*before.split(","), *(part.strip() for word in words for part in word.split(","))])
@@ -198,8 +199,8 @@ def _identity(sources: list[str], line: int | None) -> Map:
 
 
 def _add_authorizer(api: Map, name: str, body: Map, line: int | None) -> None:
-    auth = mapping(api, "Auth")
-    authorizers = mapping(auth, "Authorizers")
+    auth = copied(mapping(api, "Auth"))
+    authorizers = copied(mapping(auth, "Authorizers"))
     if name not in authorizers:
         put(authorizers, name, body, line)
         put(auth, "Authorizers", authorizers, line)
@@ -261,9 +262,10 @@ def _words(words: tuple[str, ...], line: int | None) -> Seq:
 
 def _allow_method(api: Map, method: str, line: int | None) -> None:
     """With `cors: true` the methods are those of the routes."""
-    cors = mapping(api, "CorsConfiguration")
+    cors = copied(mapping(api, "CorsConfiguration"))
     methods = dict.fromkeys([*texts(cors.get("AllowMethods")), "OPTIONS", normal_method(method).replace("ANY", "*")])
     put(cors, "AllowMethods", _words(tuple(methods), line), line)
+    put(api, "CorsConfiguration", cors, line)
 
 
 def _http_authorizer(service: Service, api: Map, value: Value, line: int | None) -> str | None:

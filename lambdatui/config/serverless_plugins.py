@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lambdatui.config.serverless_service import (
     Service,
     arn,
+    copied,
     listed,
     made,
     mapping,
@@ -149,9 +150,8 @@ def _queue(service: Service, key: str, values: Map, line: int | None) -> None:
         maximumConcurrency=values.get("maxConcurrency"),
         functionResponseType=Text("ReportBatchItemFailures", line),
     )
-    function = Map(values.line_of("worker"))
-    for name, value in worker.items():
-        put(function, name, value, worker.line_of(name))
+    function = copied(worker)
+    function.line = values.line_of("worker")
     own = worker.get("events")
     others = own if isinstance(own, Seq) else ()
     put(function, "events", listed(line, *others, made(line, sqs=event)), line)

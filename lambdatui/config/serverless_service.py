@@ -98,6 +98,14 @@ def renamed(source: Map, names: Mapping[str, str]) -> Map:
     return result
 
 
+def copied(values: Map) -> Map:
+    """One level of it, to be changed: resolved values are shared by all that refer to them."""
+    result = Map(values.line)
+    result.update(values)
+    result.lines.update(values.lines)
+    return result
+
+
 def mapping(values: Map, key: str) -> Map:
     """The mapping below `key`; an empty one where there is none."""
     found = values.get(key)

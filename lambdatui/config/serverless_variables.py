@@ -32,7 +32,7 @@ class Variables:
         self.change = change
         self._raw: dict[int, tuple[Text, Raw]] = {}  # by id of the text, which is kept alive beside its value
         self._whole: dict[int, tuple[Value, Raw]] = {}
-        self._weights: dict[int, int] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}  # of containers: values, and levels, with all that is shared
         self._open: set[int] = set()
         self._depth = 0
 
@@ -62,7 +62,7 @@ class Variables:
         """Evaluate everything anew: a source has more values now."""
         self._raw.clear()
         self._whole.clear()
-        self._weights.clear()
+        self._sizes.clear()
 
     def text_at(self, *keys: str) -> str | None:
         """As `at`, where it is a text."""
@@ -75,26 +75,28 @@ class Variables:
             if isinstance(raw, Map | Seq):
                 return self.resolve(raw)
             return self.change(raw) if self.change is not None and isinstance(raw, Text) else raw
-        weight = 1
+        weight, height = 1, 1
         result: Map | Seq
         if isinstance(value, Map):
             result = Map(value.line)
-            for key, item in value.items():
-                resolved = self.resolve(item)
-                result[key] = resolved  # type: ignore[assignment]  # Unresolved leaves, as intrinsics.Resolver has them
-                result.lines[key] = value.lines.get(key, value.line or 1)
-                weight += self._weights.get(id(resolved), 1)
+            result.lines.update(value.lines)
         elif isinstance(value, Seq):
             result = Seq(value.line)
-            for item in value:
-                resolved = self.resolve(item)
-                result.append(resolved)  # type: ignore[arg-type]
-                weight += self._weights.get(id(resolved), 1)
         else:
             return value
+        for key, item in value.items() if isinstance(value, Map) else enumerate(value):
+            resolved = self.resolve(item)
+            if isinstance(result, Map):
+                result[str(key)] = resolved  # type: ignore[assignment]  # Unresolved leaves, as intrinsics.Resolver has them
+            else:
+                result.append(resolved)  # type: ignore[arg-type]
+            inner = self._sizes.get(id(resolved), (1, 0))
+            weight, height = weight + inner[0], max(height, inner[1] + 1)
         if weight > MAX_NODES:
             return Unresolved(f"it grows to more than {MAX_NODES:,} values", value.line)
-        self._weights[id(result)] = weight
+        if height > MAX_DEPTH:
+            return Unresolved("it is nested too deep", value.line)
+        self._sizes[id(result)] = weight, height
         return result
 
     def _shallow(self, text: Text) -> Raw:
