@@ -17,7 +17,7 @@ from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 
 # Errors that AWS gives to any operation, beside those that the operation's model lists.
 COMMON_ERRORS = {
-    "InternalFailure", "ServiceUnavailable", "UnknownOperationException", "SerializationException", "InvalidAction",
+    "InternalFailure", "ServiceUnavailable", "UnknownOperationException", "SerializationException",
     "MissingParameter", "InvalidParameterValue", "MalformedInput", "RequestEntityTooLarge", "ValidationException",
     "AccessDeniedException", "InvalidAttributeName",
 }  # fmt: skip

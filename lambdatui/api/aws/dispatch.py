@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import kinesis, lambda_ops, sqs
+from lambdatui.api.aws import kinesis, lambda_ops, sqs, sqs_query
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
 from lambdatui.api.forward import Forwarder
@@ -77,6 +77,8 @@ class Dispatcher:
         """A request of any AWS service."""
         if service in _REST:
             await self.lambda_call(scope, receive, send)
+        elif service == "sqs" and _is_form(scope):
+            await self._query_call(scope, receive, send)
         elif service == "sqs":
             await self._json_call("sqs", sqs.MAX_REQUEST, self._sqs.call, scope, receive, send)
         elif service == "kinesis":
@@ -108,15 +110,29 @@ class Dispatcher:
             return
         await respond(send, *aws_json(failure, request_id, service=service, version=version))
 
-    async def _answer(self, service: str, limit: int, call: JsonCall, scope: Scope, receive: Receive) -> dict[str, Any]:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        operation = _operation(service, headers)
+    async def _query_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """SQS's older wire form."""
+        request_id = new_request_id()
         try:
-            body = await read_body(receive, limit)
-        except BodyTooLargeError:
-            raise AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes.") from None
-        host = headers.get(b"host", b"localhost").decode("latin-1")
-        return await call(operation, body, f"{scope.get('scheme', 'http')}://{host}")
+            self._refuse_when_stopping(scope, "ServiceUnavailable")
+            operation, members = sqs_query.read_form(await _read(receive, sqs.MAX_FORM), scope["path"])
+            answer = await self._sqs.call(operation, msgspec.json.encode(members), _base_url(scope))
+        except AwsError as error:
+            failure = error
+        except ClientGoneError:
+            return
+        except Exception:  # the edge: whatever it is, the caller gets AWS's answer to it
+            logger.exception("an sqs call failed")
+            failure = AwsError("InternalFailure", "The engine failed to answer; its log says why.")
+        else:
+            body = sqs_query.write_answer(operation, answer, request_id)
+            await respond(send, 200, body, sqs_query.headers(request_id))
+            return
+        await respond(send, *sqs_query.write_error(failure, request_id))
+
+    async def _answer(self, service: str, limit: int, call: JsonCall, scope: Scope, receive: Receive) -> dict[str, Any]:
+        operation = _operation(service, dict(scope["headers"]))
+        return await call(operation, await _read(receive, limit), _base_url(scope))
 
     def _refuse_when_stopping(self, scope: Scope, error_type: str) -> None:
         """New calls get a 503 in the grace; what functions in flight call themselves belongs to work that may end."""
@@ -130,13 +146,26 @@ def _by_function(scope: Scope) -> bool:
     return f"Credential={ACCESS_KEY_ID}/".encode() in authorization
 
 
+def _is_form(scope: Scope) -> bool:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    return b"x-amz-target" not in headers and headers.get(b"content-type", b"").startswith(sqs_query.CONTENT_TYPE)
+
+
+def _base_url(scope: Scope) -> str:
+    """`http://HOST`, as the caller reached us."""
+    host: bytes = dict(scope["headers"]).get(b"host", b"localhost")
+    return f"{scope.get('scheme', 'http')}://{host.decode('latin-1')}"
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    try:
+        return await read_body(receive, limit)
+    except BodyTooLargeError:
+        raise AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes.") from None
+
+
 def _operation(service: str, headers: dict[bytes, bytes]) -> str:
     prefix, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
     if _TARGETS.get(prefix) == service and operation:
         return operation
-    if headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded"):
-        raise AwsError(
-            "InvalidAction",
-            "lambdatui serves SQS in its JSON protocol, which SDKs speak since 2023 (boto3 1.28.82): update yours.",
-        )
     raise AwsError("UnknownOperationException", f"No operation of {service} is named in X-Amz-Target.")

@@ -15,6 +15,7 @@ from lambdatui.api.aws.sqs_queues import Queues
 
 TARGET = "AmazonSQS"
 MAX_REQUEST = 2 * MAX_MESSAGE  # JSON escapes included
+MAX_FORM = 4 * MAX_MESSAGE  # a form writes a byte with three
 
 
 class Sqs:
