@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambdatui.cli.output import FAINT, print_json, say, table
-from lambdatui.cli.project import Place, json_option, place_options
+from lambdatui.cli.project import Place, json_option, loading_options, place_options
 
 if TYPE_CHECKING:
     from lambdatui.schema import RouteRow
@@ -22,6 +22,7 @@ HOW = (
 
 @click.command()
 @json_option
+@loading_options
 @place_options
 def routes_command(as_json: bool, place: Place) -> int:
     """List the HTTP routes: method, address, function, API and authorizer.

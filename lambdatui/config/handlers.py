@@ -197,7 +197,9 @@ class _Lookup:
         if function.inline_code is not None:
             return self._inline(module, name, function.inline_code)
         if not self.code.is_dir():
-            return [self._bad(f"the code folder {self._shown(self.code)} does not exist", "Create it, or correct it.")]
+            asset = self.code.name.startswith("asset.")  # what the CDK synthesised is rarely committed
+            remedy = "Make it again: cdk synth" if asset else "Create it, or correct it."
+            return [self._bad(f"the code folder {self._shown(self.code)} does not exist", remedy)]
         file = find_module(self.code, module)
         if file is None:
             return [self._missing_module(module)]

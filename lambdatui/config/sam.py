@@ -30,12 +30,22 @@ from lambdatui.config.sam_push import PUSHING
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
 from lambdatui.config.sam_routes import declare_url
-from lambdatui.config.support import nearest_resource, of_resource
+from lambdatui.config.support import SAM_FUNCTION, nearest_resource, of_resource
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY
 from lambdatui.config.yaml_lines import Document, Map, ParseError, Seq, Value, parse_json, parse_yaml
 
 SERVERLESS_TRANSFORM = "AWS::Serverless-2016-10-31"
+_GLOBALS = (
+    "Function",
+    "Api",
+    "HttpApi",
+    "WebSocketApi",
+    "SimpleTable",
+    "StateMachine",
+    "LayerVersion",
+    "CapacityProvider",
+)
 _KNOWN_TRANSFORMS = {SERVERLESS_TRANSFORM, "AWS::LanguageExtensions"}
 _SECTIONS = {
     "AWSTemplateFormatVersion",
@@ -136,12 +146,23 @@ def read_document(path: Path, problems: Problems) -> Document | None:
 def _check_transforms(root: Map, problems: Problems) -> None:
     transforms = root.get("Transform")
     for transform in transforms if isinstance(transforms, Seq) else [transforms]:
+        transform = transform.get("Name") if isinstance(transform, Map) else transform
         if isinstance(transform, str) and transform not in _KNOWN_TRANSFORMS:
             problems.warning(
                 f"the transform {transform} is not applied",
                 "What it would add or change is missing here.",
                 line=root.lines.get("Transform"),
             )
+
+
+def _check_globals(globals_: Map, problems: Problems) -> None:
+    """Slips in Globals: SAM knows few sections, and those of functions have functions' properties."""
+    function = globals_.get("Function")
+    words = [(globals_, _GLOBALS, "Globals has no section"), (function, SAM_FUNCTION, "a function has no property")]
+    for values, known, message in words:
+        for key in values if isinstance(values, Map) else ():
+            if isinstance(values, Map) and key not in known and not key.startswith("Fn::"):
+                problems.notice(f"{message} {key}", did_you_mean(key, known, "Remove it."), line=values.line_of(key))
 
 
 def _template(
@@ -171,7 +192,9 @@ def _template(
     names.valid = lambda resource, name: resource.type not in FUNCTION_TYPES or bool(FUNCTION_NAME.fullmatch(name))
     resolver.names = names
     _check_circles(resources, resolver, problems)
-    return Template(path, _section(root, "Globals", problems), resolver, names, resources, into, problems)
+    globals_ = _section(root, "Globals", problems)
+    _check_globals(globals_, problems)
+    return Template(path, globals_, resolver, names, resources, into, problems)
 
 
 def _check_circles(resources: dict[str, Resource], resolver: Resolver, problems: Problems) -> None:

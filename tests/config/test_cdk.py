@@ -171,3 +171,10 @@ def test_an_assembly_that_is_damaged_is_an_error(manifest: str, words: str, proj
     loaded: Project = load()
     assert any(words in problem.message and problem.severity == "error" for problem in loaded.problems), loaded.problems
     assert loaded.broken and not loaded.functions
+
+
+def test_an_asset_that_was_not_committed_says_how_to_make_it(project: Path, load: Load) -> None:
+    assembly(project / "cdk.out", Shop=HELLO)
+    shutil.rmtree(project / "cdk.out" / f"asset.{HASH}")
+    (problem,) = check_project(load())
+    assert problem.severity == "error" and "does not exist" in problem.message and "cdk synth" in problem.remedy

@@ -253,3 +253,19 @@ def test_a_chain_of_thousands_is_walked(write: Write, load: Load) -> None:
     write("template.yaml", "Resources:\n" + "".join(lines))
     assert sum("Circular" in problem.message for problem in load().problems) == 1
     assert circles({}, None) == []  # type: ignore[arg-type]
+
+
+def test_a_transform_with_parameters_is_named_too(write: Write, load: Load) -> None:
+    transform = "Transform: {Name: AWS::Include, Parameters: {Location: s3://x/y}}\n"
+    write("template.yaml", transform + "Resources:\n  Q: {Type: AWS::SQS::Queue}\n")
+    assert says(load(), "the transform AWS::Include is not applied") == ("warning", 1)
+
+
+def test_slips_in_globals_are_noticed(write: Write, load: Load) -> None:
+    write(
+        "template.yaml", "Globals:\n  Functon: {}\n  Function: {Timout: 5}\nResources:\n  Q: {Type: AWS::SQS::Queue}\n"
+    )
+    project = load()
+    assert says(project, "Globals has no section Functon") == ("notice", 2)
+    assert says(project, "a function has no property Timout") == ("notice", 3)
+    assert says(project, "Did you mean Timeout?") == ("notice", 3)
