@@ -231,7 +231,8 @@ _ENTRY_ID = re.compile(r"<Id>([^<]*)</Id>")
 
 def published(request: bytes, answer: bytes) -> list[Publication]:
     """A Publish or PublishBatch in the query protocol: the messages that the answer names; [] for other actions."""
-    form = {name: values[-1] for name, values in parse_qs(request.decode("utf-8"), keep_blank_values=True).items()}
+    fields = parse_qs(request.decode("utf-8", "replace"), keep_blank_values=True)
+    form = {name: values[-1] for name, values in fields.items()}
     said = answer.decode("utf-8", "replace")
     topic = (form.get("TopicArn") or form.get("TargetArn") or "").rpartition(":")[2]
     if form.get("Action") == "Publish" and topic and "/" not in topic:

@@ -7,6 +7,7 @@ import json
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ import psutil
 import pytest
 from botocore.config import Config
 
+from lambdatui.store.reader import Reader
 from tests.host.conftest import EngineProcess, marked, wait_for
 
 TEMPLATE = """
@@ -110,6 +112,7 @@ class Shop:
 
     def __init__(self, engine: EngineProcess) -> None:
         self.engine = engine
+        self.reader = Reader(Path(engine.info.project) / ".lambdatui")
         self._events: list[tuple[str, Any]] = []
 
     def client(self, service: str, **config: Any) -> Any:
@@ -155,7 +158,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     (root / "template.yaml").write_text(TEMPLATE)
     (root / "app.py").write_text(APP)
     engine = EngineProcess(root, "--aws", "auto")
-    yield Shop(engine)
+    shop = Shop(engine)
+    yield shop
+    shop.reader.close()
     if engine.process.poll() is None:
         engine.end()
 
@@ -176,6 +181,9 @@ def test_an_object_goes_by_topic_and_queue_into_a_table_whose_change_is_seen(sho
     assert changed["Records"][0]["eventName"] == "INSERT"
     assert changed["Records"][0]["dynamodb"]["NewImage"] == {"id": {"S": key}}
     assert changed["Records"][0]["eventSourceARN"].startswith("arn:aws:dynamodb:us-east-1:000000000000:table/orders/s")
+    told = wait_for(lambda: shop.reader.invocations(function="OnObject"))
+    caller = answer["ResponseMetadata"]["RequestId"]
+    assert [(row.source, row.parent_id) for row in told] == [("s3:uploads", caller)]
 
 
 def test_every_way_of_creating_an_object_is_told_by_its_name(shop: Shop) -> None:
