@@ -270,7 +270,7 @@ class _Trimmer(Loop):
         for stream in self.engine.project.streams:
             kept_s = stream.retention_hours * 3600 + TRIM_MARGIN_S
             await self.engine.store.streams.trim(stream.name, now - round(kept_s * MICROS))
-        return now + round(TRIM_EVERY_S * MICROS) if self.engine.project.streams else None
+        return now + round(TRIM_EVERY_S * MICROS)
 
 
 def _config(source: AnySource) -> AnyConfig:

@@ -497,6 +497,28 @@ def test_what_a_file_says_anew_wins_over_a_call(tmp_path: Path) -> None:
     third.close()
 
 
+def test_a_stream_made_by_api_and_declared_since_is_the_declared_one(tmp_path: Path) -> None:
+    running = Running(tmp_path / ".lambdatui", streams(tmp_path), {})
+    kinesis = boto(running)
+    made(kinesis)
+    kinesis.add_tags_to_stream(StreamName="own", Tags={"a": "1"})
+    kinesis.enable_enhanced_monitoring(StreamName="own", ShardLevelMetrics=["IncomingBytes"])
+    put(kinesis, "own", "a")
+    running.close()
+    running = Running(tmp_path / ".lambdatui", streams(tmp_path, StreamConfig(name="own", logical_id="Own")), {})
+    kinesis = boto(running)
+    try:
+        assert kinesis.list_tags_for_stream(StreamName="own")["Tags"] == []
+        assert error_of(kinesis.delete_stream, StreamName="own")[0] == "ResourceInUseException"
+        kinesis.increase_stream_retention_period(StreamName="own", RetentionPeriodHours=48)
+        summary = kinesis.describe_stream_summary(StreamName="own")["StreamDescriptionSummary"]
+        assert summary["RetentionPeriodHours"] == 48
+        assert summary["EnhancedMonitoring"] == [{"ShardLevelMetrics": ["IncomingBytes"]}]
+        assert read(kinesis, "own") == ["a"]
+    finally:
+        running.close()
+
+
 def test_a_tables_stream_is_none_of_kinesis(tmp_path: Path) -> None:
     changes = StreamConfig(name="orders/stream", logical_id="Orders", table="orders")
     running = Running(tmp_path / ".lambdatui", streams(tmp_path, changes), {})

@@ -188,6 +188,14 @@ async def test_closed_shards_leave_the_screen_after_the_retention(world: Any) ->
     await here.settle(lambda: len(here.engine.requests) == 2)
 
 
+async def test_a_stream_that_comes_up_later_is_trimmed_too(world: Any) -> None:
+    here = await world(project(functions=(function(),)), work=lambda event: None)
+    await here.engine.reload(clicks(hours=1))
+    await put(here, "a")
+    await here.advance(3800, step=65)
+    assert await here.store.streams.read("clicks", shard_name(0), "", 9) == []
+
+
 async def test_a_stream_without_a_reader_shows_its_shards(world: Any) -> None:
     alone = project(streams=(StreamConfig(name="clicks", logical_id="Clicks", shards=2),))
     here = await world(alone)

@@ -89,6 +89,10 @@ class KinesisDoor:
     def arn(self, stream: StreamConfig) -> str:
         return f"arn:aws:kinesis:{self.region}:{self.account}:stream/{stream.name}"
 
+    def declared(self, stream: StreamConfig) -> StreamConfig | None:
+        """As the project's files say it; None where only the API made it."""
+        return next((each for each in self.engine.declared.streams if each.name == stream.name), None)
+
     def extras(self, stream: StreamConfig) -> Extras:
         row = self.engine.store.made.get("stream", stream.name)
         return msgspec.convert(row.config, Extras) if row else Extras()
@@ -97,14 +101,15 @@ class KinesisDoor:
         """Keeps changed fields of a stream's configuration. Over a declared stream they hold until its declaration
         says something else than now. The caller holds `changing`."""
         now_us = self.now_us()
+        declared = self.declared(stream)
         row = self.engine.store.made.get("stream", stream.name)
-        if row is None:
+        if row is None or (row.own and declared is not None):  # it was made by API, and declared since
             row = Made(kind="stream", name=stream.name, own=False, created_us=now_us, modified_us=now_us)
+            extras = extras or self.extras(stream)
         config, base = {**row.config, **fields}, dict(row.base)
         if extras is not None:
             config = {name: value for name, value in config.items() if name not in Extras.__struct_fields__}
             config |= msgspec.to_builtins(extras)
-        declared = next((each for each in self.engine.declared.streams if each.name == stream.name), None)
         if declared is not None:
             said = msgspec.to_builtins(declared)
             base |= {field: said[field] for field in fields}

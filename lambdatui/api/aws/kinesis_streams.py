@@ -91,8 +91,7 @@ class Streams:
     async def _delete(self, fields: Fields) -> Answer:
         async with self._door.changing:
             stream = self._door.stream(fields)
-            row = self._door.engine.store.made.get("stream", stream.name)
-            if row is None or not row.own:
+            if self._door.declared(stream) is not None:
                 raise AwsError(
                     "ResourceInUseException",
                     f"Stream {stream.name} is declared in {_place(stream)}: remove it there.",
