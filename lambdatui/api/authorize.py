@@ -68,11 +68,11 @@ class Gatekeeper:
             return Refused(refusal, f"the authorizer {config.name} ({config.function}): {error}")
         if isinstance(answer, Reply):
             return Refused(answer)
-        refusal_or_none = authorizers.decide(kind, answer, arn(request, match))
-        if refusal_or_none is not None:
-            return Refused(refusal_or_none)
+        denial = authorizers.decide(kind, answer, arn(request, match))
+        if denial is not None:
+            return Refused(denial)
         context = dict(answer.context)
-        if "lambda" not in context or config.payload == "1.0" or kind == "rest":
+        if not authorizers.is_version_2(config, kind):
             context["integrationLatency"] = (self._clock.now_us() - began_us) // 1000
         return Passed(context, answer.usage_key)
 

@@ -47,6 +47,11 @@ class Verdict(NamedTuple):
     usage_key: str | None = None
 
 
+def is_version_2(authorizer: AuthorizerConfig, kind: Kind) -> bool:
+    """Whether event and context have the forms of payload 2.0, which HTTP APIs alone know."""
+    return kind == "http" and authorizer.payload == "2.0"
+
+
 def identity(authorizer: AuthorizerConfig, request: Request, match: Match) -> list[str] | None:
     """The values of the identity sources, in their order; None where one is missing or does not have the form."""
     values = []
@@ -93,7 +98,7 @@ def question(authorizer: AuthorizerConfig, request: Request, match: Match, value
     resource = arn(request, match)
     if authorizer.kind == "token":
         return {"type": "TOKEN", "methodArn": resource, "authorizationToken": values[0] if values else ""}
-    if match.route.kind == "http" and authorizer.payload == "2.0":
+    if is_version_2(authorizer, match.route.kind):
         made = version_2(request, match)
         return {"version": "2.0", "type": "REQUEST", "routeArn": resource, "identitySource": values or None} | made
     made = version_1(request, match)
@@ -126,8 +131,7 @@ def verdict(authorizer: AuthorizerConfig, kind: Kind, payload: bytes) -> Verdict
     given = value.get("context")
     if given is not None and not isinstance(given, dict):
         raise AuthorizerError("its context is no object")
-    version_2_form = kind == "http" and authorizer.payload == "2.0"
-    if version_2_form and authorizer.simple_responses:
+    if is_version_2(authorizer, kind) and authorizer.simple_responses:
         if not isinstance(value.get("isAuthorized"), bool):
             raise AuthorizerError('its result has no isAuthorized: simple responses are {"isAuthorized": true}')
         return Verdict(value["isAuthorized"], None, {"lambda": given})
@@ -135,7 +139,7 @@ def verdict(authorizer: AuthorizerConfig, kind: Kind, payload: bytes) -> Verdict
     if not isinstance(principal, str) or not principal:
         raise AuthorizerError("its result has no principalId")
     statements = _statements(value.get("policyDocument"))
-    if version_2_form:
+    if is_version_2(authorizer, kind):
         return Verdict(False, statements, {"lambda": given})
     usage_key = value.get("usageIdentifierKey")
     context = {"principalId": principal} | {name: _text(name, one) for name, one in (given or {}).items()}

@@ -52,18 +52,17 @@ class Front:
             self._project = project
             self._gatekeeper.forget()
         asked = _asked(scope)
-        answer = self._preflight(asked, scope)
-        if answer is None:
-            match = self._table.find(asked)
-            try:
-                answer = (
-                    self._missed(match, asked)
-                    if isinstance(match, Miss)
-                    else await self._matched(scope, receive, asked, match)
-                )
-            except ClientGoneError:
-                return
+        try:
+            answer = self._preflight(asked, scope) or await self._routed(scope, receive, asked)
+        except ClientGoneError:
+            return
         await _send(send, answer)
+
+    async def _routed(self, scope: Scope, receive: Receive, asked: Asked) -> Reply:
+        match = self._table.find(asked)
+        if isinstance(match, Miss):
+            return self._missed(match, asked)
+        return await self._matched(scope, receive, asked, match)
 
     def _preflight(self, asked: Asked, scope: Scope) -> Reply | None:
         """An HTTP API's or function URL's own answer to OPTIONS, where it has rules for other sites."""
@@ -130,7 +129,9 @@ class Front:
         except NotFound as error:
             self._tell(match, asked, None, str(error), proxy_results.FAILED[kind].status)
             return proxy_results.FAILED[kind]
-        result = await self._result(InvokeRequest(function=function, payload=payload, source="http"), kind)
+        root, parent = self._door.engine.caller(request.header("x-amzn-trace-id"))
+        call = InvokeRequest(function=function, payload=payload, source="http", trace_root=root, parent_id=parent)
+        result = await self._result(call, kind)
         if result is None:
             waited = f"the function took longer than the {self._limits_s[kind]:g} s that the API waits for it"
             self._tell(match, asked, None, waited, proxy_results.TIMED_OUT[kind].status)

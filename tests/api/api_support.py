@@ -19,7 +19,7 @@ from lambdatui.clock import SystemClock, iso, new_request_id
 from lambdatui.config.made import Kind, Made, with_made
 from lambdatui.config.model import FunctionConfig, Project, QueueConfig, RouteConfig, StreamConfig
 from lambdatui.engine.model import InvokeRequest, InvokeResult
-from lambdatui.engine.tracing import NOBODY, Caller
+from lambdatui.engine.tracing import Caller, Traces
 from lambdatui.errors import NotFound, UsageError
 from lambdatui.sources.manager import SourceManager
 from lambdatui.store.reader import Reader
@@ -72,7 +72,7 @@ class FakeEngine:
         return list(self._functions.values())
 
     def caller(self, trace_header: str | None) -> Caller:
-        return NOBODY
+        return Traces().caller(trace_header)
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         self.requests.append(request)

@@ -101,6 +101,15 @@ def test_a_rest_event_knows_its_stage_and_variables(apis: Running, web: dict[str
         assert event["headers"]["X-Amzn-Trace-Id"].startswith("Root=1-")
 
 
+def test_a_functions_own_request_to_a_route_belongs_to_its_trace(apis: Running, web: dict[str, Any]) -> None:
+    root = "1-65f0c0de-0123456789abcdef01234567"
+    event = event_of(apis, "GET", "/rest/1", X_Amzn_Trace_Id=f"Root={root};Parent=0123456789abcdef;Sampled=0")
+    assert event["headers"]["X-Amzn-Trace-Id"].startswith(f"Root={root};")
+    assert apis.engine.requests[-1].trace_root == root
+    made = event_of(apis, "GET", "/rest/1")["headers"]["X-Amzn-Trace-Id"]
+    assert made == f"Root={apis.engine.requests[-1].trace_root}"
+
+
 def test_an_http_events_paths_have_the_stage(apis: Running, web: dict[str, Any]) -> None:
     event = event_of(apis, "GET", "/http/1?a=1&a=2", X_Forwarded_For="1.2.3.4")
     assert (event["rawPath"], event["requestContext"]["http"]["path"]) == ("/dev/http/1", "/dev/http/1")
