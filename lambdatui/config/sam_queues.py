@@ -86,6 +86,9 @@ def declare_stream(template: Template, resource: Resource) -> None:
         logical_id=resource.logical_id,
         shards=shards or (4 if mode == "ON_DEMAND" else 1),  # on demand begins with four
         retention_hours=reader.integer("RetentionPeriodHours", 24, 8_760) or 24,
+        on_demand=mode == "ON_DEMAND",
+        maximum_record=1024 * (reader.integer("MaxRecordSizeInKiB", 1024, 10_240) or 1024),
+        tags=_tags(reader),
         file=template.problems.file,
         line=resource.line,
     )
