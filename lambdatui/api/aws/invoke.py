@@ -67,12 +67,12 @@ async def invoke(door: Door, raw_name: bytes, scope: Scope, receive: Receive, se
 
 
 async def invoke_async(door: Door, raw_name: bytes, receive: Receive, send: Send) -> None:
-    """The deprecated InvokeAsync: an Event invocation with a status in its body."""
+    """The deprecated InvokeAsync: an Event invocation that is answered by its status alone."""
     name, qualifier = names.parse(raw_name)
     function = find(door, name, qualifier)
     payload = await _payload(receive, MAX_EVENT_PAYLOAD)
     request_id = await door.engine.accept(function.config.name, payload)
-    await respond(send, 202, b'{"Status":202}', [_JSON, (b"x-amzn-requestid", request_id.encode())])
+    await respond(send, 202, b"", [_JSON, (b"x-amzn-requestid", request_id.encode())])
 
 
 def find(door: Door, name: str, qualifier: str | None) -> FunctionPort:
