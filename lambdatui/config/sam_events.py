@@ -149,6 +149,7 @@ def _add_stream_mapping(template: Template, logical_id: str, function: str, read
     attempts = reader.integer("MaximumRetryAttempts", -1, 10_000)
     age = reader.integer("MaximumRecordAgeInSeconds", -1, 604_800)
     enabled = reader.flag("Enabled")
+    position, since = _position(reader)
     template.into.mappings.append(
         StreamMapping(
             uuid=template.into.mapping_uuid(logical_id),
@@ -156,7 +157,8 @@ def _add_stream_mapping(template: Template, logical_id: str, function: str, read
             stream=stream,
             batch_size=reader.integer("BatchSize", 1, 10_000) or 100,
             batching_window=reader.number("MaximumBatchingWindowInSeconds", 0, 300) or 0,
-            starting_position=_position(reader),
+            starting_position=position,
+            starting_timestamp=since,
             maximum_retry_attempts=-1 if attempts is None else attempts,
             maximum_record_age=-1 if age is None else age,
             bisect_on_error=reader.flag("BisectBatchOnFunctionError") or False,
@@ -167,14 +169,21 @@ def _add_stream_mapping(template: Template, logical_id: str, function: str, read
     )
 
 
-def _position(reader: Reader) -> Literal["TRIM_HORIZON", "LATEST"]:
+def _position(reader: Reader) -> tuple[Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"], float]:
+    """Where it begins, and the time in seconds for AT_TIMESTAMP."""
     position = reader.text("StartingPosition")
+    since = reader.number("StartingPositionTimestamp", 0, 1e11)
     if position == "LATEST":
-        return "LATEST"
+        return "LATEST", 0
+    if position == "AT_TIMESTAMP" and since is not None:
+        return "AT_TIMESTAMP", since
     if position != "TRIM_HORIZON":
-        what = f"StartingPosition {position} is not served" if position else "StartingPosition is missing"
-        reader.warn("StartingPosition", f"{what}; TRIM_HORIZON is used", "Set it to TRIM_HORIZON or LATEST.")
-    return "TRIM_HORIZON"
+        what = f"StartingPosition is {position}" if position else "StartingPosition is missing"
+        if position == "AT_TIMESTAMP":
+            what += " without a StartingPositionTimestamp"
+        remedy = "Set it to TRIM_HORIZON, LATEST, or AT_TIMESTAMP with a StartingPositionTimestamp in seconds."
+        reader.warn("StartingPosition", f"{what}; TRIM_HORIZON is used", remedy)
+    return "TRIM_HORIZON", 0
 
 
 def _stream_failures(template: Template, reader: Reader, function: str) -> str | None:

@@ -246,8 +246,8 @@ _STREAM: Table = {
     "MaximumRetryAttempts": _served(),
     "MetricsConfig": _kept(),
     "ParallelizationFactor": _served("always 1: one batch a shard at a time"),
-    "StartingPosition": _served("TRIM_HORIZON and LATEST"),
-    "StartingPositionTimestamp": _kept("TRIM_HORIZON is used"),
+    "StartingPosition": _served(),
+    "StartingPositionTimestamp": _served(),
     "Stream": _served(),
     "TumblingWindowInSeconds": _not("tumbling windows are not served", "The batches come without state."),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lambdatui.config.model import StreamConfig
+import pytest
+
+from lambdatui.config.model import StreamConfig, StreamMapping
 from tests.config.helpers import Load, Write
 
 TEMPLATE = """
@@ -35,3 +37,38 @@ def test_a_stream_has_the_settings_of_its_template(write: Write, load: Load) -> 
         line=3,
     )
     assert (feed.on_demand, feed.shards, feed.maximum_record) == (True, 4, 1_048_576)
+
+
+READER = """
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.handler
+      Runtime: python3.12
+      Events:
+        Clicks:
+          Type: Kinesis
+          Properties: {Stream: !GetAtt Clicks.Arn, PLACE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "expected", "said"),
+    [
+        ("StartingPosition: LATEST", ("LATEST", 0), 0),
+        ("StartingPosition: AT_TIMESTAMP, StartingPositionTimestamp: 1700000000", ("AT_TIMESTAMP", 1_700_000_000), 0),
+        ("StartingPosition: AT_TIMESTAMP", ("TRIM_HORIZON", 0), 1),
+        ("StartingPosition: ODD", ("TRIM_HORIZON", 0), 1),
+        ("BatchSize: 5", ("TRIM_HORIZON", 0), 1),
+    ],
+)
+def test_a_mapping_begins_where_the_template_says(
+    write: Write, load: Load, place: str, expected: tuple[str, float], said: int
+) -> None:
+    write("app.py", "def handler(event, context): ...")
+    write("template.yaml", TEMPLATE + READER.replace("PLACE", place))
+    project = load()
+    (mapping,) = project.mappings
+    assert isinstance(mapping, StreamMapping)
+    assert (mapping.starting_position, mapping.starting_timestamp) == expected
+    assert sum("StartingPosition" in problem.message for problem in project.problems) == said
