@@ -48,7 +48,9 @@ _OWN = {
 
 
 def add_functions(service: Service) -> None:
-    """Add a resource for each function."""
+    """Add a resource for each function, and the role that they share."""
+    role = made(None, RoleName=Text(f"{service.name}-{service.stage}-lambdaRole"))
+    service.add("IamRoleLambdaExecution", "AWS::IAM::Role", role, service.provider.line)
     for key, values in service.functions.items():
         _add_function(service, key, values)
 

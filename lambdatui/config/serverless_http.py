@@ -9,7 +9,6 @@ from lambdatui.config.intrinsics import as_written
 from lambdatui.config.model import RouteConfig
 from lambdatui.config.serverless_service import (
     Service,
-    arn,
     copied,
     function_id,
     listed,
@@ -146,11 +145,14 @@ def _rest_authorizer(service: Service, api: Map, value: Value, line: int | None)
     kind = (text(values, "type") or "token").lower()
     if kind == "aws_iam":
         return _IAM
+    own = _declared(service, values.get("authorizerId"), "AWS::ApiGateway::Authorizer")
+    if own is not None:
+        return own
     target = values.get("arn")
     written = text(values, "arn") or ""
     name = text(values, "name") or written.rpartition(":")[2] or text(values, "authorizerId") or "authorizer"
     if target is None:
-        target = arn(function_id(name), line) if name in service.functions else values.get("authorizerId")
+        target = Text(name, line) if name in service.functions else values.get("authorizerId")
     if target is None:
         service.problems.warning(
             f"the authorizer {name} is no function of this service: requests pass without it",
@@ -171,12 +173,28 @@ def _rest_authorizer(service: Service, api: Map, value: Value, line: int | None)
         put(identity, "ReauthorizeEvery", values.get("resultTtlInSeconds"), line)
         body = made(
             line,
-            FunctionArn=target,
+            FunctionArn=_asked(service, target),
             FunctionPayloadType=Text("REQUEST" if request else "TOKEN", line),
             Identity=identity,
         )
     _add_authorizer(api, name, body, line)
     return name
+
+
+def _asked(service: Service, target: Value) -> Value:
+    """A function of the service by its name alone: a reference from its API would be a circle where the function
+    names the API, and to the framework it is none (authorizers are resources of their own)."""
+    parts = target.get("Fn::GetAtt") if isinstance(target, Map) else None
+    if isinstance(parts, Seq) and parts:
+        key = next((key for key in service.functions if function_id(key) == parts[0]), None)
+        return target if key is None else Text(key, parts.line)
+    return target
+
+
+def _declared(service: Service, reference: Value, kind: str) -> str | None:
+    """The logical id of an authorizer among the file's resources, whose reader adds it to its API."""
+    logical_id = text(reference, "Ref") if isinstance(reference, Map) else None
+    return logical_id if logical_id and text(mapping(service.resources, logical_id), "Type") == kind else None
 
 
 def _identity(sources: list[str], line: int | None) -> Map:
@@ -272,6 +290,9 @@ def _http_authorizer(service: Service, api: Map, value: Value, line: int | None)
     values = value if isinstance(value, Map) else made(line, name=value)
     if (text(values, "type") or "").lower() == "aws_iam":
         return _IAM
+    own = _declared(service, values.get("id"), "AWS::ApiGatewayV2::Authorizer")
+    if own is not None:
+        return own
     name = text(values, "name")
     if name is None:
         external = text(values, "id") or "authorizer"
@@ -296,13 +317,13 @@ def _http_authorizer_body(service: Service, body: Map) -> Map:
         return made(line, JwtConfiguration=renamed(body, {"issuerUrl": "issuer", "audience": "audience"}))
     target = body.get("functionArn")
     if target is None and (name := text(body, "functionName")) is not None:
-        target = arn(function_id(name), line)
+        target = Text(name, line)
     sources = texts(body.get("identitySource")) or []
     identity = _identity([part for source in sources for part in source.split(",")], line)
     put(identity, "ReauthorizeEvery", body.get("resultTtlInSeconds"), body.line_of("resultTtlInSeconds"))
     return made(
         line,
-        FunctionArn=target,
+        FunctionArn=_asked(service, target),
         AuthorizerPayloadFormatVersion=body.get("payloadVersion") or Text("2.0"),
         EnableSimpleResponses=body.get("enableSimpleResponses"),
         Identity=identity,

@@ -59,12 +59,25 @@ class Sources:
             "construct": self._construct,
             **{kind: self._remote(kind, where) for kind, where in _REMOTE.items()},
         }
-        self._variables = Variables(root, asks)
+        self._variables = Variables(root, asks, self._default)
         return self._variables
 
     def stage(self) -> str:
         """--parameter stage=…, else provider.stage, else dev."""
         return self._given("stage") or self._variables.text_at("provider", "stage") or DEFAULT_STAGE
+
+    def _default(self, address: str) -> Text | None:
+        """What the framework itself writes where the file is silent."""
+        if address == "provider.stage":
+            return Text(self.stage())
+        if address == "provider.region":
+            return Text(self.into.options.region)
+        keys = address.split(".")
+        if len(keys) == 3 and keys[0] == "functions" and keys[2] == "name":
+            service = self._variables.text_at("service")
+            known = isinstance(self._variables.below(self._variables.root, f"functions.{keys[1]}"), Map)
+            return Text(f"{service}-{self.stage()}-{keys[1]}") if service and known else None
+        return None
 
     def read_dotenv(self, stage: str) -> list[Path]:
         """Take the variables of .env and .env.STAGE, the latter's first; the files that were there.

@@ -26,10 +26,11 @@ class Ask(Protocol):
 class Variables:
     """Evaluates values over the document `root`; `sources` answers by type all but `self`."""
 
-    def __init__(self, root: Map, sources: dict[str, Ask], change: Callable[[Text], Value] | None = None) -> None:
+    def __init__(self, root: Map, sources: dict[str, Ask], default: Callable[[str], Text | None]) -> None:
         self.root = root
+        self.default = default  # of an address that is not written: provider.stage and its like
         self.sources: dict[str, Ask] = {"self": self._own, **sources}
-        self.change = change
+        self.change: Callable[[Text], Value] | None = None  # of each text, once it is resolved
         self._raw: dict[int, tuple[Text, Raw]] = {}  # by id of the text, which is kept alive beside its value
         self._whole: dict[int, tuple[Value, Raw]] = {}
         self._sizes: dict[int, tuple[int, int]] = {}  # of containers: values, and levels, with all that is shared
@@ -178,6 +179,8 @@ class Variables:
     def _own(self, parameters: list[str], address: str, line: int | None) -> Raw:
         keys = [key for key in address.split(".") if key] if address else []
         found = self._below(self.root, keys)
+        if found is None:
+            found = self.default(address)
         return Unresolved(f"there is no {address} in the file", line) if found is None else found
 
     def _below(self, value: Raw, keys: list[str]) -> Raw:

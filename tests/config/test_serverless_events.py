@@ -422,3 +422,31 @@ def test_what_has_no_counterpart_is_named(events, kind: str) -> None:  # type: i
     shop = events(f"- {kind}: x\n- http: GET /b")
     assert says(shop, f"events of type {kind} are not served") == ("warning", 11)
     assert [r.path for r in shop.routes] == ["/b"], "the others are there"
+
+
+def test_an_authorizer_of_the_files_own_resources(events) -> None:  # type: ignore[no-untyped-def]
+    shop = events(
+        "- http: {path: a, method: get, authorizer: {type: CUSTOM, authorizerId: !Ref Guard}}",
+        resources="""
+Guard:
+  Type: AWS::ApiGateway::Authorizer
+  Properties:
+    Type: TOKEN
+    IdentitySource: method.request.header.X
+    RestApiId: !Ref ApiGatewayRestApi
+    AuthorizerUri: !Sub "arn:aws:apigateway:x:lambda:path/2015-03-31/functions/${AuthLambdaFunction.Arn}/invocations"
+""",
+    )
+    (authorizer,) = shop.apis[0].authorizers
+    assert (authorizer.name, authorizer.function, authorizer.identity) == ("Guard", "auth", ("header.X",))
+    assert shop.routes[0].authorizer == "Guard"
+
+
+def test_an_authorizer_may_know_the_api_that_asks_it(events) -> None:  # type: ignore[no-untyped-def]
+    shop = events(
+        "- http: {path: a, method: get, authorizer: {arn: !GetAtt AuthLambdaFunction.Arn, name: one}}\n"
+        "- http: {path: b, method: get, authorizer: auth}",
+        provider="environment: {API: !Ref ApiGatewayRestApi}",
+    )
+    assert {one.name: one.function for one in shop.apis[0].authorizers} == {"one": "auth", "auth": "auth"}
+    assert not shop.problems, "no circle: to CloudFormation the authorizers are resources of their own"

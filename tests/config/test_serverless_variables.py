@@ -193,3 +193,13 @@ def test_nesting_is_bounded() -> None:
     assert isinstance(root, Map)
     into = Declared(root=Path("/nowhere"), stack="x", options=LoadOptions(), data=Path("/nowhere"))
     assert "nested too deep" in repr(Sources(Path("/nowhere"), into, {}).variables(root).at("v0"))
+
+
+def test_what_the_framework_itself_writes() -> None:
+    root = parse_yaml(
+        "service: x\nfunctions: {a: {handler: a.b}}\nit: '${self:functions.a.name} ${self:provider.stage}'\n"
+    ).value
+    assert isinstance(root, Map)
+    into = Declared(root=Path("/nowhere"), stack="x", options=LoadOptions(), data=Path("/nowhere"))
+    assert Sources(Path("/nowhere"), into, {}).variables(root).at("it") == "x-dev-a dev"
+    assert Sources(Path("/nowhere"), into, {"stage": "p"}).variables(root).at("it") == "x-p-a p"
