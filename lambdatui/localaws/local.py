@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 
 from lambdatui.config.model import Project, ResourceConfig
-from lambdatui.errors import LambdaTuiError
+from lambdatui.errors import LambdaTuiError, OperationFailed
 from lambdatui.localaws import calls, create
 from lambdatui.localaws.server import MotoServer
 from lambdatui.localaws.tables import TablePump, changes_tables
@@ -41,6 +41,8 @@ class LocalAws:
         async with self._work:  # also waits for what a save has just declared
             if self._filled != url:
                 made = await self._fill(url, self._engine.project)
+                if self._server.url != url:
+                    raise OperationFailed("the local AWS (moto) ended while it was being filled; try again")
                 self._filled = url
                 self._say(f"local AWS (moto) started: {told(made)}; it keeps everything in memory")
                 await self._pump(url, self._engine.project)

@@ -19,6 +19,8 @@ from lambdatui.clock import SystemClock
 from lambdatui.config.aws_names import STREAM_LABEL
 from lambdatui.config.model import ResourceConfig, StreamConfig
 from lambdatui.engine.spawner import Spawner
+from lambdatui.errors import OperationFailed
+from lambdatui.localaws import calls
 from lambdatui.localaws.local import LocalAws
 from lambdatui.localaws.server import MotoServer
 from lambdatui.store.store import Store
@@ -181,15 +183,40 @@ async def test_after_a_kill_the_next_call_finds_everything_created_again(here: H
     before = await here.aws.url()
     await here.put("lost")
     seen = len(await here.changes(1))
-    [moto] = [one for one in psutil.Process(here.spawner.pid).children() if "moto.server" in " ".join(one.cmdline())]
-    moto.kill()
-    await _until(lambda: here.server.url is None)
+    await _kill(here)
     assert await here.aws.url() != before
     assert (await here.ask("dynamodb", "scan", TableName="orders"))["Items"] == []
     await here.put("new")
     await here.changes(seen + 1)
     assert sum("has ended, and what it held is gone" in said for said in here.said()) == 1
     assert sum(said.startswith("local AWS (moto) started") for said in here.said()) == 2
+
+
+async def test_a_server_that_ends_while_it_is_filled_leaves_no_trace(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _kill(here)
+    seen = len(await here.changes(0))
+    sent = calls.send
+
+    async def killing(url: str, region: str, call: calls.Call) -> bytes:
+        if call.service == "sns" and here.server.url is not None:
+            await _kill(here)
+        return await sent(url, region, call)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(calls, "send", killing)
+        with pytest.raises(OperationFailed, match="ended while it was being filled"):
+            await here.aws.url()
+    assert len((await here.ask("sns", "list_topics"))["Topics"]) == 1
+    await here.put("there again")
+    await here.changes(seen + 1)
+
+
+async def _kill(here: Here) -> None:
+    [moto] = [one for one in psutil.Process(here.spawner.pid).children() if "moto.server" in " ".join(one.cmdline())]
+    moto.kill()
+    await _until(lambda: here.server.url is None)
 
 
 async def _until(condition: Callable[[], bool]) -> None:
