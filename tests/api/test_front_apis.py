@@ -87,7 +87,9 @@ def event_of(apis: Running, method: str, path: str, body: bytes = b"", **headers
 
 
 def told(apis: Running) -> list[str]:
-    return [each.message for each in apis.telemetry.happenings_after(0)]
+    """What was said to the functions' logs, and what of it began a burst among what happened."""
+    lines, _ = apis.telemetry.logs.after(0)
+    return [line.message for line in lines] + [each.message for each in apis.telemetry.happenings_after(0)]
 
 
 def test_a_rest_event_knows_its_stage_and_variables(apis: Running, web: dict[str, Any]) -> None:
@@ -313,3 +315,24 @@ def test_every_result_becomes_an_answer(apis: Running, answer: Any) -> None:
     for path in ("/rest/1", "/http/1", "/old", "/alb/1", "/many/1", "/_url/page/"):
         assert 200 <= ask(apis.http_port, "GET", path)[0] <= 599
     WEB.clear()
+
+
+def test_a_load_balancer_takes_and_gives_one_megabyte(apis: Running, web: dict[str, Any]) -> None:
+    assert ask(apis.http_port, "POST", "/alb/1", b"x" * (1024 * 1024 + 1))[0] == 413
+    web["answer"] = {"statusCode": 200, "body": "x" * (1024 * 1024 + 1)}
+    assert ask(apis.http_port, "GET", "/alb/1")[0] == 502
+    assert any("a load balancer takes at most 1 MB" in message for message in told(apis))
+    assert ask(apis.http_port, "GET", "/rest/1")[0] == 200
+
+
+def test_a_changed_configuration_forgets_what_authorizers_said(apis: Running, web: dict[str, Any]) -> None:
+    def asked() -> int:
+        return sum(each.function == "gate" for each in apis.engine.requests)
+
+    event_of(apis, "GET", "/closed", Authorization="yes")
+    before = asked()
+    event_of(apis, "GET", "/closed", Authorization="yes")
+    assert asked() == before
+    apis.engine.project = project(ROUTES, APIS, ("web", "page", "slow", "gate"))
+    event_of(apis, "GET", "/closed", Authorization="yes")
+    assert asked() == before + 1
