@@ -52,6 +52,7 @@ _STREAM = {
     "maximumRecordAgeInSeconds": "MaximumRecordAgeInSeconds",
     "maximumRetryAttempts": "MaximumRetryAttempts",
     "parallelizationFactor": "ParallelizationFactor",
+    "startingPositionTimestamp": "StartingPositionTimestamp",
     "tumblingWindowInSeconds": "TumblingWindowInSeconds",
 }
 _DEFAULT_EVENT = "s3:ObjectCreated:*"

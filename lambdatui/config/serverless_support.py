@@ -206,10 +206,11 @@ STREAM: Table = _table(
         "maximumRetryAttempts",
         "parallelizationFactor",
         "startingPosition",
+        "startingPositionTimestamp",
         "tumblingWindowInSeconds",
         "type",
     ),
-    ("consumer", "startingPositionTimestamp", "metricsConfig"),
+    ("consumer", "metricsConfig"),
 )
 SCHEDULE: Table = _table(
     ("rate", "enabled", "input", "timezone"),

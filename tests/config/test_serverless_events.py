@@ -71,6 +71,16 @@ def test_the_order_of_events_does_not_move_checkpoints(events) -> None:  # type:
     assert before == after and len(set(before.values())) == 2
 
 
+def test_a_stream_may_begin_at_a_time(events) -> None:  # type: ignore[no-untyped-def]
+    shop = events(
+        "- stream: {arn: !GetAtt Clicks.Arn, type: kinesis, startingPosition: AT_TIMESTAMP, "
+        "startingPositionTimestamp: 1700000000}",
+        resources="Clicks: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 2}}",
+    )
+    (mapping,) = shop.mappings
+    assert (mapping.starting_position, mapping.starting_timestamp) == ("AT_TIMESTAMP", 1_700_000_000)
+
+
 def test_kinesis_streams(events) -> None:  # type: ignore[no-untyped-def]
     shop = events(
         """
