@@ -124,6 +124,19 @@ def test_groups_keep_their_order_whoever_receives_and_fails(sqs: Any) -> None:
     assert done == {f"g{number}": list(range(15)) for number in range(CLIENTS)}
 
 
+def test_changes_of_one_queue_by_all_at_once_are_all_kept(sqs: Any) -> None:
+    def change(number: int) -> None:
+        url = sqs.create_queue(QueueName="shared")["QueueUrl"]
+        for turn in range(5):
+            sqs.tag_queue(QueueUrl=url, Tags={f"{number}-{turn}": "x"})
+        sqs.add_permission(QueueUrl=url, Label=f"by-{number}", AWSAccountIds=["1"], Actions=["SendMessage"])
+
+    at_once(change)
+    assert len(sqs.list_queue_tags(QueueUrl="shared")["Tags"]) == CLIENTS * 5
+    policy = sqs.get_queue_attributes(QueueUrl="shared", AttributeNames=["Policy"])["Attributes"]["Policy"]
+    assert len(json.loads(policy)["Statement"]) == CLIENTS
+
+
 def test_what_is_sent_by_all_at_once_is_taken_once(sqs: Any) -> None:
     url = sqs.create_queue(QueueName="once.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     given: dict[str, set[str]] = defaultdict(set)

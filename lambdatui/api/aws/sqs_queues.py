@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -32,22 +33,32 @@ class Queues(Part):
     def __init__(self, door: Door) -> None:
         super().__init__(door)
         self._clock = SystemClock()
+        self._changing = asyncio.Lock()
         self._since = self._clock.now_us()  # declared queues carry no time: they are there since the engine is
         self.operations: dict[str, Operation] = {
-            "CreateQueue": self._create,
-            "DeleteQueue": self._delete,
+            "CreateQueue": self._alone(self._create),
+            "DeleteQueue": self._alone(self._delete),
             "GetQueueUrl": self._get_url,
             "ListQueues": self._list,
             "ListDeadLetterSourceQueues": self._list_sources,
             "GetQueueAttributes": self._get_attributes,
-            "SetQueueAttributes": self._set_attributes,
+            "SetQueueAttributes": self._alone(self._set_attributes),
             "PurgeQueue": self._purge,
-            "TagQueue": self._tag,
-            "UntagQueue": self._untag,
+            "TagQueue": self._alone(self._tag),
+            "UntagQueue": self._alone(self._untag),
             "ListQueueTags": self._list_tags,
-            "AddPermission": self._add_permission,
-            "RemovePermission": self._remove_permission,
+            "AddPermission": self._alone(self._add_permission),
+            "RemovePermission": self._alone(self._remove_permission),
         }
+
+    def _alone(self, operation: Operation) -> Operation:
+        """One change after the other: each reads what is there and writes it back."""
+
+        async def change(fields: Fields, base_url: str) -> dict[str, Any]:
+            async with self._changing:
+                return await operation(fields, base_url)
+
+        return change
 
     async def _create(self, fields: Fields, base_url: str) -> dict[str, Any]:
         name = fields.text("QueueName")
