@@ -21,6 +21,7 @@ from lambdatui.api import observe
 from lambdatui.api.asgi import ClientGoneError, Headers, Message, Receive, Scope, Send, header, respond
 from lambdatui.api.aws.call import Door
 from lambdatui.errors import StoreError
+from lambdatui.localaws import calls
 
 logger = logging.getLogger("lambdatui.api")
 
@@ -97,9 +98,19 @@ class Forwarder:
             async def stat(path: str) -> dict[bytes, bytes] | None:
                 return await _head(url, scope, path, self._door.region)
 
-            await observe.deliver(self._door.sources.pushes, seen, tee, answer.reply, stat, caller.request_id)
+            async def silence(subscription: str) -> None:
+                await calls.send(url, self._door.region, _silenced(subscription))
+
+            pushes, quiet = self._door.sources.pushes, silence if self._aws == "auto" else None
+            await observe.deliver(pushes, seen, tee, answer.reply, stat, quiet, caller.request_id)
         for message in answer.messages:
             await send(message)
+
+
+def _silenced(subscription: str) -> calls.Call:
+    """Lets no message through: moto would look for the queue or function in itself, and fail the Publish."""
+    never = {"AttributeName": "FilterPolicy", "AttributeValue": '{"lambdatui":["delivers it"]}'}
+    return calls.query_call("sns", "2010-03-31", "SetSubscriptionAttributes", {"SubscriptionArn": subscription} | never)
 
 
 class _Held:

@@ -16,8 +16,9 @@ import msgspec
 
 from lambdatui.api.asgi import Message, Receive, Scope, headers_of
 from lambdatui.api.ports import PushPort
+from lambdatui.api.topic_calls import Form, changed, form_of, published, subscription
 from lambdatui.clock import MICROS
-from lambdatui.sources.push_shapes import BusEvent, ObjectChange, Publication
+from lambdatui.sources.push_shapes import BusEvent, ObjectChange
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -31,6 +32,9 @@ _OF_OBJECTS = frozenset({"x-id", "versionId"})
 Stat = Callable[[str], Awaitable[dict[bytes, bytes] | None]]  # an object's headers by its path; None: not to be had
 
 
+Silence = Callable[[str], Awaitable[None]]  # by the subscription's ARN
+
+
 class Reply(msgspec.Struct, frozen=True):
     """A whole answer."""
 
@@ -42,7 +46,7 @@ class Reply(msgspec.Struct, frozen=True):
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """A request that may set triggers off."""
 
-    kind: str  # Put | Copy | CompleteMultipartUpload | Post | Delete | DeleteMany | Publish | PutEvents
+    kind: str  # Put | Copy | CompleteMultipartUpload | Post | Delete | DeleteMany | Topic | PutEvents
     bucket: str = ""
     key: str = ""
     path: str = ""  # as the other side addresses the object
@@ -51,14 +55,14 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def watch(service: str, scope: Scope, wanted: Callable[[str, str], bool]) -> Watch | None:
-    """The request as one to be watched; None for all others. `wanted` says whether a trigger hangs on a `bucket`,
-    `topic` or `bus` of that name ("": any). Pure."""
+    """The request as one to be watched; None for all others. `wanted` says whether a trigger hangs on the `bucket` of
+    that name, or on any `bus`; topics may be subscribed to by API. Pure."""
     headers = headers_of(scope)
     target = headers.get(b"x-amz-target", b"")
     if target == b"AWSEvents.PutEvents":
         return Watch(kind="PutEvents", kept=KEPT) if wanted("bus", "") else None
     if service == "sns":
-        return Watch(kind="Publish", kept=KEPT) if scope["method"] == "POST" and wanted("topic", "") else None
+        return Watch(kind="Topic", kept=KEPT) if scope["method"] == "POST" else None
     if service not in ("s3", "") or target or scope["method"] not in ("PUT", "POST", "DELETE"):
         return None
     bucket, key, path = _address(scope, headers)
@@ -113,14 +117,22 @@ class Tee:
         return message
 
 
-async def deliver(pushes: PushPort, seen: Watch, tee: Tee, reply: Reply, stat: Stat, parent_id: str | None) -> None:
-    """Hand what a successful request has changed to the triggers. On disk when this returns. Raises StoreError."""
+async def deliver(
+    pushes: PushPort, seen: Watch, tee: Tee, reply: Reply, stat: Stat, silence: Silence | None, parent_id: str | None
+) -> None:
+    """Hand what a successful request has changed to the triggers. On disk when this returns. Raises StoreError.
+
+    `silence`: keeps the other side from delivering a subscription; None where subscriptions are its own business.
+    """
     if seen.kind == "PutEvents":
         if tee.whole:
             await pushes.events(events_put(bytes(tee.body), reply.body), parent_id)
-    elif seen.kind == "Publish":
+    elif seen.kind == "Topic":
         if tee.whole:
-            await pushes.publish(published(bytes(tee.body), reply.body), parent_id)
+            form = form_of(bytes(tee.body))
+            await pushes.publish(published(form, reply.body), parent_id)
+            if silence is not None:
+                await _subscriptions(pushes, form, reply.body, silence)
     elif seen.kind == "DeleteMany":
         if tee.whole:
             await pushes.objects(many_deleted(seen.bucket, bytes(tee.body), reply.body), parent_id)
@@ -128,6 +140,23 @@ async def deliver(pushes: PushPort, seen: Watch, tee: Tee, reply: Reply, stat: S
         await pushes.objects([deleted(seen, reply.headers)], parent_id)
     elif b"<Error>" not in reply.body:  # a copy or a completion may fail after its 200
         await pushes.objects(await _created(seen, tee, reply, stat), parent_id)
+
+
+async def _subscriptions(pushes: PushPort, form: Form, answer: bytes, silence: Silence) -> None:
+    """A subscription of a function or queue that is made, changed or ended by API. It lives as long as its server."""
+    action, arn = form.get("Action"), form.get("SubscriptionArn", "")
+    if action == "Unsubscribe":
+        pushes.unsubscribe(arn)
+        return
+    before = pushes.subscribed(arn) if action == "SetSubscriptionAttributes" else None
+    if before is not None:
+        push = changed(before, form.get("AttributeName", ""), form.get("AttributeValue", ""))
+    elif (made := subscription(form, answer) if action == "Subscribe" else None) is not None:
+        push = made
+    else:
+        return
+    pushes.subscribe(push)
+    await silence(push.id)
 
 
 async def _created(seen: Watch, tee: Tee, reply: Reply, stat: Stat) -> list[ObjectChange]:
@@ -222,56 +251,6 @@ def form_key(head: bytes) -> str | None:
         return None
     name = file[1].decode("utf-8", "replace") if file else ""
     return key[1].decode("utf-8", "replace").replace("${filename}", name)
-
-
-_MESSAGE_ID = re.compile(r"<MessageId>([^<]+)</MessageId>")
-_ENTRY = re.compile(r"<member>(.*?)</member>", re.DOTALL)
-_ENTRY_ID = re.compile(r"<Id>([^<]*)</Id>")
-
-
-def published(request: bytes, answer: bytes) -> list[Publication]:
-    """A Publish or PublishBatch in the query protocol: the messages that the answer names; [] for other actions."""
-    fields = parse_qs(request.decode("utf-8", "replace"), keep_blank_values=True)
-    form = {name: values[-1] for name, values in fields.items()}
-    said = answer.decode("utf-8", "replace")
-    topic = (form.get("TopicArn") or form.get("TargetArn") or "").rpartition(":")[2]
-    if form.get("Action") == "Publish" and topic and "/" not in topic:
-        found = _MESSAGE_ID.search(said)
-        return [_publication(topic, form, "", found[1])] if found else []
-    if form.get("Action") != "PublishBatch":
-        return []
-    ids = {}
-    for entry in _ENTRY.findall(said):
-        entry_id, message_id = _ENTRY_ID.search(entry), _MESSAGE_ID.search(entry)
-        if entry_id and message_id:
-            ids[entry_id[1]] = message_id[1]
-    told = []
-    number = 1
-    while (name := form.get(f"PublishBatchRequestEntries.member.{number}.Id")) is not None:
-        if name in ids:
-            told.append(_publication(topic, form, f"PublishBatchRequestEntries.member.{number}.", ids[name]))
-        number += 1
-    return told
-
-
-def _publication(topic: str, form: dict[str, str], prefix: str, message_id: str) -> Publication:
-    attributes: dict[str, dict[str, str]] = {}
-    number = 1
-    while (name := form.get(f"{prefix}MessageAttributes.entry.{number}.Name")) is not None:
-        value = f"{prefix}MessageAttributes.entry.{number}.Value."
-        kinds = ("DataType", "StringValue", "BinaryValue")
-        attributes[name] = {kind: form[value + kind] for kind in kinds if value + kind in form}
-        number += 1
-    return Publication(
-        topic=topic,
-        message=form.get(f"{prefix}Message", ""),
-        id=message_id,
-        subject=form.get(f"{prefix}Subject"),
-        by_protocol=form.get(f"{prefix}MessageStructure") == "json",
-        attributes=attributes,
-        group_id=form.get(f"{prefix}MessageGroupId"),
-        dedup_id=form.get(f"{prefix}MessageDeduplicationId"),
-    )
 
 
 def events_put(request: bytes, answer: bytes) -> list[BusEvent]:

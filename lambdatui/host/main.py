@@ -145,6 +145,7 @@ class Host:
         engine.on_reload(sources.retry_now)  # what waits for a repaired function need not wait longer
         moto = MotoServer(ACCOUNT, mark, engine.spawner)
         local_aws = LocalAws(engine, moto)
+        local_aws.on_end = sources.pushes.forget
         info = EngineInfo(
             pid=os.getpid(),
             url=url,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from lambdatui.config.model import Project, ResourceConfig
 from lambdatui.errors import LambdaTuiError, OperationFailed
@@ -32,6 +33,7 @@ class LocalAws:
         self._pumps: dict[str, TablePump] = {}  # by the stream's name
         self._places: dict[str, str] = {}  # where they are, by table
         self._work = asyncio.Lock()
+        self.on_end: Callable[[], None] = lambda: None  # called when all that was in it is gone
         server.on_end = self._ended
         engine.on_project(self.configure)
 
@@ -115,6 +117,7 @@ class LocalAws:
         self._filled = None
         self._made = {}
         self._places = {}
+        self.on_end()
         pumps, self._pumps = self._pumps, {}
         for pump in pumps.values():
             pump.abandon()

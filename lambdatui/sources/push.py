@@ -37,6 +37,7 @@ class Pusher:
         self._delivered: Counter[str] = Counter()
         self._filtered: Counter[str] = Counter()
         self._last_us: dict[str, int] = {}
+        self._made: dict[str, TopicSubscription] = {}
 
     async def objects(self, changes: Sequence[ObjectChange], parent_id: str | None = None) -> None:
         """Objects that a bucket has taken or removed. On disk when this returns. Raises StoreError."""
@@ -55,9 +56,26 @@ class Pusher:
         await asyncio.gather(*(self._event(event, parent_id) for event in events))
 
     def wanted(self, kind: str, name: str) -> bool:
-        """Whether a trigger hangs on the `bucket`, `topic` or `bus` of that name ("": any)."""
-        kinds: dict[str, type] = {"bucket": BucketTrigger, "topic": TopicSubscription, "bus": EventRule}
-        return any(isinstance(push, kinds[kind]) and name in ("", _source(push)) for push in self._pushes())
+        """Whether a trigger hangs on the `bucket` of that name, or on any `bus`."""
+        if kind == "bus":
+            return any(isinstance(push, EventRule) for push in self._pushes())
+        return any(isinstance(push, BucketTrigger) and push.bucket == name for push in self._pushes())
+
+    # Subscriptions that were made by API. They live as long as the topics' server.
+
+    def subscribe(self, push: TopicSubscription) -> None:
+        """Add a subscription, or put it in the place of the one with its id."""
+        self._made[push.id] = push
+
+    def unsubscribe(self, id: str) -> None:
+        self._made.pop(id, None)
+
+    def subscribed(self, id: str) -> TopicSubscription | None:
+        return self._made.get(id)
+
+    def forget(self) -> None:
+        """The topics' server has ended: what was made in it is gone."""
+        self._made.clear()
 
     def rows(self) -> list[schema.PushRow]:
         """Every trigger as the screen shows it."""
@@ -180,7 +198,7 @@ class Pusher:
         return self._catalog().project
 
     def _pushes(self) -> tuple[PushTrigger, ...]:
-        return self._project.pushes
+        return (*self._project.pushes, *self._made.values())
 
     def _note(self, push: PushTrigger, now_us: int) -> None:
         self._delivered[push.id] += 1

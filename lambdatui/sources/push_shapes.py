@@ -197,7 +197,9 @@ def _notification(told: Publication, message: str, subscription: str, project: P
 
 
 def subscription_arn(project: Project, topic: str, subscription: str) -> str:
-    """The topic's ARN and an id that stays the same over restarts."""
+    """The topic's ARN and an id that stays the same over restarts; of one made by API the ARN that it was given."""
+    if subscription.startswith("arn:"):
+        return subscription
     return f"{partitioned(project, 'sns', topic)}:{uuid.uuid5(_NAMESPACE, subscription)}"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
-from lambdatui.api.observe import Watch, deleted, events_put, form_key, many_deleted, published, watch
+from lambdatui.api.observe import Watch, deleted, events_put, form_key, many_deleted, watch
+from lambdatui.api.topic_calls import changed, published, subscription
 
 ANY = lambda kind, name: True  # noqa: E731
 
@@ -75,9 +75,8 @@ def test_only_what_a_trigger_wants_is_looked_at() -> None:
         return False
 
     assert seen("PUT", "/photos/a", wanted=wanted) is None
-    assert seen("POST", "/", "sns", wanted=wanted) is None
     assert seen("POST", "/", "events", wanted=wanted, x_amz_target="AWSEvents.PutEvents") is None
-    assert asked == [("bucket", "photos"), ("topic", ""), ("bus", "")]
+    assert asked == [("bucket", "photos"), ("bus", "")]
 
 
 def test_a_deletion_in_a_bucket_with_versions_leaves_a_marker() -> None:
@@ -127,11 +126,11 @@ def test_a_publish_is_read_with_its_attributes() -> None:
         "MessageAttributes.entry.1.Value.StringValue": "5",
     }
     answer = b"<PublishResponse><PublishResult><MessageId>m1</MessageId></PublishResult></PublishResponse>"
-    [told] = published(urlencode(form).encode(), answer)
+    [told] = published(form, answer)
     assert (told.topic, told.message, told.subject, told.id, told.by_protocol) == ("news", "hé & lo", "Hi", "m1", True)
     assert told.attributes == {"size": {"DataType": "Number", "StringValue": "5"}}
-    assert published(b"Action=ListTopics", b"<MessageId>x</MessageId>") == []
-    assert published(b"Action=Publish&PhoneNumber=%2B1&Message=x", answer) == []
+    assert published({"Action": "ListTopics"}, b"<MessageId>x</MessageId>") == []
+    assert published({"Action": "Publish", "PhoneNumber": "+1", "Message": "x"}, answer) == []
 
 
 def test_of_a_batch_those_messages_that_were_taken() -> None:
@@ -145,7 +144,7 @@ def test_of_a_batch_those_messages_that_were_taken() -> None:
         b"<member><MessageId>3</MessageId><Id>c</Id></member></Successful>"
         b"<Failed><member><Id>b</Id><Code>x</Code></member></Failed>"
     )
-    found = [(one.id, one.message, one.group_id) for one in published(urlencode(form).encode(), answer)]
+    found = [(one.id, one.message, one.group_id) for one in published(form, answer)]
     assert found == [("1", "aa", "g"), ("3", "cc", "g")]
 
 
@@ -163,3 +162,28 @@ def test_of_events_those_that_were_taken() -> None:
         ["r"],
     )
     assert events_put(b"no JSON", b"{}") == []
+
+
+def test_a_subscription_by_api_is_read_with_its_attributes() -> None:
+    form = {
+        "Action": "Subscribe",
+        "TopicArn": "arn:aws:sns:us-east-1:000000000000:news",
+        "Protocol": "lambda",
+        "Endpoint": "arn:aws:lambda:us-east-1:000000000000:function:work:live",
+        "Attributes.entry.1.key": "FilterPolicy",
+        "Attributes.entry.1.value": '{"size": ["big"]}',
+        "Attributes.entry.2.key": "RedrivePolicy",
+        "Attributes.entry.2.value": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:letters"}',
+    }
+    arn = "arn:aws:sns:us-east-1:000000000000:news:1"
+    answer = f"<SubscriptionArn>{arn}</SubscriptionArn>".encode()
+    push = subscription(form, answer)
+    assert push is not None
+    assert (push.id, push.topic, push.function, push.queue) == (arn, "news", "work", None)
+    assert (push.filter_policy, push.dead_letter_queue) == ('{"size": ["big"]}', "letters")
+    assert subscription(form | {"Protocol": "email", "Endpoint": "me@example.com"}, answer) is None
+    raw = changed(push, "RawMessageDelivery", "true")
+    assert (raw.raw, changed(raw, "FilterPolicy", "{}").filter_policy) == (True, None)
+    assert changed(push, "FilterPolicy", "no JSON") == push
+    assert changed(push, "FilterPolicy", '{"size": "big"}') == push
+    assert changed(push, "FilterPolicyScope", "MessageBody").filter_scope == "MessageBody"

@@ -263,6 +263,31 @@ def test_a_policy_filters_a_batch_of_messages(shop: Shop) -> None:
     assert (sns["Message"], sns["MessageId"]) == (f"50 {about}", ids["50"])
 
 
+def test_a_subscription_that_is_made_by_api_gets_its_messages_until_it_is_ended(shop: Shop) -> None:
+    sns, sqs, about = shop.client("sns"), shop.client("sqs"), name()
+    topic = sns.create_topic(Name="made")["TopicArn"]
+    inbox = sqs.create_queue(QueueName="made-inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    made = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)["SubscriptionArn"]
+    sns.publish(TopicArn=topic, Message=about)
+    [message] = sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=5)["Messages"]
+    assert json.loads(message["Body"])["Message"] == about
+    sns.set_subscription_attributes(SubscriptionArn=made, AttributeName="RawMessageDelivery", AttributeValue="true")
+    sns.publish(TopicArn=topic, Message=f"raw {about}")
+    [message] = sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=5)["Messages"]
+    assert message["Body"] == f"raw {about}"
+    function = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=_function_arn("OnBig"))["SubscriptionArn"]
+    sns.unsubscribe(SubscriptionArn=made)
+    sns.publish(TopicArn=topic, Message=f"last {about}")
+    [event] = shop.seen("OnBig", 1, f"last {about}")
+    assert event["Records"][0]["EventSubscriptionArn"] == function
+    assert "Messages" not in sqs.receive_message(QueueUrl=inbox)
+
+
+def _function_arn(function: str) -> str:
+    return f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
+
+
 def test_of_events_those_that_the_pattern_wants_arrive(shop: Shop) -> None:
     about = name()
     entries = [
