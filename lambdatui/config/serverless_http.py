@@ -109,7 +109,7 @@ def _rest_api(service: Service, line: int | None) -> Map:
         line,
         Name=Text(f"{service.stage}-{service.name}"),
         StageName=Text(text(given, "stage") or service.stage),
-        BinaryMediaTypes=given.get("binaryMediaTypes"),
+        BinaryMediaTypes=given.get("binaryMediaTypes") or mapping(service.custom, "apigwBinary").get("types"),
     )
     return service.add(REST, "AWS::Serverless::Api", properties, service.provider.line_of("apiGateway"))
 

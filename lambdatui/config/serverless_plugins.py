@@ -30,11 +30,15 @@ def say_unknown(service: Service, plugins: Value) -> None:
     """Name each plugin that is not run."""
     modules = plugins.get("modules") if isinstance(plugins, Map) else plugins
     for name in modules if isinstance(modules, Seq) else []:
-        if isinstance(name, str) and name not in PLUGINS:
+        line = name.line if isinstance(name, Text) else None
+        support = PLUGINS.get(name) if isinstance(name, str) else None
+        if support is not None and support.status == "not served":
+            service.problems.warning(f"the plugin {name} is not run: {support.note}", support.remedy, line=line)
+        elif isinstance(name, str) and support is None:
             service.problems.notice(
                 f"the plugin {name} is not run: what it would add is missing here",
                 "Nothing needs to be done where it only matters at deployment.",
-                line=getattr(name, "line", None),
+                line=line,
             )
 
 

@@ -84,9 +84,10 @@ class Sources:
 
         UsageError where one is malformed.
         """
-        found = [path for name in (".env", f".env.{stage}") if (path := self.folder / name).is_file()]
+        paths = [self.folder / name for name in (".env", f".env.{stage}")]
+        self.into.files.extend(map(str, paths))  # also those that are not there yet
+        found = [path for path in paths if path.is_file()]
         for path in found:
-            self.into.files.append(str(path))
             self.dotenv.update(load_env_vars(path).get("", {}))
         return found
 
@@ -165,6 +166,8 @@ class Sources:
             if path.suffix in _CODE:
                 return Unresolved(f"{name} is a program, which is not run here", line)
             if not path.is_file():
+                if path.parent.is_dir():
+                    self.into.files.append(str(path))  # its appearance is a reload
                 return None if not path.exists() else Unresolved(f"{name} is no file", line)
             document = self._document(path, name)
         except (OSError, ValueError, RuntimeError) as exc:

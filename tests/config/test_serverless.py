@@ -350,3 +350,17 @@ def test_lambdatui_toml_lies_on_top(write: Write, load: Load) -> None:
 def test_a_program_that_makes_the_service_is_named(write: Write, load: Load) -> None:
     write("serverless.ts", "export = {}\n")
     assert says(load(), "serverless.ts is a program") == ("warning", None)
+
+
+def test_a_file_that_is_not_there_yet_is_waited_for(write: Write, load: Load, project: Path) -> None:
+    write("app.py")
+    write("serverless.yml", HEAD + "functions: {a: {handler: app.handler, timeout: '${file(soon.yml):t}'}}\n")
+    shop = load()
+    assert str(project / "soon.yml") in shop.files and says(shop, "${file(soon.yml):t} has no value")[0] == "warning"
+    write("soon.yml", "t: 9\n")
+    assert load().functions[0].timeout == 9
+
+
+def test_wsgi_is_said_to_be_missing(write: Write, load: Load) -> None:
+    write("serverless.yml", HEAD + "plugins:\n  - serverless-wsgi\nfunctions: {a: {handler: wsgi_handler.handler}}\n")
+    assert says(load(), "the handler wsgi_handler, which it adds, is missing here") == ("warning", 4)
