@@ -169,9 +169,10 @@ class Reloader:
             mine = {
                 path
                 for path in paths
-                if _inside(path, root) or key in self._outside.get(path, ()) or unit.in_layer(path)
+                if unit.in_layer(path)
+                or (not unit.tree.inline and (_inside(path, root) or key in self._outside.get(path, ())))
             }
-            if not mine or unit.tree.inline:
+            if not mine:
                 continue
             unit.dirty |= mine
             unit.touched_at = now
