@@ -74,6 +74,8 @@ class Forwarder:
                 await exchange(url, scope, receive, watched)
             else:
                 await self._observed(seen, url, scope, receive, watched)
+            if self._aws == "auto" and (said := observe.unserved(scope)) is not None:
+                self._door.engine.telemetry.say("notice", None, said)
             self._door.settings.aws_answered((header(scope, b"x-amz-target") or b"").decode("latin-1"))
         except ClientGoneError:
             return

@@ -69,6 +69,18 @@ def watch(service: str, scope: Scope, wanted: Callable[[str, str], bool]) -> Wat
     return _object_watch(scope, headers, bucket, key, path) if bucket and wanted("bucket", bucket) else None
 
 
+def unserved(scope: Scope) -> str | None:
+    """What to say of a call that makes triggers which are only served where the project declares them. Pure."""
+    if headers_of(scope).get(b"x-amz-target") == b"AWSEvents.PutTargets":
+        return (
+            "targets that are put on a rule by API get nothing, and moto fails the PutEvents that match: declare the "
+            "rule in the template"
+        )
+    if scope["method"] == "PUT" and scope["query_string"].partition(b"=")[0] == b"notification":
+        return "a bucket's notifications that are set by API are not served: declare them in the template"
+    return None
+
+
 def _object_watch(scope: Scope, headers: dict[bytes, bytes], bucket: str, key: str, path: str) -> Watch | None:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     names = {

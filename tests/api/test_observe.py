@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdatui.api.observe import Watch, deleted, events_put, form_key, many_deleted, watch
+from lambdatui.api.observe import Watch, deleted, events_put, form_key, many_deleted, unserved, watch
 from lambdatui.api.topic_calls import changed, published, subscription
 
 ANY = lambda kind, name: True  # noqa: E731
@@ -77,6 +77,24 @@ def test_only_what_a_trigger_wants_is_looked_at() -> None:
     assert seen("PUT", "/photos/a", wanted=wanted) is None
     assert seen("POST", "/", "events", wanted=wanted, x_amz_target="AWSEvents.PutEvents") is None
     assert asked == [("bucket", "photos"), ("bus", "")]
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "target", "words"),
+    [
+        ("POST", b"", b"AWSEvents.PutTargets", "declare the rule"),
+        ("PUT", b"notification", b"", "a bucket's notifications"),
+        ("PUT", b"notification=", b"", "a bucket's notifications"),
+        ("GET", b"notification", b"", None),
+        ("POST", b"", b"AWSEvents.PutRule", None),
+    ],
+)
+def test_triggers_that_only_a_template_makes_are_said(
+    method: str, query: bytes, target: bytes, words: str | None
+) -> None:
+    scope = {"method": method, "query_string": query, "headers": [(b"x-amz-target", target)]}
+    said = unserved(scope)
+    assert (said is None) if words is None else (said is not None and words in said)
 
 
 def test_a_deletion_in_a_bucket_with_versions_leaves_a_marker() -> None:
