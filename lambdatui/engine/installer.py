@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
 
 _AT_ONCE = 2
+_STOPPING = "the engine is stopping"
 _TRIES = 3  # where the spawner went and took the installer along
 _PARTIAL = ".partial-"
 _OUTPUT_KEPT = 400  # lines in memory; all of them are in the log
@@ -188,6 +189,8 @@ class Installer:
             one = next((each for each in function.installations if each.state is not State.INSTALLED), None)
             if one is None:
                 return waited
+            if self._closed:
+                raise NotInstalled(_STOPPING)
             if one.state is State.FAILED and self._clock.monotonic() - one.failed_at < packages.RETRY_AFTER:
                 raise NotInstalled(self._why(function, one))
             self._begin(one)
@@ -351,6 +354,10 @@ class Installer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for one in self._known.values():
+            if one.pending:  # whoever waits for it must not wait for ever
+                one.failed_at = self._clock.monotonic()
+                one.finish(State.FAILED, output=[_STOPPING])
 
     async def tidy(self) -> None:
         """Keep the disk bounded: installations that no function has used for long go (`packages.outdated`)."""
