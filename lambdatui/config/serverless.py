@@ -22,7 +22,7 @@ from lambdatui.config.sam import declare_root, read_document
 from lambdatui.config.sam_parameters import Given
 from lambdatui.config.serverless_functions import add_functions, add_layers
 from lambdatui.config.serverless_plugins import add_constructs, construct_outputs, python_requirements, say_unknown
-from lambdatui.config.serverless_service import Service, copied, joined, made, mapping, put, text, truth
+from lambdatui.config.serverless_service import Service, copied, joined, made, mapping, put, text
 from lambdatui.config.serverless_sources import Sources
 from lambdatui.config.serverless_support import PROVIDER, TOP
 from lambdatui.config.serverless_variables import Variables
@@ -144,7 +144,7 @@ def _service(folder: Path, root: Map, sources: Sources, variables: Variables, pr
         plugins=known,
         functions=_functions(variables.at("functions"), root, problems),
         problems=problems,
-        individually=isinstance(package, Map) and truth(package, "individually") is True,
+        package=package if isinstance(package, Map) else Map(),
     )
     service.check_keys(provider, PROVIDER, "provider")
     say_unknown(service, plugins if not isinstance(plugins, Unresolved) else None)

@@ -192,6 +192,8 @@ def _code(service: Service, key: str, values: Map, properties: Map) -> None:
         if not (service.folder / f"{handler}.py").is_file():
             put(properties, "Runtime", Text(_DEFAULT_RUNTIME, line), line)
     package = mapping(values, "package")
+    if text(package, "artifact") is None and text(service.package, "artifact") is not None:
+        package = service.package
     module, artifact = text(values, "module"), text(package, "artifact")
     folder = "."
     if artifact is not None:

@@ -28,12 +28,17 @@ class Service:
     plugins: set[str]
     functions: dict[str, Map]
     problems: Problems
-    individually: bool = False  # package.individually of the whole service
+    package: Map = field(default_factory=Map)  # of the whole service
     resources: Map = field(default_factory=Map)
     keys: dict[str, str] = field(default_factory=dict)  # logical id -> function key
     refused: dict[str, str] = field(default_factory=dict)  # route id -> why it answers with an error
     balanced: list[RouteConfig] = field(default_factory=list)  # routes of load balancers; `function` is the key
     requirements: dict[str, str] = field(default_factory=dict)  # function key -> file
+
+    @property
+    def individually(self) -> bool:
+        """Whether each function is a package of its own."""
+        return truth(self.package, "individually") is True
 
     def full_name(self, key: str) -> str:
         """`service-stage-key`, as the framework calls functions and Lift its queues."""

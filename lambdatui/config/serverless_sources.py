@@ -79,17 +79,13 @@ class Sources:
             return Text(f"{service}-{self.stage()}-{keys[1]}") if service and known else None
         return None
 
-    def read_dotenv(self, stage: str) -> list[Path]:
-        """Take the variables of .env and .env.STAGE, the latter's first; the files that were there.
-
-        UsageError where one is malformed.
-        """
+    def read_dotenv(self, stage: str) -> None:
+        """Take the variables of .env and .env.STAGE, the latter's first. UsageError where one is malformed."""
         paths = [self.folder / name for name in (".env", f".env.{stage}")]
         self.into.files.extend(map(str, paths))  # also those that are not there yet
-        found = [path for path in paths if path.is_file()]
-        for path in found:
-            self.dotenv.update(load_env_vars(path).get("", {}))
-        return found
+        for path in paths:
+            if path.is_file():
+                self.dotenv.update(load_env_vars(path).get("", {}))
 
     def _opt(self, parameters: list[str], address: str, line: int | None) -> Raw:
         value = self._given(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -352,6 +353,15 @@ def test_a_program_that_makes_the_service_is_named(write: Write, load: Load) -> 
     assert says(load(), "serverless.ts is a program") == ("warning", None)
 
 
+def test_an_artifact_is_the_code_where_it_is_there(write: Write, load: Load, project: Path) -> None:
+    write("serverless.yml", HEAD + "package:\n  artifact: out.zip\nfunctions: {a: {handler: app.handler}}\n")
+    assert says(load(), "the artifact out.zip is not there") == ("notice", 4)
+    with zipfile.ZipFile(project / "out.zip", "w") as archive:
+        archive.writestr("app.py", "def handler(event, context): ...\n")
+    shop = load()
+    assert (Path(shop.functions[0].code_root) / "app.py").is_file() and not check_project(shop)
+
+
 def test_a_file_that_is_not_there_yet_is_waited_for(write: Write, load: Load, project: Path) -> None:
     write("app.py")
     write("serverless.yml", HEAD + "functions: {a: {handler: app.handler, timeout: '${file(soon.yml):t}'}}\n")
@@ -364,3 +374,17 @@ def test_a_file_that_is_not_there_yet_is_waited_for(write: Write, load: Load, pr
 def test_wsgi_is_said_to_be_missing(write: Write, load: Load) -> None:
     write("serverless.yml", HEAD + "plugins:\n  - serverless-wsgi\nfunctions: {a: {handler: wsgi_handler.handler}}\n")
     assert says(load(), "the handler wsgi_handler, which it adds, is missing here") == ("warning", 4)
+
+
+def test_a_service_in_a_folder_of_its_own(write: Write, load: Load, project: Path) -> None:
+    write("services/mail/src/app.py")
+    write("services/mail/serverless.yml", HEAD + "functions: {a: {handler: src/app.handler, memorySyze: 1}}\n")
+    write("shared.yml", "x: 1\n")
+    shop = load(template="services/mail/serverless.yml")
+    assert shop.functions[0].code_root == str(project / "services" / "mail") and not check_project(shop)[1:]
+    assert shop.problems[0].file == "services/mail/serverless.yml"
+    write(
+        "services/mail/serverless.yml",
+        HEAD + "functions: {a: {handler: src/app.handler, description: '${file(../../shared.yml):x}'}}\n",
+    )
+    assert load(template="services/mail/serverless.yml").functions[0].description == "1", "within the project"

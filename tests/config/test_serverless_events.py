@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from lambdatui.config.model import (
@@ -14,11 +16,12 @@ from lambdatui.config.model import (
 )
 from tests.config.helpers import Load, Write, says
 
+Events = Callable[..., Project]
 HEAD = "service: shop\nprovider:\n  name: aws\n  runtime: python3.12\n"
 
 
 @pytest.fixture
-def events(write: Write, load: Load):  # type: ignore[no-untyped-def]
+def events(write: Write, load: Load) -> Events:
     """events("- http: GET /x", resources): the project with these events of the function `a`."""
 
     def load_it(text: str, *, resources: str = "", provider: str = "") -> Project:
@@ -39,7 +42,7 @@ def events(write: Write, load: Load):  # type: ignore[no-untyped-def]
 # queues and streams
 
 
-def test_sqs(events) -> None:  # type: ignore[no-untyped-def]
+def test_sqs(events: Events) -> None:
     shop = events(
         """
 - sqs: arn:aws:sqs:us-east-1:000000000000:plain
@@ -62,7 +65,7 @@ def test_sqs(events) -> None:  # type: ignore[no-untyped-def]
     assert jobs.report_batch_item_failures and not jobs.enabled
 
 
-def test_the_order_of_events_does_not_move_checkpoints(events) -> None:  # type: ignore[no-untyped-def]
+def test_the_order_of_events_does_not_move_checkpoints(events: Events) -> None:
     """An event source mapping's id hangs on the queue's or stream's name."""
     lines = ["- stream: arn:aws:kinesis:us-east-1:000000000000:stream/one", "- stream: {arn: !GetAtt Two.Arn}"]
     resources = "Two: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}"
@@ -71,7 +74,7 @@ def test_the_order_of_events_does_not_move_checkpoints(events) -> None:  # type:
     assert before == after and len(set(before.values())) == 2
 
 
-def test_a_stream_may_begin_at_a_time(events) -> None:  # type: ignore[no-untyped-def]
+def test_a_stream_may_begin_at_a_time(events: Events) -> None:
     shop = events(
         "- stream: {arn: !GetAtt Clicks.Arn, type: kinesis, startingPosition: AT_TIMESTAMP, "
         "startingPositionTimestamp: 1700000000}",
@@ -81,7 +84,7 @@ def test_a_stream_may_begin_at_a_time(events) -> None:  # type: ignore[no-untype
     assert (mapping.starting_position, mapping.starting_timestamp) == ("AT_TIMESTAMP", 1_700_000_000)
 
 
-def test_kinesis_streams(events) -> None:  # type: ignore[no-untyped-def]
+def test_kinesis_streams(events: Events) -> None:
     shop = events(
         """
 - stream:
@@ -111,7 +114,7 @@ def test_kinesis_streams(events) -> None:  # type: ignore[no-untyped-def]
     assert clicks.report_batch_item_failures and clicks.on_failure == "Dead"
 
 
-def test_a_stream_begins_at_its_oldest_record_with_ten_at_once(events) -> None:  # type: ignore[no-untyped-def]
+def test_a_stream_begins_at_its_oldest_record_with_ten_at_once(events: Events) -> None:
     """The framework's defaults; CloudFormation has none for the one, and a hundred for the other."""
     (mapping,) = events("- stream: arn:aws:kinesis:us-east-1:000000000000:stream/clicks").mappings
     assert (mapping.stream, mapping.batch_size, mapping.starting_position) == ("clicks", 10, "TRIM_HORIZON")
@@ -120,7 +123,7 @@ def test_a_stream_begins_at_its_oldest_record_with_ten_at_once(events) -> None: 
 # schedules
 
 
-def test_schedules(events) -> None:  # type: ignore[no-untyped-def]
+def test_schedules(events: Events) -> None:
     shop = events(
         """
 - schedule: rate(5 minutes)
@@ -150,7 +153,7 @@ def test_schedules(events) -> None:  # type: ignore[no-untyped-def]
 # pushed
 
 
-def test_buckets(events) -> None:  # type: ignore[no-untyped-def]
+def test_buckets(events: Events) -> None:
     shop = events(
         """
 - s3: uploads
@@ -174,7 +177,7 @@ def test_buckets(events) -> None:  # type: ignore[no-untyped-def]
     }
 
 
-def test_topics(events) -> None:  # type: ignore[no-untyped-def]
+def test_topics(events: Events) -> None:
     shop = events(
         """
 - sns: greetings
@@ -194,7 +197,7 @@ def test_topics(events) -> None:  # type: ignore[no-untyped-def]
     assert {r.name for r in shop.resources} == {"greetings", "orders", "known"}
 
 
-def test_event_buses(events) -> None:  # type: ignore[no-untyped-def]
+def test_event_buses(events: Events) -> None:
     shop = events(
         """
 - eventBridge:
@@ -219,7 +222,7 @@ def test_event_buses(events) -> None:  # type: ignore[no-untyped-def]
 # HTTP
 
 
-def test_http_routes_and_their_authorizers(events) -> None:  # type: ignore[no-untyped-def]
+def test_http_routes_and_their_authorizers(events: Events) -> None:
     shop = events(
         """
 - http: GET /open
@@ -263,7 +266,7 @@ def test_http_routes_and_their_authorizers(events) -> None:  # type: ignore[no-u
     assert api.binary_types == ("image/*",)
 
 
-def test_a_request_authorizer(events) -> None:  # type: ignore[no-untyped-def]
+def test_a_request_authorizer(events: Events) -> None:
     shop = events(
         """
 - http:
@@ -284,14 +287,14 @@ def test_a_request_authorizer(events) -> None:  # type: ignore[no-untyped-def]
     )
 
 
-def test_an_authorizer_by_its_whole_name(events) -> None:  # type: ignore[no-untyped-def]
+def test_an_authorizer_by_its_whole_name(events: Events) -> None:
     shop = events(
         "- http: {path: a, method: get, authorizer: 'arn:aws:lambda:us-east-1:000000000000:function:shop-dev-auth'}"
     )
     assert shop.apis[0].authorizers[0].function == "auth"
 
 
-def test_cognito_authorizers_let_all_pass_and_say_so(events) -> None:  # type: ignore[no-untyped-def]
+def test_cognito_authorizers_let_all_pass_and_say_so(events: Events) -> None:
     shop = events(
         "- http: {path: a, method: get, authorizer: {arn: 'arn:aws:cognito-idp:us-east-1:0:userpool/x', name: people}}"
     )
@@ -300,7 +303,7 @@ def test_cognito_authorizers_let_all_pass_and_say_so(events) -> None:  # type: i
 
 
 @pytest.mark.parametrize("more", ["integration: lambda", "integration: http-proxy", "async: true"])
-def test_routes_without_a_proxy_are_refused(events, more: str) -> None:  # type: ignore[no-untyped-def]
+def test_routes_without_a_proxy_are_refused(events: Events, more: str) -> None:
     shop = events(f"- http: {{path: a, method: get, {more}}}\n- http: GET /b")
     refused, served = shop.routes
     assert refused.refused is not None and "non-proxy integration" in refused.refused
@@ -308,7 +311,7 @@ def test_routes_without_a_proxy_are_refused(events, more: str) -> None:  # type:
     assert says(shop, "a: GET a: REST method with a non-proxy integration") == ("warning", 11)
 
 
-def test_http_api_routes(events) -> None:  # type: ignore[no-untyped-def]
+def test_http_api_routes(events: Events) -> None:
     shop = events(
         """
 - httpApi: "*"
@@ -359,7 +362,7 @@ httpApi:
     assert set(api.cors.allow_methods) == {"OPTIONS", "*", "GET", "POST", "PUT"}
 
 
-def test_cors_of_an_http_api_in_full(events) -> None:  # type: ignore[no-untyped-def]
+def test_cors_of_an_http_api_in_full(events: Events) -> None:
     shop = events(
         "- httpApi: GET /x",
         provider="httpApi: {cors: {allowedOrigins: [https://a.example], allowedMethods: [GET], allowCredentials: true, "
@@ -374,7 +377,7 @@ def test_cors_of_an_http_api_in_full(events) -> None:  # type: ignore[no-untyped
     )
 
 
-def test_load_balancers(events) -> None:  # type: ignore[no-untyped-def]
+def test_load_balancers(events: Events) -> None:
     shop = events(
         """
 - alb:
@@ -428,13 +431,13 @@ def test_function_urls(write: Write, load: Load) -> None:
 @pytest.mark.parametrize(
     "kind", ["activemq", "alexaSkill", "cloudwatchLog", "cognitoUserPool", "iot", "kafka", "msk", "websocket"]
 )
-def test_what_has_no_counterpart_is_named(events, kind: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_has_no_counterpart_is_named(events: Events, kind: str) -> None:
     shop = events(f"- {kind}: x\n- http: GET /b")
     assert says(shop, f"events of type {kind} are not served") == ("warning", 11)
     assert [r.path for r in shop.routes] == ["/b"], "the others are there"
 
 
-def test_an_authorizer_of_the_files_own_resources(events) -> None:  # type: ignore[no-untyped-def]
+def test_an_authorizer_of_the_files_own_resources(events: Events) -> None:
     shop = events(
         "- http: {path: a, method: get, authorizer: {type: CUSTOM, authorizerId: !Ref Guard}}",
         resources="""
@@ -452,7 +455,7 @@ Guard:
     assert shop.routes[0].authorizer == "Guard"
 
 
-def test_an_authorizer_may_know_the_api_that_asks_it(events) -> None:  # type: ignore[no-untyped-def]
+def test_an_authorizer_may_know_the_api_that_asks_it(events: Events) -> None:
     shop = events(
         "- http: {path: a, method: get, authorizer: {arn: !GetAtt AuthLambdaFunction.Arn, name: one}}\n"
         "- http: {path: b, method: get, authorizer: auth}",
