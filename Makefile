@@ -4,7 +4,7 @@ VENV   ?= .venv
 SHELL  := /bin/bash
 BIN    := $(VENV)/bin
 # Named by content: a checkout of other dependencies installs anew, everything else is instant.
-KEY    := $(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+KEY    := $(shell cat requirements.lock pyproject.toml tests/projects/wheels.lock | cksum | cut -d' ' -f1)
 STAMP  := $(VENV)/.installed-$(KEY)
 # Tests see what users have: bytecode is written (the reload tests need it), no variables of ours.
 CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH -u LAMBDATUI_PROJECT -u LAMBDATUI_DATA -u LAMBDATUI_TOKEN
@@ -34,6 +34,8 @@ $(STAMP):
 	@echo "installing into $(VENV), once: one or two minutes"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		--dest $(VENV)/wheels --requirement tests/projects/wheels.lock
 	@touch $@
 
 run: $(STAMP)

@@ -1,0 +1,2 @@
+def greet(path):
+    return f"you have hit {path}"
