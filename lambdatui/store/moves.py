@@ -60,8 +60,9 @@ class MoveStore:
             )
             connection.execute(
                 "DELETE FROM move WHERE source = ?1 AND id NOT IN"
-                " (SELECT id FROM move WHERE source = ?1 ORDER BY started_us DESC, last_seq DESC LIMIT ?2)",
-                (source, MOVES_KEPT),
+                " (SELECT id FROM move WHERE source = ?1"
+                " ORDER BY id = ?3 DESC, started_us DESC, last_seq DESC LIMIT ?2)",
+                (source, MOVES_KEPT, key.bytes),
             )
             return _move(connection.execute(f"{_SELECT} WHERE id = ?", (key.bytes,)).fetchone())
 
