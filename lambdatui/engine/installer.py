@@ -155,7 +155,7 @@ class Installer:
         for one in before:
             one.functions.discard(function.name)
         function.interpreter = plan.interpreter
-        function.boto3 = interpreters.boto3()
+        function.boto3 = interpreters.boto3(plan.interpreter.version)
         function.manifest_problem = plan.problem
         function.needs = plan.needs
         function.installations = tuple(self._installation(need, plan.interpreter.path) for need in plan.needs)

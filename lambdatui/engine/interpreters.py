@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
+import re
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -50,14 +52,27 @@ def own_version() -> str:
 
 
 @cache
-def boto3() -> Boto3 | None:
-    """Where the engine's own boto3 lies; None without the [aws] extra."""
+def boto3(version: str) -> Boto3 | None:
+    """Where the engine's own boto3 lies; None without the [aws] extra, or where it does not run on Python `version`."""
     spec = importlib.util.find_spec("boto3")
-    if spec is None or spec.origin is None:
+    if spec is None or spec.origin is None or boto3_needs() > tuple(map(int, version.split("."))):
         return None
     folder = Path(spec.origin).parent.parent
     names = [name for name in BOTO3_MODULES if (folder / name).exists() or (folder / f"{name}.py").exists()]
     return Boto3(str(folder), tuple(names))
+
+
+def boto3_needs() -> tuple[int, int]:
+    """The least Python that the engine's boto3, with all that it is made of, runs on."""
+    least = (3, 0)
+    for name in ("boto3", "botocore", "s3transfer", "urllib3"):
+        try:
+            texts = importlib.metadata.metadata(name).get_all("Requires-Python") or [""]
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        match = re.search(r">=\s*3\.(\d+)", texts[0])
+        least = max(least, (3, int(match[1]) if match else 0))
+    return least
 
 
 def syntax_error(interpreter: Interpreter, path: str) -> tuple[int | None, str] | None:

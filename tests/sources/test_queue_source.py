@@ -197,6 +197,18 @@ async def test_pause_stops_receiving_and_resume_goes_on(world: Any) -> None:
     assert not here.manager.snapshot().queues[0].paused
 
 
+async def test_messages_stay_unreceived_while_the_functions_packages_are_installed(world: Any) -> None:
+    here = await world(shop(), work=lambda event: None)
+    here.engine.without_packages.add("work")
+    await here.manager.send("orders", messages("a"))
+    await here.advance(3)
+    assert not here.engine.requests
+    assert here.manager.snapshot().queues[0].visible == 1
+    here.engine.without_packages.clear()
+    here.manager.retry_now("work")
+    await here.settle(lambda: len(here.engine.requests) == 1)
+
+
 async def test_stopping_waits_for_the_batch_in_flight_and_starts_no_other(world: Any) -> None:
     gate = asyncio.Event()
 
