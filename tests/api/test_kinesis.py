@@ -18,12 +18,10 @@ from botocore.config import Config
 
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.kinesis import Kinesis
-from lambdatui.api.aws.kinesis_shards import chosen_shards
 from lambdatui.api.ports import ApiSettings
 from lambdatui.clock import MICROS, ManualClock
 from lambdatui.config.model import Project, StreamConfig
-from lambdatui.store.shards import HASH_SPACE, Resharding, even_shards
-from lambdatui.store.stream_state import StreamState
+from lambdatui.store.shards import HASH_SPACE
 from tests.api.api_support import ACCOUNT, Running, project
 from tests.api.model_check import ModelCheck
 from tests.api.test_lambda_api import error_of
@@ -320,31 +318,6 @@ def test_shards_are_listed_by_pages_and_filters(kinesis: Any) -> None:
     assert (len(described["Shards"]), described["HasMoreShards"]) == (4, True)
     pages = kinesis.get_paginator("describe_stream").paginate(StreamName=stream, PaginationConfig={"PageSize": 2})
     assert [s["ShardId"] for page in pages for s in page["StreamDescription"]["Shards"]] == ids
-
-
-def test_a_filter_goes_by_the_time_at_which_shards_were_there() -> None:
-    hour = 3600 * MICROS
-    made_us = 100 * hour
-    one = Resharding(even_shards(1, 0, made_us), 0, made_us + hour)
-    one.split("shardId-000000000000", 5)
-    two = Resharding(one.shards, one.seq, made_us + 2 * hour)
-    two.merge("shardId-000000000001", "shardId-000000000002")
-    state = StreamState(name="s", epoch=0, declared=1, created_us=made_us, shards=two.shards)
-    config = StreamConfig(name="s", logical_id="s")
-
-    def ids(now_us: int, **chosen: str | int) -> str:
-        return "".join(shard.id[-1] for shard in chosen_shards(state, config, dict(chosen), now_us))
-
-    now = made_us + 3 * hour
-    assert ids(now) == ids(now, Type="FROM_TRIM_HORIZON") == "0123"
-    assert ids(now, Type="AT_TRIM_HORIZON") == "0"
-    assert ids(now, Type="AT_LATEST") == "3"
-    assert ids(now, Type="AT_TIMESTAMP", Timestamp=made_us + hour + 1) == "12"
-    assert ids(now, Type="FROM_TIMESTAMP", Timestamp=made_us + hour + 1) == "123"
-    assert ids(now, Type="FROM_TIMESTAMP", Timestamp=1) == "0123"
-    later = made_us + 25 * hour + 1
-    assert ids(later) == ids(later, Type="FROM_TRIM_HORIZON") == "123"
-    assert ids(later, Type="AT_TRIM_HORIZON") == "12"
 
 
 def test_concurrent_writers_and_splits_lose_nothing_and_keep_each_keys_order(kinesis: Any) -> None:
