@@ -40,7 +40,7 @@ def test_of_a_batch_only_the_bad_payment_is_a_dead_letter(project: Running) -> N
     payments = [{"order_id": "1", "cents": 5}, {"order_id": "2", "cents": -5}, {"order_id": "3", "cents": 7}]
     sqs = project.client("sqs")
     url = sqs.get_queue_url(QueueName="PaymentsQueue")["QueueUrl"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "10"})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "2"})
     sqs.send_message_batch(
         QueueUrl=url, Entries=[{"Id": each["order_id"], "MessageBody": json.dumps(each)} for each in payments]
     )

@@ -25,7 +25,7 @@ def test_only_what_failed_comes_again_and_ends_in_the_dead_letters(project: Runn
     sqs = project.client("sqs")
     orders = sqs.get_queue_url(QueueName="sqs-worker-orders")["QueueUrl"]
     bodies = [{"id": f"b{n}", "customer": "bob", "quantity": n} for n in range(3)]  # the first one has none
-    sqs.set_queue_attributes(QueueUrl=orders, Attributes={"VisibilityTimeout": "5"})
+    sqs.set_queue_attributes(QueueUrl=orders, Attributes={"VisibilityTimeout": "1"})
     sqs.send_message_batch(
         QueueUrl=orders, Entries=[{"Id": str(n), "MessageBody": json.dumps(body)} for n, body in enumerate(bodies)]
     )
