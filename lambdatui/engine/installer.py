@@ -417,7 +417,9 @@ def _remove_unused(folder: Path, used: set[str]) -> None:
     for key in packages.outdated(last_used, used, time.time()):
         (folder / key / "complete.json").unlink(missing_ok=True)  # first: half of it must not look whole
         shutil.rmtree(folder / key, ignore_errors=True)
-        (folder / f"{key}.log").unlink(missing_ok=True)
+    for log in folder.glob("*.log"):  # of failures that nothing refers to any more, too
+        if log.stem not in used and not (folder / log.stem).exists():
+            log.unlink(missing_ok=True)
 
 
 def find_tool(python: str, shell: Mapping[str, str]) -> Tool | None:
