@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.installed-$(KEY)
 CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH -u LAMBDATUI_PROJECT -u LAMBDATUI_DATA -u LAMBDATUI_TOKEN
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: run test check soak lock pictures clean install help
+.PHONY: run test check soak lock pictures tables clean install help
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make check     format, lint, types, imports, tests"
 	@echo "make soak      the long tests"
 	@echo "make lock      write requirements.lock anew (needs uv)"
+	@echo "make tables    write docs/support.md from the code"
 	@echo "make pictures  draw docs/pictures from the running program"
 	@echo "make clean     remove $(VENV), caches and the sample's stored state"
 
@@ -63,6 +64,9 @@ lock:
 
 pictures: $(STAMP)
 	$(CLEAN_ENV) $(BIN)/python tools/pictures.py
+
+tables: $(STAMP)
+	$(BIN)/python -m tools.support_tables
 
 clean:
 	rm -rf $(VENV) sample_functions/.lambdatui build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,10 +1,15 @@
-"""Writes docs/support.md: what of templates is served here, from the tables that the readers themselves decide by."""
+"""Writes docs/support.md: what of a project is served here and which AWS operations are answered, from the tables by
+which the readers and the endpoint themselves decide."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
+from lambdatui.api.aws import lambda_ops
+from lambdatui.api.aws.kinesis import Kinesis
+from lambdatui.api.aws.sqs import Sqs
 from lambdatui.config import serverless_support
 from lambdatui.config.support import TABLES, Table
 
@@ -12,12 +17,21 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "support.md"
 _HEAD = """\
 # What is read of a project
 
-Made by `python tools/support_tables.py` from `lambdatui/config/support.py` and `serverless_support.py`, by which the
+Made by `make tables` from `lambdatui/config/support.py` and `serverless_support.py`, by which the
 readers decide.
 
 - **served**: works as on AWS, but for what the note says.
 - **kept**: means nothing on one machine. It is shown with the function, and nothing is said about it.
 - **not served**: `lambdatui check` says so, with file, line and what to do instead.
+"""
+_OPERATIONS = """
+## Operations of the AWS endpoint
+
+What the engine answers itself, durably. Other operations of these services answer with an AWS error that says so; other
+services are answered by the local AWS, or by what `--aws` names.
+
+| service | operations |
+|---|---|
 """
 
 
@@ -26,7 +40,17 @@ def document() -> str:
     parts = [_HEAD]
     for title, table in (TABLES | serverless_support.TABLES).items():
         parts.append(f"\n## {title}\n\n| name | here | note |\n|---|---|---|\n{_rows(table)}")
+    parts.append(_OPERATIONS)
+    for service, names in _operations().items():
+        parts.append(f"| {service} | {', '.join(sorted(names))} |\n")
     return "".join(parts)
+
+
+def _operations() -> dict[str, set[str]]:
+    """What the endpoint answers itself, by service."""
+    door = MagicMock()  # the tables are made before anything is asked of it
+    lambda_names = {"Invoke", "InvokeAsync", *(name for _, _, name, _ in lambda_ops.TABLE)}
+    return {"Lambda": lambda_names, "SQS": set(Sqs(door).operations), "Kinesis": set(Kinesis(door).operations)}
 
 
 def _rows(table: Table) -> str:

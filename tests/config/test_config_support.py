@@ -8,9 +8,7 @@ from tools import support_tables
 
 
 def test_the_page_in_the_docs_is_what_the_tables_give() -> None:
-    assert support_tables.TARGET.read_text(encoding="utf-8") == support_tables.document(), (
-        "run: python tools/support_tables.py"
-    )
+    assert support_tables.TARGET.read_text(encoding="utf-8") == support_tables.document(), "run: make tables"
 
 
 def test_everything_that_is_not_served_has_a_sentence_and_a_remedy() -> None:
