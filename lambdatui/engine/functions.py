@@ -122,7 +122,8 @@ class Function:
         without `python` stands for the latter.
         """
         assert self.interpreter is not None
-        sites = [(need.layer, one.site) for need, one in zip(self.needs, self.installations, strict=True)]
+        pairs = list(zip(self.needs, self.installations, strict=True))
+        sites = [(need.layer, one.site) for need, one in pairs if not need.optional]
         found = [site for owner, site in sites if owner is None]
         for layer in self.config.layers:
             python = Path(layer, "python")
@@ -130,6 +131,7 @@ class Function:
             folders = (versioned, python if python.is_dir() else Path(layer))
             found += [str(folder) for folder in folders if folder.is_dir()]
             found += [site for owner, site in sites if owner == layer]
+        found += [one.site for need, one in pairs if need.optional]
         return list(dict.fromkeys(found))
 
     def _start(self, stream: str) -> dict[str, object]:
@@ -176,7 +178,8 @@ class Function:
         for need, one in zip(self.needs, self.installations, strict=True):
             uninstalled = one.problem(need.manifest)
             if uninstalled is not None:
-                found.append(msgspec.structs.replace(uninstalled, function=self.name))
+                severity = "warning" if need.optional else uninstalled.severity
+                found.append(msgspec.structs.replace(uninstalled, function=self.name, severity=severity))
         notice = runtime_notice(self.config, self.interpreter.version) if self.interpreter else None
         return [*found, notice] if notice else found
 
@@ -188,7 +191,7 @@ class Function:
     @property
     def own_manifest(self) -> Manifest | None:
         """The file beside its code that names its packages, where they are installed from it."""
-        return next((need.manifest for need in self.needs if need.layer is None), None)
+        return next((need.manifest for need in self.needs if need.layer is None and not need.optional), None)
 
     @property
     def packages(self) -> str:

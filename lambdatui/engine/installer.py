@@ -186,12 +186,12 @@ class Installer:
         while True:
             if function.manifest_problem is not None:
                 raise NotInstalled(_spoken(function.manifest_problem))
-            one = next((each for each in function.installations if each.state is not State.INSTALLED), None)
+            one = next((each for each in function.installations if self._missing(function, each)), None)
             if one is None:
                 return waited
             if self._closed:
                 raise NotInstalled(_STOPPING)
-            if one.state is State.FAILED and self._clock.monotonic() - one.failed_at < packages.RETRY_AFTER:
+            if self._just_failed(one):
                 raise NotInstalled(self._why(function, one))
             self._begin(one)
             one.waiting += 1
@@ -200,8 +200,17 @@ class Installer:
             finally:
                 one.waiting -= 1
             waited = True
-            if one.state is State.FAILED and one in function.installations:
+            if one.state is State.FAILED and self._missing(function, one):
                 raise NotInstalled(self._why(function, one))
+
+    def _missing(self, function: Function, one: Installation) -> bool:
+        """Whether the function has to wait for it: what is optional is not tried again and again."""
+        if one.state is State.INSTALLED or one not in function.installations:
+            return False
+        return not (function.needs[function.installations.index(one)].optional and self._just_failed(one))
+
+    def _just_failed(self, one: Installation) -> bool:
+        return one.state is State.FAILED and self._clock.monotonic() - one.failed_at < packages.RETRY_AFTER
 
     def _why(self, function: Function, one: Installation) -> str:
         problem = one.problem(function.needs[function.installations.index(one)].manifest)

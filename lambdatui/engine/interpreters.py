@@ -62,6 +62,11 @@ def boto3(version: str) -> Boto3 | None:
     return Boto3(str(folder), tuple(names))
 
 
+def boto3_elsewhere(version: str) -> bool:
+    """Whether there is a boto3 here, which does not run on Python `version`."""
+    return boto3(version) is None and boto3(own_version()) is not None
+
+
 def boto3_needs() -> tuple[int, int]:
     """The least Python that the engine's boto3, with all that it is made of, runs on."""
     least = (3, 0)

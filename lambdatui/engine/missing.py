@@ -48,15 +48,8 @@ def import_problem(function: Function, init: Outcome) -> Problem:
 
 def _install(function: Function, module: str) -> str:
     """The next step: where packages come from decides where it is added."""
-    version = function.interpreter.version if function.interpreter else ""
     if module == "boto3" and interpreters.boto3(interpreters.own_version()) is None:
         return "pip install 'lambdatui[aws]'"
-    if module == "boto3" and function.own_manifest is None:
-        least = "{}.{}".format(*interpreters.boto3_needs())
-        return (
-            f"the boto3 that is always there needs Python {least}, and {version} runs this function: "
-            f"write boto3 into {_requirements(function)}, a version of its own is installed then"
-        )
     name = _DISTRIBUTIONS.get(module, module)
     python = function.interpreter
     manifest = function.own_manifest

@@ -13,23 +13,26 @@ from pathlib import Path
 import msgspec
 
 from lambdatui.config import pythons
-from lambdatui.config.manifests import Manifest, ManifestError, manifests_of
+from lambdatui.config.manifests import Line, Manifest, ManifestError, manifests_of
 from lambdatui.config.model import FunctionConfig, Problem
 from lambdatui.engine import interpreters, packages
 from lambdatui.engine.interpreters import Interpreter
 from lambdatui.engine.packages import Complete
 
+# Lambda has boto3 on every runtime; a Python on which the engine's own does not run gets one that does.
+BOTO3 = Manifest("boto3", (Line("boto3", "boto3"),))
 PLATFORM = f"{sys.platform}-{platform.machine()}-{sys.implementation.name}"
 
 
 class Need(msgspec.Struct, frozen=True):
     """One installation. `layer`: whose it is, None for the function's own. `complete`: what it holds, where it is
-    there already."""
+    there already. `optional`: the function is served without it, too."""
 
     key: str
     manifest: Manifest
     layer: str | None
     complete: Complete | None
+    optional: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +72,12 @@ class Planner:
         if self._use_venv and taken:
             return Plan(interpreter=interpreter)
         found: list[tuple[str | None, Manifest]] = [*([(None, own)] if own else []), *of_layers]
+        needs = [self._need(layer, manifest, interpreter) for layer, manifest in found]
+        if not taken and interpreters.boto3_elsewhere(interpreter.version):
+            needs.append(msgspec.structs.replace(self._need(None, BOTO3, interpreter), optional=True))
         return Plan(
             interpreter=interpreter,
-            needs=tuple(self._need(layer, manifest, interpreter) for layer, manifest in found),
+            needs=tuple(needs),
             problem=problem,
             files=(*watched, *(file for _, manifest in found for file in manifest.files)),
             passed_over=venv.folder if venv and own else None,
