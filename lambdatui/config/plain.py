@@ -12,6 +12,7 @@ from pathlib import Path
 from lambdatui.config.handlers import module_names
 from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import Problems
+from lambdatui.config.pythons import own_runtime
 
 ENTRY_FILES = ("app.py", "index.py", "lambda_function.py", "handler.py")
 HANDLER_NAMES = ("lambda_handler", "handler")
@@ -20,7 +21,6 @@ MAX_DEPTH = 4
 MAX_FOLDERS = 4_000  # looked at in one project; nobody's functions lie behind so many
 NO_CODE = tuple(Path(path) for path in ("/proc", "/sys", "/dev", "/run"))  # the kernel's, not files of anybody
 MAX_SOURCE = 2_000_000  # bytes; a handler's file is never that large
-DEFAULT_RUNTIME = "python3.13"
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 # For files that do not parse: they are listed with their syntax error instead of disappearing.
 _LOOKS_LIKE = re.compile(r"^(?:async\s+)?(?:def\s+(lambda_handler|handler)\b|(lambda_handler|handler)\s*=)", re.M)
@@ -125,7 +125,7 @@ def _function(name: str, module: str, handler: str, code: Path, root: Path, file
         logical_id=name,
         handler=f"{module}.{handler}",
         code_root=str(code),
-        runtime=DEFAULT_RUNTIME,
+        runtime=own_runtime(),
         file=str(file.relative_to(root)),
     )
 

@@ -45,6 +45,11 @@ def own() -> Python:
     return Python(path, "{}.{}".format(*sys.version_info[:2]))
 
 
+def own_runtime() -> str:
+    """What a function that names no Runtime runs on: this process's own Python, which is there."""
+    return f"python{own().version}"
+
+
 def find(version: str, variables: Mapping[str, str] = os.environ) -> Python | None:
     """The Python of exactly that version. Blocking: starts each candidate once."""
     if not OLDEST <= _minor(version) <= _NEWEST:

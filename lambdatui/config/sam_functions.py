@@ -9,6 +9,7 @@ from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved, as_written, plain
 from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import did_you_mean
+from lambdatui.config.pythons import own_runtime
 from lambdatui.config.sam_code import function_code
 from lambdatui.config.sam_layers import layers_of
 from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION, Table
@@ -16,7 +17,6 @@ from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, Seq, Value
 
-DEFAULT_RUNTIME = "python3.13"
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _SHOWN_TOO = {"Layers"}  # read, and asked for in its own form by GetFunctionConfiguration
 _CDK_HELPERS = re.compile(r"/(Custom::|LogRetention[0-9a-f]{8}|BucketNotificationsHandler|AWS679f53fac|framework-on)")
@@ -171,14 +171,15 @@ def _runtime(reader: Reader, *, helper: bool) -> tuple[str, str | None]:
     runtime = reader.text("Runtime")
     if runtime is None:
         if reader.get("Runtime") is None and "Runtime" in reader:
-            return DEFAULT_RUNTIME, None  # said when it could not be resolved
-        reader.warn("Runtime", f"Runtime is missing; {DEFAULT_RUNTIME} is used", f"Set Runtime: {DEFAULT_RUNTIME}.")
-        return DEFAULT_RUNTIME, None
+            return own_runtime(), None  # said when it could not be resolved
+        own = own_runtime()
+        reader.warn("Runtime", f"Runtime is missing; {own} is used", f"Set Runtime: {own}.")
+        return own, None
     if PYTHON_RUNTIME.fullmatch(runtime):
         return runtime, None
     if runtime.startswith("python"):
         message = f"the runtime {runtime} is unknown"
-        return _not_served(reader, "Runtime", runtime, message, f"Set Runtime: {DEFAULT_RUNTIME}.")
+        return _not_served(reader, "Runtime", runtime, message, f"Set Runtime: {own_runtime()}.")
     message = f"the runtime {runtime} is not served"
     if helper:
         reader.problems.notice(

@@ -13,8 +13,9 @@ from lambdatui.config.model import (
     QueueConfig,
     StreamConfig,
 )
-from lambdatui.config.plain import DEFAULT_RUNTIME, FUNCTION_NAME, entry_of
+from lambdatui.config.plain import FUNCTION_NAME, entry_of
 from lambdatui.config.problems import Problems, did_you_mean
+from lambdatui.config.pythons import own_runtime
 from lambdatui.config.sam_functions import PYTHON_RUNTIME
 from lambdatui.config.toml_events import TomlEvents
 from lambdatui.config.toml_table import Table
@@ -206,7 +207,7 @@ class _Application:
             logical_id=name,
             handler=handler,
             code_root=str(code),
-            runtime=DEFAULT_RUNTIME,
+            runtime=own_runtime(),
             unserved=unserved,
             file=self.problems.file,
             line=table.line(),
@@ -241,7 +242,7 @@ class _Application:
             served = bool(PYTHON_RUNTIME.fullmatch(runtime))
             changes["runtime"] = runtime
             if not served:
-                table.warn("runtime", f"the runtime {runtime} is not served", f'Write runtime = "{DEFAULT_RUNTIME}".')
+                table.warn("runtime", f"the runtime {runtime} is not served", f'Write runtime = "{own_runtime()}".')
                 changes["unserved"] = old.unserved or f"the runtime {runtime} is not served"
         for key in ("dead_letter_queue", "on_failure", "on_success"):
             queue = table.text(key)

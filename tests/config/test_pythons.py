@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lambdatui.config import pythons
-from lambdatui.config.model import FunctionConfig
+from lambdatui.config.loader import check_project, load_project
+from lambdatui.config.model import FunctionConfig, LoadOptions
 
 
 def install(path: Path, version: str) -> Path:
@@ -85,3 +86,10 @@ def test_the_notice_names_both_versions_and_the_way_to_get_the_other() -> None:
     assert notice is not None and (notice.severity, notice.file, notice.line) == ("notice", "t", 3)
     assert notice.message == "Runtime python3.12 is not installed here: Python 3.11 runs it"
     assert "uv python install 3.12" in notice.remedy
+
+
+def test_a_function_that_names_no_runtime_runs_on_the_python_that_is_here(tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text("def handler(event, context): ...\n")
+    project = load_project(tmp_path, LoadOptions())
+    assert project.functions[0].runtime == pythons.own_runtime() == "python{}.{}".format(*sys.version_info[:2])
+    assert check_project(project) == ()
