@@ -30,9 +30,12 @@ from lambdatui.store.records import Message, NewMessage
 COLUMNS = (
     "m.seq, m.id, m.queue, m.visible_us, m.sent_us, m.receive_count, m.first_received_us, m.receipt, m.group_id,"
     " m.dedup_id, m.attributes, m.function, m.request_id, m.error_code, m.error_message, m.attempts, m.first_us,"
-    " m.last_us, m.replaying, p.data, m.trace_header, m.source"
+    " m.last_us, m.replaying, p.data, {since_2}"
 )
-SELECT = f"SELECT {COLUMNS} FROM message m JOIN payload p ON p.id = m.payload"
+_FROM = "FROM message m JOIN payload p ON p.id = m.payload"
+SELECT = f"SELECT {COLUMNS.format(since_2='m.trace_header, m.source')} {_FROM}"
+# The same without the columns that version 1 did not have: for readers of a state that may not be migrated yet.
+SELECT_OF_ANY = f"SELECT {COLUMNS.format(since_2='NULL, NULL')} {_FROM}"
 _attributes = msgspec.json.Decoder(dict[str, dict[str, str]])
 RECEIPT_BYTES = 16
 _NEXT_SEQ = "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'message'"

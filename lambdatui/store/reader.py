@@ -138,7 +138,9 @@ class Reader:
         with self._state() as connection:
             if connection is None or not queues:
                 return []
-            rows = connection.execute(f"{queue_rows.SELECT}{where} ORDER BY m.last_us DESC, m.seq DESC", where.values)
+            rows = connection.execute(
+                f"{queue_rows.SELECT_OF_ANY}{where} ORDER BY m.last_us DESC, m.seq DESC", where.values
+            )
             return [reader_rows.dlq_entry(queue_rows.message(row)) for row in rows]
 
     def dlq_entry(self, entry_id: str) -> schema.DlqEntry | None:
@@ -146,7 +148,7 @@ class Reader:
         with self._state() as connection:
             if connection is None:
                 return None
-            row = connection.execute(f"{queue_rows.SELECT} WHERE m.id = ?", (pack_id(entry_id),)).fetchone()
+            row = connection.execute(f"{queue_rows.SELECT_OF_ANY} WHERE m.id = ?", (pack_id(entry_id),)).fetchone()
             return None if row is None else reader_rows.dlq_entry(queue_rows.message(row))
 
     def queue_depths(self, queues: Sequence[str]) -> dict[str, QueueDepth]:
@@ -175,7 +177,9 @@ class Reader:
         with self._state() as connection:
             if connection is None:
                 return []
-            rows = connection.execute(f"{queue_rows.SELECT} WHERE m.queue = ? ORDER BY m.seq LIMIT ?", (queue, n))
+            rows = connection.execute(
+                f"{queue_rows.SELECT_OF_ANY} WHERE m.queue = ? ORDER BY m.seq LIMIT ?", (queue, n)
+            )
             return [reader_rows.peeked(queue_rows.message(row), now_us) for row in rows]
 
     def peek_stream(self, stream: str, n: int = 100) -> list[schema.PeekedMessage]:

@@ -49,3 +49,20 @@ async def test_a_state_of_the_first_version_is_migrated(data: Path, clock: Manua
     await store.made.put(ROW)
     await store.close()
     assert Reader(data).made() == [ROW]
+
+
+def test_messages_of_the_first_version_are_read_before_an_engine_has_migrated_them(data: Path) -> None:
+    test_a_state_of_the_first_version_has_nothing_made(data)
+    connection = sqlite3.connect(data / "state.db")
+    connection.execute("INSERT INTO payload VALUES (1, x'00', 1, x'0062')")
+    id = bytes(range(16))
+    connection.execute(
+        "INSERT INTO message(id, queue, visible_us, sent_us, payload, last_us) VALUES (?, 'dlq', 1, 1, 1, 1)", (id,)
+    )
+    connection.commit()
+    connection.close()
+    reader = Reader(data)
+    (entry,) = reader.dlq_entries(["dlq"])
+    (message,) = reader.peek("dlq")
+    assert entry == reader.dlq_entry(entry.id)
+    assert message.id == entry.id
