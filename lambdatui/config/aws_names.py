@@ -125,6 +125,8 @@ class TemplateNames(Names):
         self.valid: Callable[[Resource, str], bool] = lambda resource, name: True
         self._names: dict[str, str | Unresolved] = {}
         self._open: set[str] = set()
+        self._values: dict[tuple[str, str], Resolved] = {}
+        self._asked: set[tuple[str, str]] = set()
 
     def name(self, resource: Resource) -> str | Unresolved:
         """The physical name: the name property's value, else the logical id (AWS would add random letters)."""
@@ -139,6 +141,16 @@ class TemplateNames(Names):
             self._open.discard(resource.logical_id)
         self._names[resource.logical_id] = found
         return found
+
+    def _value(self, resource: Resource, key: str) -> Resolved:
+        """A property's value, worked out once: the values of resources may be made of each other's."""
+        place = resource.logical_id, key
+        if place not in self._values:
+            if place in self._asked:
+                return Unresolved(f"{key} of {resource.logical_id} depends on itself")
+            self._asked.add(place)
+            self._values[place] = self.resolver.resolve(resource.properties.get(key))
+        return self._values[place]
 
     def _worked_out(self, resource: Resource) -> str | Unresolved:
         own = resource.properties.get(_NAME_PROPERTY.get(resource.type, ""))
@@ -181,7 +193,7 @@ class TemplateNames(Names):
         if resource.type in _REF_IS_ARN:
             return self.arn(resource)
         if resource.type in _PUBLISHED:  # versions are not published locally: $LATEST answers
-            return self.resolver.resolve(resource.properties.get("FunctionName"))
+            return self._value(resource, "FunctionName")
         name = self.name(resource)
         if resource.type == "AWS::SQS::Queue" and isinstance(name, str):
             return self.url(name)
@@ -203,7 +215,7 @@ class TemplateNames(Names):
                 return bucket
             return _BUCKET_ATTRIBUTES[name].format(name=bucket, region=self.options.region)
         if resource.type == "AWS::SSM::Parameter" and name in {"Type", "Value"}:
-            return self.resolver.resolve(resource.properties.get(name))
+            return self._value(resource, name)
         if name == "QueueUrl" and resource.type == "AWS::SQS::Queue":
             return self.ref(logical_id)
         if name in _NAME_ATTRIBUTES:
@@ -211,7 +223,7 @@ class TemplateNames(Names):
         if resource.type in FUNCTION_TYPES and name in {"Version", "Alias"}:
             return self.arn(resource)  # what AutoPublishAlias adds; versions are not published locally
         if name == "FunctionUrl" and resource.type == "AWS::Lambda::Url":
-            target = self.resolver.resolve(resource.properties.get("TargetFunctionArn"))
+            target = self._value(resource, "TargetFunctionArn")
             return self._function_url(resource_name(target) if isinstance(target, str) else NO_VALUE)
         if resource.type.startswith("AWS::ApiGateway") or resource.type in _API_TYPES:
             return self._api_attribute(resource, name)
@@ -225,12 +237,12 @@ class TemplateNames(Names):
             parts = reference.split(":")
             name, rest = (parts[6:7], parts[7:]) if reference.startswith("arn:") else (parts[:1], parts[1:])
             secret = self._held("AWS::SecretsManager::Secret", name[0] if name else "")
-            text = self.resolver.resolve(secret.properties.get("SecretString")) if secret else None
+            text = self._value(secret, "SecretString") if secret else None
             return _secret_part(text, rest[1] if len(rest) > 1 else "")
         parameter = self._held("AWS::SSM::Parameter", reference.partition(":")[0])
         if parameter is None:
             return super().dynamic(service, reference)
-        return self.resolver.resolve(parameter.properties.get("Value"))
+        return self._value(parameter, "Value")
 
     def _held(self, kind: str, name: str) -> Resource | None:
         return next((one for one in self.resources.values() if one.type == kind and self.name(one) == name), None)
@@ -260,7 +272,7 @@ class TemplateNames(Names):
         if name in {"ApiEndpoint", "ApiUrl"}:
             return self.api_address(resource.logical_id)
         if name == "Stage" and resource.type in _API_TYPES:
-            stage = self.resolver.resolve(resource.properties.get("StageName"))
+            stage = self._value(resource, "StageName")
             return stage if isinstance(stage, (str, Unresolved)) else "$default"
         return Unresolved(f"{resource.logical_id}.{name} is only known in an account")
 

@@ -17,6 +17,8 @@ from lambdatui.config.yaml_lines import Map, Seq, Text, Value
 
 MAX_DEPTH = 60
 MAX_TEXT = 1_000_000  # what one Join or Sub may grow to
+MAX_GROWTH = 100_000_000  # characters of all that the intrinsics of a template give
+_ITEM = 64  # what an item of a list counts, in characters
 _REFERENCE = re.compile(r"\$\{(!?)([^{}]*)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:(ssm|ssm-secure|secretsmanager):([^{}]+)\}\}")
 _CONDITIONS = {"Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Condition"}
@@ -71,6 +73,7 @@ class Resolver:
         self._deciding: set[str] = set()
         self._decided: dict[str, bool | Unresolved] = {}
         self._depth = 0
+        self._grown = 0
 
     def resolve(self, value: Value) -> Resolved:
         """The value with all that is known filled in; containers keep their lines, unknown leaves are Unresolved."""
@@ -87,19 +90,25 @@ class Resolver:
         finally:
             self._depth -= 1
 
-    def _dynamic(self, text: str) -> str:
+    def _dynamic(self, text: str) -> Resolved:
         """Fill in the dynamic references whose values the template itself declares."""
         line = text.line if isinstance(text, Text) else None
-
-        def value(match: re.Match[str]) -> str:
+        parts: list[str] = []
+        end = 0
+        for match in _DYNAMIC.finditer(text):
+            parts.append(text[end : match.start()])
+            end = match.end()
             found = self.names.dynamic(match[1], match[2])
             if isinstance(found, str) and "{{resolve:" not in found:
-                return as_written(found)
+                parts.append(as_written(found))
+                continue
             if not match[2].startswith("/aws/service/"):
                 self.left.setdefault(match[0], line)
-            return match[0]
-
-        return Text(_DYNAMIC.sub(value, text), line)
+            parts.append(match[0])
+        try:
+            return Text(_joined("", [*parts, text[end:]]), line)
+        except _Malformed as exc:
+            return exc.unresolved("a dynamic reference", line)
 
     def condition(self, name: str) -> bool | Unresolved:
         """Whether a named condition holds with the parameters' values."""
@@ -146,6 +155,9 @@ class Resolver:
             return exc.unresolved(name, line)
         if isinstance(result, Unresolved) and result.line is None:
             return Unresolved(result.why, line)
+        self._grown += len(result) * (1 if isinstance(result, str) else _ITEM) if isinstance(result, str | Seq) else 0
+        if self._grown > MAX_GROWTH:
+            return Unresolved(f"the template's values grow beyond {MAX_GROWTH:,} characters", line)
         return Text(result, line) if isinstance(result, str) and not isinstance(result, Text) else result
 
     # references
@@ -191,8 +203,7 @@ class Resolver:
             else:
                 found = self._get_att(name) if "." in name else self._ref(Text(name))
                 parts.append(self._text_of(found))
-        parts.append(template[end:])
-        return _bounded("".join(parts))
+        return _joined("", [*parts, template[end:]])
 
     def _import_value(self, argument: Value) -> Resolved:
         """Another stack's export: only a value that was given for its name is known here."""
@@ -210,7 +221,7 @@ class Resolver:
 
     def _join(self, argument: Value) -> Resolved:
         separator, items = self._pair(argument)
-        return _bounded(self._text(separator).join(self._text_of(item) for item in self._list(items)))
+        return _joined(self._text(separator), [self._text_of(item) for item in self._list(items)])
 
     def _split(self, argument: Value) -> Resolved:
         separator, text = (self._text(part) for part in self._pair(argument))
@@ -239,7 +250,7 @@ class Resolver:
                     return self.resolve(default["DefaultValue"])
                 raise _Unknown(Unresolved(f"Mappings has no {name}.{first}.{second}"))
             level = level[key]
-        return self.resolve(level)
+        return level  # texts and lists of them: a mapping holds no intrinsics
 
     def _if(self, argument: Value) -> Resolved:
         if not isinstance(argument, Seq) or len(argument) != 3 or not isinstance(argument[0], str):
@@ -372,10 +383,10 @@ def _function_of(value: Map) -> str | None:
     return name if name == "Ref" or name.startswith("Fn::") else None
 
 
-def _bounded(text: str) -> str:
-    if len(text) > MAX_TEXT:
+def _joined(separator: str, parts: list[str]) -> str:
+    if sum(map(len, parts)) + len(separator) * len(parts) > MAX_TEXT:
         raise _Malformed(f"it grows beyond {MAX_TEXT:,} characters")
-    return text
+    return separator.join(parts)
 
 
 _BOOLEANS = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}

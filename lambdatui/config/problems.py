@@ -14,6 +14,7 @@ class Problems:
     def __init__(self, file: str | None) -> None:
         self.file = file
         self.found: list[Problem] = []
+        self._once: set[Problem] = set()
 
     def add(
         self, severity: Severity, message: str, remedy: str, *, line: int | None = None, function: str | None = None
@@ -22,7 +23,8 @@ class Problems:
         problem = Problem(
             severity=severity, file=self.file, line=line, message=message, remedy=remedy, function=function
         )
-        if problem not in self.found:
+        if problem not in self._once:
+            self._once.add(problem)
             self.found.append(problem)
 
     def error(self, message: str, remedy: str, *, line: int | None = None, function: str | None = None) -> None:
