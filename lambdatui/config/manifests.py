@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from lambdatui.config import lockfiles
+from lambdatui.config.finding import exists
 from lambdatui.config.lockfiles import Pinned, as_mapping, as_text, is_path, without_scheme
 from lambdatui.config.model import FunctionConfig, Problem
 
@@ -91,7 +92,7 @@ def shown(file: str, root: Path) -> str:
 
 def _first(folder: Path, names: Any) -> Manifest | None:
     for name in names:
-        if (folder / name).is_file():
+        if exists(folder / name):
             found = _read(folder / name)
             if found is not None:
                 return found
@@ -252,4 +253,3 @@ _READERS: dict[str, Callable[[Path], Manifest]] = {
     "pylock.toml": _pylock,
     "pyproject.toml": _pyproject,
 }
-NAMES = tuple(_READERS)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lambdatui.config.finding import exists
 from lambdatui.config.intrinsics import as_written
 from lambdatui.config.problems import Problems
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
-from lambdatui.config.yaml_lines import Map, ParseError, Seq, Text, Value, parse_json, parse_yaml
+from lambdatui.config.yaml_lines import MAX_BYTES, Map, ParseError, Seq, Text, Value, parse_json, parse_yaml
 
 _IN_S3 = "the definition lies in S3, which cannot be had: its routes are missing"
 _LOCAL = "Name a local file of the project instead, or declare the routes as events of the functions."
@@ -86,10 +87,15 @@ def _file(template: Template, location: str, reader: Reader, key: str) -> tuple[
     """The document in a file beside the template, and where its problems go."""
     path = template.path.parent / location
     problems = Problems(template.into.shown(path))
-    if not path.is_file():
-        reader.warn(key, f"there is no file {location}", "Name a file, relative to the template's folder.")
+    if not exists(path):
+        reader.warn(key, f"there is no file {location[:80]}", "Name a file, relative to the template's folder.")
+        return None, problems
+    if not any(path.resolve().is_relative_to(root) for root in (template.into.root, template.path.parent.resolve())):
+        reader.warn(key, f"{location} lies outside of the project, and is not read", "Copy it into the project.")
         return None, problems
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ParseError(f"the file is larger than {MAX_BYTES // 1_000_000} MB", None)
         text = path.read_text("utf-8-sig")
         value = (parse_json(text) if path.suffix == ".json" else parse_yaml(text)).value
     except (OSError, UnicodeDecodeError) as exc:

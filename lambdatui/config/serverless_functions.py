@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lambdatui.config.finding import exists
 from lambdatui.config.intrinsics import Unresolved, as_written
 from lambdatui.config.sam_functions import FUNCTION_NAME
 from lambdatui.config.serverless_events import function_events
@@ -189,7 +190,7 @@ def _code(service: Service, key: str, values: Map, properties: Map) -> None:
         return
     if properties.get("Runtime") is None:
         handler = (text(values, "handler") or "").rpartition(".")[0]
-        if not (service.folder / f"{handler}.py").is_file():
+        if not exists(service.folder / f"{handler}.py"):
             put(properties, "Runtime", Text(_DEFAULT_RUNTIME, line), line)
     package = mapping(values, "package")
     if text(package, "artifact") is None and text(service.package, "artifact") is not None:
@@ -197,7 +198,7 @@ def _code(service: Service, key: str, values: Map, properties: Map) -> None:
     module, artifact = text(values, "module"), text(package, "artifact")
     folder = "."
     if artifact is not None:
-        if (service.folder / artifact).is_file() or "://" in artifact:
+        if exists(service.folder / artifact) or "://" in artifact:
             folder = artifact
         else:
             service.problems.notice(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from lambdatui.config.finding import exists
 from lambdatui.config.serverless_service import (
     Service,
     arn,
@@ -48,19 +50,20 @@ def python_requirements(service: Service) -> None:
         return
     name = text(mapping(service.custom, "pythonRequirements"), "fileName")
     for key, values in service.functions.items():
-        folder = service.folder
+        if name is None:
+            continue
+        file = Path(name)
         if service.individually or truth(mapping(values, "package"), "individually"):
-            folder = folder / (text(values, "module") or ".")
-        file = folder / (name or "requirements.txt")
-        if name is not None and not file.is_file():
+            file = Path(text(values, "module") or ".") / name
+        if not exists(service.folder / file):
             service.problems.warning(
-                f"{key}: there is no {file.relative_to(service.folder)}, which custom.pythonRequirements names",
+                f"{key}: there is no {file}, which custom.pythonRequirements names",
                 "Correct fileName, or add the file.",
                 line=mapping(service.custom, "pythonRequirements").line_of("fileName"),
                 function=key,
             )
-        elif name is not None:
-            service.requirements[key] = str(file)
+        else:
+            service.requirements[key] = str(service.folder / file)
 
 
 # Lift

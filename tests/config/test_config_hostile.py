@@ -228,3 +228,75 @@ def test_yaml_reads_the_same_without_its_c_library(monkeypatch: pytest.MonkeyPat
     for text in ("[" * 3000, "a: [", "a\0b", "a: *b", "a:\n\t- b"):
         with pytest.raises(ParseError):
             parse_yaml(text)
+
+
+_FUNCTION = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: app.handler\n"
+_VALUE = "  P{n}: {{Type: AWS::SSM::Parameter, Properties: {{Name: /p{n}, Type: String, Value: {value}}}}}\n"
+
+
+def _doubling(value: str) -> str:
+    return "".join(_VALUE.format(n=n, value=value.format(next=n + 1)) for n in range(60))
+
+
+@pytest.mark.parametrize(
+    ("head", "environment", "more"),
+    [
+        ("", "!GetAtt P0.Value", _doubling("!Join ['x', [!GetAtt P{next}.Value, !GetAtt P{next}.Value]]")),
+        ("", "'{{resolve:ssm:/p0}}'", _doubling("'x{{{{resolve:ssm:/p{next}}}}}{{{{resolve:ssm:/p{next}}}}}'")),
+        ("", "'{{resolve:ssm:/p0}}'", _VALUE.format(n=0, value="'{{resolve:ssm:/p0}}{{resolve:ssm:/p0}}'")),
+        (
+            "Mappings:\n"
+            + "".join(
+                f"  M{n}: {{a: {{b: [!FindInMap [M{n + 1}, a, b], !FindInMap [M{n + 1}, a, b]]}}}}\n" for n in range(60)
+            ),
+            "!Join ['', !FindInMap [M0, a, b]]",
+            "",
+        ),
+    ],
+    ids=["attributes", "references", "a reference to itself", "mappings"],
+)
+def test_values_that_double_at_each_step_end(tmp_path: Path, head: str, environment: str, more: str) -> None:
+    text = f"{head}{_FUNCTION}      Environment: {{Variables: {{DEEP: {environment}}}}}\n{more}"
+    (tmp_path / "template.yaml").write_text(text)
+    function = load_project(tmp_path, LoadOptions()).functions[0]
+    assert len(function.environment.get("DEEP", "")) <= 1_000_000
+
+
+@pytest.mark.parametrize("value", ["!Sub '${P}${P}${P}'", "!Split [x, !Ref P]"])
+def test_what_a_template_grows_to_is_bounded(tmp_path: Path, value: str) -> None:
+    many = "".join(f"        V{n}: {value}\n" for n in range(1_000))
+    head = f"Parameters: {{P: {{Type: String, Default: {'x' * 300_000}}}}}\n"
+    (tmp_path / "template.yaml").write_text(f"{head}{_FUNCTION}      Environment:\n       Variables:\n{many}")
+    project = load_project(tmp_path, LoadOptions())
+    assert sum(map(len, project.functions[0].environment.values())) <= 100_000_000
+    assert any("grow beyond 100,000,000 characters" in problem.message for problem in project.problems)
+
+
+_FAR = "a" * 300  # longer than a file's name can be
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (
+            "template.yaml",
+            f"Resources: {{A: {{Type: AWS::Serverless::Api, Properties: {{StageName: p, DefinitionUri: {_FAR}}}}}}}",
+        ),
+        ("serverless.yml", f"service: s\nprovider: aws\nfunctions: {{f: {{handler: {_FAR}.handler}}}}"),
+        (
+            "serverless.yml",
+            f"service: s\nprovider: aws\npackage: {{artifact: {_FAR}}}\nfunctions: {{f: {{handler: a.b}}}}",
+        ),
+        *(
+            (
+                "serverless.yml",
+                "service: s\nprovider: aws\nplugins: [serverless-python-requirements]\n"
+                f"custom: {{pythonRequirements: {{fileName: {name}}}}}\nfunctions: {{f: {{handler: a.b}}}}",
+            )
+            for name in (_FAR, "/nonexistent/requirements.txt")
+        ),
+    ],
+)
+def test_a_path_that_cannot_be_is_a_problem(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    assert load_project(tmp_path, LoadOptions()).problems
