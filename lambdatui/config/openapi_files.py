@@ -95,7 +95,8 @@ def _file(template: Template, location: str, reader: Reader, key: str) -> tuple[
         return None, problems
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ParseError(f"the file is larger than {MAX_BYTES // 1_000_000} MB", None)
+            reader.warn(key, f"{location} is larger than {MAX_BYTES // 1_000_000} MB", "Write less into it.")
+            return None, problems
         text = path.read_text("utf-8-sig")
         value = (parse_json(text) if path.suffix == ".json" else parse_yaml(text)).value
     except (OSError, UnicodeDecodeError) as exc:
