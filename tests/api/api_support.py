@@ -210,12 +210,12 @@ class Running:
         await self.sources.start()
         sockets = [socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2)]
         self.url, self.http_url = (f"http://127.0.0.1:{sock.getsockname()[1]}" for sock in sockets)
-        info = schema.EngineInfo(
+        self.info = schema.EngineInfo(
             pid=1, url=self.url, http_url=self.http_url, aws_url=None, token=TOKEN, project="/p", version="1",
             started_at=iso(clock.now_us()),
         )  # fmt: skip
         settings = ApiSettings(
-            token=TOKEN, on_stop=self.stops.append, info=lambda: info, allow_hosts=("engine.example",),
+            token=TOKEN, on_stop=self.stops.append, info=lambda: self.info, allow_hosts=("engine.example",),
             **self._settings,
         )  # fmt: skip
         self.servers = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import threading
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from lambdatui.api.app import ApiSettings, build_lambda_app
+from lambdatui.api.asgi import Message
 from tests.api.api_support import ACCOUNT, Running
 from tests.api.model_check import watched_client
 
@@ -185,3 +188,50 @@ def test_everything_that_always_fails_ends_in_the_dead_letter_queue(sqs: Any) ->
         letters.update(message["MessageId"] for message in messages)
     assert letters == received.keys()
     assert len(letters) == 50
+
+
+JSON_POLL = (
+    [(b"x-amz-target", b"AmazonSQS.ReceiveMessage"), (b"content-type", b"application/x-amz-json-1.0")],
+    b'{"QueueUrl": "http://127.0.0.1/1/work", "WaitTimeSeconds": 20}',
+)
+FORM_POLL = (
+    [(b"content-type", b"application/x-www-form-urlencoded")],
+    b"Action=ReceiveMessage&QueueUrl=http%3A%2F%2F127.0.0.1%2F1%2Fwork&WaitTimeSeconds=20",
+)
+
+
+@pytest.mark.parametrize(("headers", "body"), [JSON_POLL, FORM_POLL], ids=["json", "form"])
+def test_a_long_poll_ends_with_its_caller(door: Running, sqs: Any, headers: Any, body: bytes) -> None:
+    url = sqs.create_queue(QueueName="work")["QueueUrl"]
+    scope = {
+        "type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "scheme": "http",
+        "headers": [
+            (b"host", b"127.0.0.1"), (b"authorization", b"AWS4-HMAC-SHA256 Credential=k/20260101/r/sqs/aws4_request"),
+            *headers,
+        ],
+    }  # fmt: skip
+
+    async def poll_and_hang_up() -> list[Message]:
+        answers: list[Message] = []
+        waiting = asyncio.Event()
+        bodies = iter([body])
+
+        async def receive() -> Message:
+            for piece in bodies:
+                return {"type": "http.request", "body": piece, "more_body": False}
+            waiting.set()  # whoever asks again learns when the caller has gone
+            await asyncio.sleep(0)
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            answers.append(message)
+
+        settings = ApiSettings(token="", on_stop=lambda _: None, info=lambda: door.info)
+        poll = asyncio.create_task(build_lambda_app(door.engine, door.sources, settings)(scope, receive, send))
+        await asyncio.wait_for(waiting.wait(), 5)
+        await asyncio.wait_for(poll, 5)
+        return answers
+
+    assert door.run(poll_and_hang_up()) == []
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -24,7 +25,8 @@ _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:
 _TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis"}
 _REST = {"lambda"}
 
-JsonCall = Callable[[str, bytes, str], Awaitable[dict[str, Any]]]
+Answer = dict[str, Any]
+JsonCall = Callable[[str, bytes, Scope, Receive], Awaitable[Answer]]  # operation and body of a request
 
 
 def service_of(scope: Scope, headers: dict[bytes, bytes]) -> str | None:
@@ -80,13 +82,17 @@ class Dispatcher:
         elif service == "sqs" and _is_form(scope):
             await self._query_call(scope, receive, send)
         elif service == "sqs":
-            await self._json_call("sqs", sqs.MAX_REQUEST, self._sqs.call, scope, receive, send)
+            await self._json_call("sqs", sqs.MAX_REQUEST, self._sqs_call, scope, receive, send)
         elif service == "kinesis":
             await self._json_call("kinesis", kinesis.MAX_REQUEST, self._kinesis_call, scope, receive, send)
         else:
             await self._forwarder.forward(service, scope, receive, send)
 
-    async def _kinesis_call(self, operation: str, body: bytes, _: str) -> dict[str, Any]:
+    async def _sqs_call(self, operation: str, body: bytes, scope: Scope, receive: Receive) -> Answer:
+        call = self._sqs.call(operation, body, _base_url(scope))
+        return await (_while_there(call, receive) if operation == "ReceiveMessage" else call)
+
+    async def _kinesis_call(self, operation: str, body: bytes, _: Scope, __: Receive) -> Answer:
         return await self._kinesis.call(operation, body)
 
     async def _json_call(
@@ -116,7 +122,7 @@ class Dispatcher:
         try:
             self._refuse_when_stopping(scope, "ServiceUnavailable")
             operation, members = sqs_query.read_form(await _read(receive, sqs.MAX_FORM), scope["path"])
-            answer = await self._sqs.call(operation, msgspec.json.encode(members), _base_url(scope))
+            answer = await self._sqs_call(operation, msgspec.json.encode(members), scope, receive)
         except AwsError as error:
             failure = error
         except ClientGoneError:
@@ -130,9 +136,9 @@ class Dispatcher:
             return
         await respond(send, *sqs_query.write_error(failure, request_id))
 
-    async def _answer(self, service: str, limit: int, call: JsonCall, scope: Scope, receive: Receive) -> dict[str, Any]:
+    async def _answer(self, service: str, limit: int, call: JsonCall, scope: Scope, receive: Receive) -> Answer:
         operation = _operation(service, dict(scope["headers"]))
-        return await call(operation, await _read(receive, limit), _base_url(scope))
+        return await call(operation, await _read(receive, limit), scope, receive)
 
     def _refuse_when_stopping(self, scope: Scope, error_type: str) -> None:
         """New calls get a 503 in the grace; what functions in flight call themselves belongs to work that may end."""
@@ -162,6 +168,26 @@ async def _read(receive: Receive, limit: int) -> bytes:
         return await read_body(receive, limit)
     except BodyTooLargeError:
         raise AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes.") from None
+
+
+async def _while_there(call: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
+    """The call's answer; it ends when the caller hangs up: a long poll must not take messages for nobody. Raises
+    ClientGoneError. `receive` has given the whole body."""
+
+    async def hang_up() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    answer, gone = asyncio.ensure_future(call), asyncio.ensure_future(hang_up())
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise ClientGoneError
+    finally:
+        answer.cancel()
+        gone.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
 
 
 def _operation(service: str, headers: dict[bytes, bytes]) -> str:
