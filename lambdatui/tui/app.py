@@ -156,8 +156,8 @@ class LambdaTui(App[int]):
 
     def tick(self) -> None:
         """Show what changed since the last one; nothing where nothing did."""
-        if not self.main.ready or not self.main.is_attached or not self.is_running:
-            return
+        if not self.screen_stack or not self.main.ready or not self.main.is_attached or not self.is_running:
+            return  # it is not there yet, or being left
         self._ticks += 1
         if self._pending:
             self._pending = False

@@ -17,7 +17,7 @@ from lambdatui.tui.text import (
     short_id,
     short_sha,
 )
-from lambdatui.tui.widgets.lines import Line, Piece, line, paragraphs
+from lambdatui.tui.widgets.lines import Line, Piece, hanging, line, paragraphs
 from lambdatui.tui.widgets.logstore import rows_of
 
 LONG_TEXT = 400_000  # characters of a payload that are laid out
@@ -234,8 +234,8 @@ def invocation_facts(detail: InvocationDetail, memory_limit: int | None, width: 
     return out
 
 
-def configuration_lines(row: FunctionRow, width: int) -> list[Line]:
-    """What a function is configured to be; values set by API or screen are marked."""
+def configuration_lines(row: FunctionRow, root: str, width: int) -> list[Line]:
+    """What a function is configured to be; values set by API or screen are marked. `root` is the project's folder."""
     reserve = "none" if row.reserved_concurrency is None else str(row.reserved_concurrency)
     if row.reserved_concurrency == 0:
         reserve = "0: stopped"
@@ -246,29 +246,39 @@ def configuration_lines(row: FunctionRow, width: int) -> list[Line]:
         ("timeout", f"{row.timeout:g} s", "timeout"),
         ("reserve", reserve, "reserved_concurrency"),
         ("version", row.version, ""),
-        ("code", f"{short_sha(row.code_sha)}  {row.code_root}", ""),
+        ("code", f"{short_sha(row.code_sha)}  {_below(row.code_root, root)}", ""),
         ("packages", row.packages, ""),
-        ("layers", ", ".join(row.layers), ""),
+        ("layers", ", ".join(_below(layer, root) for layer in row.layers), ""),
         ("dead letters", row.dead_letter_queue or "none", ""),
     ]
-    out = [
-        line((f"{name:13}", "dim"), clean(value), ("  set here" if key and key in row.overrides else "", "warn"))
-        for name, value, key in facts
-        if value
-    ]
+    out: list[Line] = []
+    for name, value, key in facts:
+        if value:
+            mark = "  set here" if key and key in row.overrides else ""
+            out += hanging(((f"{name:13}", "dim"),), clean(value), width - len(mark))
+            out[-1] = line(*out[-1].pieces, (mark, "warn"))
     for name, value in sorted(row.environment.items()):
-        out.append(line((f"{'variable' if out and name else '':13}", "dim"), (f"{clean(name)}=", "info"), clean(value)))
+        out += hanging((("variable     ", "dim"), (f"{clean(name)}=", "info")), clean(value), width)
     if row.description:
         out += [line(), *paragraphs(clean(row.description), width, "dim")]
     if row.kept:
         out += [line(), *paragraphs("Declared, without a meaning here:", width, "dim")]
-        out += [line((f"{clean(name)} ", "dim"), clean(value)) for name, value in sorted(row.kept.items())]
+        for name, value in sorted(row.kept.items()):
+            out += hanging(((f"{clean(name)}  ", "dim"),), clean(value), width)
     return out
+
+
+def _below(path: str, root: str) -> str:
+    """A path seen from the project's folder, where it lies inside."""
+    try:
+        return str(PurePath(path).relative_to(root)) if root else path
+    except ValueError:
+        return path
 
 
 def trigger_lines(row: FunctionRow, width: int) -> list[Line]:
     """What makes it run, and what is wrong with it."""
-    out = [line(("→ ", "info"), clean(text)) for text in row.triggers]
+    out = [shown for text in row.triggers for shown in hanging((("→ ", "info"),), clean(text), width)]
     if not out:
         out = paragraphs("no trigger: press i to invoke it", width, "dim")
     for problem in row.problems:

@@ -219,6 +219,7 @@ STATES = {
     "init": ("◔", "info"),
     "frozen": ("○", "dim"),
     "ending": ("◌", "dim"),
+    "closed": ("◌", "faint"),
 }
 STATUSES = {"ok": ("✔", "ok"), "error": ("✖", "err"), "timeout": ("◷", "err"), "throttled": ("‖", "warn")}
 KINDS = {

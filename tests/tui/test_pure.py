@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from lambdatui.schema import Happening
 from lambdatui.tui import text
-from lambdatui.tui.details import code_lines, relative, subject_of, waterfall
+from lambdatui.tui.details import code_lines, configuration_lines, relative, subject_of, waterfall
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
+from lambdatui.tui.screens.overview import happening_lines
 from lambdatui.tui.widgets.braille import area, columns, nice_top, outline, sparkline, stacked
-from lambdatui.tui.widgets.lines import fit, left, right, width_of, wrap
-from lambdatui.tui.widgets.rows import Column, Row, layout, matching, sort_rows, title_text
+from lambdatui.tui.widgets.lines import fit, left, paragraphs, right, width_of, wrap
+from lambdatui.tui.widgets.rows import Column, Row, fitted, layout, matching, sort_rows, title_text
 
 from . import fakes
 
@@ -209,3 +211,32 @@ def test_a_waterfall_puts_the_steps_behind_one_another() -> None:
     shown = [line.text for line in waterfall(fakes.invocation(10, queued_ms=10.0, init_ms=10.0, duration_ms=20.0), 62)]
     assert [line.split()[0] for line in shown] == ["queued", "init", "handler"]
     assert shown[0].index("▆") < shown[1].index("▆") < shown[2].index("▆")
+
+
+def test_a_happening_is_told_whole_under_where_it_began() -> None:
+    told = Happening(id=1, time=fakes.at(5), kind="engine", function=None, message="HTTP triggers at http://h:3000")
+    rows = happening_lines(told, 26)
+    assert [row.text[11:] for row in rows] == ["HTTP triggers", "at", "http://h:3000"]
+    assert all(row.text.startswith(" " * 11) for row in rows[1:])
+
+
+@given(st.text(alphabet="ab /🙂", max_size=60), st.integers(2, 30))
+def test_paragraphs_lose_no_letter_and_keep_within_the_width(value: str, width: int) -> None:
+    rows = paragraphs(value, width)
+    assert all(width_of(row.pieces) <= width for row in rows)
+    assert "".join(row.text for row in rows).replace(" ", "") == value.replace(" ", "")
+
+
+def test_a_fitted_column_is_no_wider_than_its_longest_cell() -> None:
+    columns = [Column("name", "NAME", 4, stretch=3, most=20, fit=True), Column("line", "LINE", 4, stretch=1)]
+    rows = [Row("1", {"name": (("orders", ""),), "line": ()})]
+    assert [width for _, width in layout(fitted(columns, rows), 40)] == [6, 32]
+    assert [width for _, width in layout(fitted(columns, []), 40)] == [4, 34]
+
+
+def test_a_configuration_names_its_folders_from_the_project() -> None:
+    row = fakes.function("orders", layers=[f"{fakes.ROOT}/layers/common"], environment={"QUEUE": "a" * 30})
+    shown = [each.text.rstrip() for each in configuration_lines(row, fakes.ROOT, 40)]
+    assert "code         9c02  orders" in shown
+    assert "layers       layers/common" in shown
+    assert "".join(shown).replace(" ", "").count("a" * 30)  # whole, however narrow the pane

@@ -10,7 +10,7 @@ from lambdatui.tui.screens.dlq_table import DlqTable
 from lambdatui.tui.screens.invocations import InvocationsPage
 from lambdatui.tui.widgets.table import Table
 
-from .fakes import State, function, header, opened, shop
+from .fakes import State, function, header, make_app, opened, plain, shop
 
 PANELS = {
     "1": [
@@ -146,6 +146,14 @@ async def test_empty_screens_say_what_to_do_next() -> None:
             await shop.until(lambda sentence=sentence: sentence in shop.text())
 
 
+async def test_before_the_engine_answers_nothing_is_said_about_the_project() -> None:
+    app, _, _ = make_app(State(message="connecting …"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "connecting to the engine" in plain(app)
+        assert "no functions here" not in plain(app)
+
+
 async def test_a_broken_function_says_what_to_install() -> None:
     async with opened() as shop:
         await shop.press("G", "enter")
@@ -239,3 +247,11 @@ async def test_it_is_readable_without_colour(monkeypatch: pytest.MonkeyPatch) ->
             if segment.style and segment.style.color
         }
         assert all(max(c) - min(c) <= 2 for c in colours)
+
+
+async def test_a_tick_while_it_is_being_left_is_no_fault() -> None:
+    app, _, _ = make_app()
+    async with app.run_test(size=(80, 24)):
+        pass
+    assert not app.screen_stack
+    app.tick()

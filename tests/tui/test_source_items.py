@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from lambdatui.schema import PushRow, RouteRow, Sources
-from lambdatui.tui.screens.source_items import items_of
+import pytest
+
+from lambdatui.schema import PushRow, QueueRow, RouteRow, ShardRow, Sources, StreamRow
+from lambdatui.tui.screens.source_items import SourceItem, items_of
+from lambdatui.tui.screens.source_row import row_of
 
 
 def test_a_route_tells_its_traffic_and_its_authorizer() -> None:
@@ -12,7 +15,7 @@ def test_a_route_tells_its_traffic_and_its_authorizer() -> None:
         stage="Prod", url="http://127.0.0.1:3000/orders/{id}", authorizer="Own", last_status=502,
     )  # fmt: skip
     (item,) = items_of(Sources(routes=[row]))
-    assert item.note == "1 request, 2 errors, last 502"
+    assert item.note == "→ 502 · 1 request · 2 errors"
     assert item.note_tag == "err"
     facts = dict(item.facts)
     assert facts["kind"] == "route of Shop (rest)"
@@ -24,3 +27,61 @@ def test_a_push_trigger_tells_what_it_let_through() -> None:
     (item,) = items_of(Sources(pushes=[row]))
     assert (item.kind, item.name, item.function, item.note) == ("bucket", "uploads", "resize", "3 delivered")
     assert item.pause_id is None
+
+
+def test_a_push_trigger_without_deliveries_tells_only_what_was_filtered_out() -> None:
+    row = PushRow(id="t", kind="topic", source="news", target="mail", filtered=2)
+    (item,) = items_of(Sources(pushes=[row]))
+    assert item.note == "2 filtered out"
+
+
+def test_a_push_to_a_queue_has_no_function_to_open() -> None:
+    row = PushRow(id="t", kind="topic", source="news", target="copies")
+    queue, item = items_of(Sources(pushes=[row], queues=[QueueRow(name="copies", logical_id="Copies")]))
+    assert queue.name == "copies"
+    assert item.function is None
+    assert _texts(item)["function"] == "copies"
+
+
+def test_closed_shards_are_counted_apart_and_dim() -> None:
+    shards = [ShardRow(id=f"shardId-00000000000{n}", closed=n == 0) for n in range(3)]
+    stream, first, *_ = items_of(Sources(streams=[StreamRow(name="clicks", logical_id="Clicks", shards=shards)]))
+    assert stream.note == "3 shards, 1 closed"
+    assert dict(stream.facts)["shards"] == "3, 1 closed"
+    assert _texts(first)["state"] == "◌ closed"
+    assert first.name_tag == "faint"
+
+
+def test_one_shard_is_one_shard() -> None:
+    row = StreamRow(name="clicks", logical_id="Clicks", shards=[ShardRow(id="shardId-000000000000")])
+    assert items_of(Sources(streams=[row]))[0].note == "1 shard"
+
+
+def test_each_consumer_of_a_stream_has_rows_of_its_own() -> None:
+    shards = [ShardRow(id="shardId-000000000000")]
+    rows = [
+        StreamRow(name="clicks", logical_id="Clicks", consumer=name, mapping=f"m-{name}", shards=shards)
+        for name in ("count", "store")
+    ]
+    assert len({item.key for item in items_of(Sources(streams=rows))}) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "command"),
+    [
+        ("GET", "http://h:1/a", "curl -i http://h:1/a"),
+        ("ANY", "http://h:1/{proxy+}", "curl -i -g 'http://h:1/{proxy+}'"),
+        ("DELETE", "http://h:1/a", "curl -i -X DELETE http://h:1/a"),
+        ("POST", "http://h:1/a", "curl -i -X POST -H 'Content-Type: application/json' -d '{}' http://h:1/a"),
+        ("GET", "", ""),
+    ],
+)
+def test_a_route_is_tried_with_curl(method: str, url: str, command: str) -> None:
+    row = RouteRow(id="r", function="f", api="http", method=method, path="/a", url=url)
+    (item,) = items_of(Sources(routes=[row]))
+    assert item.command == command
+    assert row_of(item, 0).copy == command
+
+
+def _texts(item: SourceItem) -> dict[str, str]:
+    return {key: "".join(text for text, _ in cell) for key, cell in row_of(item, 0).cells.items()}

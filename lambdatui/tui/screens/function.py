@@ -51,7 +51,8 @@ class FunctionPage(FunctionKeys):
             return
         configuration.panel_title, configuration.subject = "Function", clean(row.name)
         configuration.note = state_cell(row)
-        configuration.set_content(lambda width: configuration_lines(row, width), identity=row.name)
+        root = self.tui.root
+        configuration.set_content(lambda width: configuration_lines(row, root, width), identity=row.name)
         problems = len(row.problems)
         self.query_one("#function-left", Container).set_class(problems > 0, "-problems")
         triggers.note = ((f"⚠ {plural(problems, 'problem')}", "warn"),) if problems else ()

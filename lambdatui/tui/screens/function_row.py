@@ -9,7 +9,7 @@ from lambdatui.tui.widgets.plot import blocks_only
 from lambdatui.tui.widgets.rows import NOTHING, UNMEASURED, Cell, Column, Row
 
 COLUMNS = (
-    Column("name", "NAME", 15, stretch=1, most=28),
+    Column("name", "NAME", 15, stretch=6, most=40, fit=True),
     Column("state", "STATE", 12),
     Column("inv", "INV/s", 6, numeric=True, narrow=5),
     Column("err", "ERR", 4, numeric=True),
@@ -19,7 +19,7 @@ COLUMNS = (
     Column("conc", "CONC", 6, numeric=True, narrow=5, drop=5),
     Column("age", "ITER AGE", 8, numeric=True, drop=1),
     Column("dlq", "DLQ", 4, numeric=True, narrow=3),
-    Column("line", "LAST 60 s", 14, stretch=6, most=30, short="60 s", narrow=6, drop=3, tail=True),
+    Column("line", "LAST 60 s", 14, stretch=1, most=30, short="60 s", narrow=6, drop=3, tail=True),
 )
 ORDER = {
     "broken": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -15,13 +16,14 @@ from lambdatui.tui.screens.function_keys import FunctionKeys
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
 from lambdatui.tui.text import KINDS, clean, compact, local_time, millis, rate
 from lambdatui.tui.widgets.braille import Value
-from lambdatui.tui.widgets.lines import Line, line
+from lambdatui.tui.widgets.lines import Line, hanging, line
 from lambdatui.tui.widgets.logview import LogView
 from lambdatui.tui.widgets.pane import Pane
 from lambdatui.tui.widgets.plot import Plot
 from lambdatui.tui.widgets.table import Table
 
 LOG_EMPTY = "no lines yet: press i to invoke it"
+CONNECTING = "connecting to the engine …"
 NO_FUNCTIONS = (
     "no functions here yet. A function is NAME.py with `handler` or `lambda_handler`, or one of a template.yaml: "
     "add one, it appears by itself. `lambdatui check` says what is looked at."
@@ -96,7 +98,7 @@ class OverviewPage(FunctionKeys):
         super().enter()
 
     def compose(self) -> ComposeResult:
-        yield Table("Functions", COLUMNS, empty=NO_FUNCTIONS, id="functions")
+        yield Table("Functions", COLUMNS, empty=CONNECTING, id="functions")
         yield Plots(id="plots")
         with Horizontal(id="bottom"):
             yield LogView("Logs", empty=LOG_EMPTY, id="overview-log")
@@ -110,6 +112,7 @@ class OverviewPage(FunctionKeys):
 
     def show(self, state: State, fresh: bool) -> None:
         table = self.query_one("#functions", Table)
+        table.empty = NO_FUNCTIONS if state.header is not None else CONNECTING
         table.set_rows(function_row(row) for row in state.functions)
         if self._just_entered:
             # Only then: while it is open the cursor leads, and what is selected follows.
@@ -141,9 +144,11 @@ class OverviewPage(FunctionKeys):
         box.show_entries(self.state.dlq, now_us)
 
     def _show_happenings(self, happenings: Sequence[Happening]) -> None:
-        rows = [happening_line(h) for h in reversed(happenings)]
-        empty = [line(("nothing yet", "dim"))]
-        self.query_one("#happened", Pane).set_content(lambda width: rows or empty, identity="happened")
+        def content(width: int) -> list[Line]:
+            rows = [row for happening in reversed(happenings) for row in happening_lines(happening, width)]
+            return rows or [line(("nothing yet", "dim"))]
+
+        self.query_one("#happened", Pane).set_content(content, identity="happened")
 
     def _fit_table(self, functions: int) -> None:
         """As high as its rows, within what leaves the panels under it their room."""
@@ -176,10 +181,12 @@ class OverviewPage(FunctionKeys):
         await self.tui.open_invocation(event.request_id)
 
 
-def happening_line(happening: Happening) -> Line:
-    """Time, glyph and sentence."""
+@lru_cache(maxsize=1_000)
+def happening_lines(happening: Happening, width: int) -> tuple[Line, ...]:
+    """Time, glyph and the whole sentence, in as many rows as it takes."""
     glyph, tag = KINDS.get(happening.kind, ("▸", "dim"))
     message = clean(happening.message)
     if happening.function and happening.function not in message:
         message = f"{clean(happening.function)}: {message}"
-    return line((local_time(happening.time) + " ", "dim"), (f"{glyph} {message}", tag))
+    head = ((local_time(happening.time) + " ", "dim"), (f"{glyph} ", tag))
+    return tuple(hanging(head, message, width, tag))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from lambdatui.schema import PushRow, QueueRow, RouteRow, ScheduleRow, ShardRow, Sources, StreamRow
@@ -24,11 +25,19 @@ class SourceItem:
     age_s: float | None = None
     note: str = ""
     note_tag: str = "dim"
+    name_tag: str = ""
     next_at: str | None = None
     paused: bool = False
     pause_id: str | None = None
     fifo: bool = False
     error: str | None = None
+    queue: str | None = None  # where a push goes that goes to no function
+    command: str = ""  # what a person types to try it
+
+    @property
+    def target(self) -> str | None:
+        """What it makes run, or where it goes."""
+        return self.function or self.queue
 
 
 def items_of(sources: Sources) -> list[SourceItem]:
@@ -38,7 +47,8 @@ def items_of(sources: Sources) -> list[SourceItem]:
         out.append(_stream(stream))
         out += [_shard(stream, shard) for shard in stream.shards]
     out += [_schedule(row) for row in sources.schedules]
-    out += [_push(row) for row in sources.pushes]
+    queues = {row.name for row in sources.queues}
+    out += [_push(row, row.target in queues) for row in sources.pushes]
     out += [_route(row) for row in sources.routes]
     return out
 
@@ -69,10 +79,9 @@ def _queue(row: QueueRow) -> SourceItem:
         row.oldest_s,
         note,
         "dlq" if row.dlq else "dim",
-        None,
-        row.paused,
-        (row.mapping or row.name) if row.consumer else None,
-        row.fifo,
+        paused=row.paused,
+        pause_id=(row.mapping or row.name) if row.consumer else None,
+        fifo=row.fifo,
     )
 
 
@@ -81,17 +90,19 @@ def _stream(row: StreamRow) -> SourceItem:
     backlog = sum(shard.backlog for shard in row.shards)
     ages = [shard.iterator_age_ms for shard in row.shards if shard.iterator_age_ms is not None]
     state = "paused" if row.paused else ("blocked" if blocked else ("busy" if backlog else "idle"))
+    closed = sum(shard.closed for shard in row.shards)
+    shards = plural(len(row.shards), "shard") + (f", {closed} closed" if closed else "")
     facts = (
         ("kind", "stream"),
         ("logical id", row.logical_id),
-        ("shards", str(len(row.shards))),
+        ("shards", shards.replace(" shards", "", 1).replace(" shard", "", 1)),
         ("backlog", str(backlog)),
         ("iterator age", millis(max(ages, default=None))),
         ("read by", row.consumer or "no function"),
     )
-    note = f"{len(blocked)} of {len(row.shards)} shards blocked" if blocked else f"{len(row.shards)} shards"
+    note = f"{len(blocked)} of {plural(len(row.shards), 'shard')} blocked" if blocked else shards
     return SourceItem(
-        f"stream {row.name}",
+        f"stream {row.name} {row.mapping or row.consumer or ''}".rstrip(),
         "stream",
         row.name,
         row.name,
@@ -103,17 +114,17 @@ def _stream(row: StreamRow) -> SourceItem:
         max(ages) / 1000 if ages else None,
         note,
         "err" if blocked else "dim",
-        None,
-        row.paused,
-        (row.mapping or row.name) if row.consumer else None,
+        paused=row.paused,
+        pause_id=(row.mapping or row.name) if row.consumer else None,
     )
 
 
 def _shard(stream: StreamRow, shard: ShardRow) -> SourceItem:
-    state = "blocked" if shard.blocked else ("busy" if shard.backlog else "idle")
+    calm = "busy" if shard.backlog else ("closed" if shard.closed else "idle")
+    state = "blocked" if shard.blocked else calm
     facts = (
         ("stream", stream.name),
-        ("shard", shard.id),
+        ("shard", shard.id + (", closed: no record comes to it any more" if shard.closed else "")),
         ("backlog", str(shard.backlog)),
         ("iterator age", millis(shard.iterator_age_ms)),
         ("failed tries", str(shard.attempts)),
@@ -121,7 +132,7 @@ def _shard(stream: StreamRow, shard: ShardRow) -> SourceItem:
     age_s = shard.iterator_age_ms / 1000 if shard.iterator_age_ms is not None else None
     note = f"{shard.attempts} failed tries: {clean(shard.error or '')}" if shard.attempts else ""
     return SourceItem(
-        f"shard {stream.name} {shard.id}",
+        f"shard {stream.name} {shard.id} {stream.mapping or stream.consumer or ''}".rstrip(),
         "stream",
         stream.name,
         "  " + _short_shard(shard.id),
@@ -133,11 +144,10 @@ def _shard(stream: StreamRow, shard: ShardRow) -> SourceItem:
         age_s,
         note,
         "err",
-        None,
-        stream.paused,
-        (stream.mapping or stream.name) if stream.consumer else None,
-        False,
-        shard.error,
+        paused=stream.paused,
+        pause_id=(stream.mapping or stream.name) if stream.consumer else None,
+        error=shard.error,
+        name_tag="faint" if shard.closed else "dim",
     )
 
 
@@ -169,7 +179,7 @@ def _schedule(row: ScheduleRow) -> SourceItem:
     )
 
 
-def _push(row: PushRow) -> SourceItem:
+def _push(row: PushRow, to_queue: bool) -> SourceItem:
     facts = (
         ("kind", {"bucket": "bucket notification", "topic": "topic subscription"}.get(row.kind, "event rule")),
         (row.kind if row.kind != "rule" else "event bus", row.source),
@@ -179,11 +189,18 @@ def _push(row: PushRow) -> SourceItem:
         ("last", local_time(row.last_at)),
         ("goes to", row.target),
     )
-    note = f"{compact(row.delivered)} delivered" if row.delivered else row.detail
-    if row.filtered:
-        note += f", {compact(row.filtered)} filtered out"
+    counted = [(row.delivered, "delivered"), (row.filtered, "filtered out")]
+    note = ", ".join(f"{compact(number)} {what}" for number, what in counted if number) or row.detail
     return SourceItem(
-        f"{row.kind} {row.id} {row.target}", row.kind, row.source, row.source, "idle", row.target, facts, note=note
+        f"{row.kind} {row.id} {row.target}",
+        row.kind,
+        row.source,
+        row.source,
+        "idle",
+        None if to_queue else row.target,
+        facts,
+        note=note,
+        queue=row.target if to_queue else None,
     )
 
 
@@ -200,11 +217,9 @@ def _route(row: RouteRow) -> SourceItem:
         ("last status", "" if row.last_status is None else str(row.last_status)),
         ("runs", row.function),
     )
-    note = plural(row.requests, "request") if row.requests else ""
-    if row.errors:
-        note += f", {plural(row.errors, 'error')}"
-    if row.last_status is not None:
-        note += f", last {row.last_status}"
+    parts = [f"→ {row.last_status}"] if row.last_status is not None else []
+    parts += [plural(row.requests, "request")] if row.requests else []
+    parts += [plural(row.errors, "error")] if row.errors else []
     return SourceItem(
         f"route {row.id}",
         "route",
@@ -213,6 +228,18 @@ def _route(row: RouteRow) -> SourceItem:
         "idle",
         row.function,
         tuple(fact for fact in facts if fact[1]),
-        note=note,
+        note=" · ".join(parts),
         note_tag="err" if row.errors else "dim",
+        command=curl(row.method, row.url),
     )
+
+
+def curl(method: str, url: str) -> str:
+    """The command that calls a route; its path parameters stand in it as they are declared, for a person to fill in."""
+    words = ["curl", "-i"]
+    if method not in ("GET", "ANY"):
+        words += ["-X", method]
+    if method in ("POST", "PUT", "PATCH"):
+        words += ["-H", "Content-Type: application/json", "-d", "{}"]
+    # -g: else curl itself would read the braces
+    return shlex.join([*words, *(["-g"] if "{" in url else []), url]) if url else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -21,7 +22,7 @@ from lambdatui.tui.screens.page import Page
 from lambdatui.tui.screens.source_items import SourceItem, items_of
 from lambdatui.tui.screens.source_row import COLUMNS, row_of
 from lambdatui.tui.text import age, clean, json_pieces, local_time, plural, since
-from lambdatui.tui.widgets.lines import Line, line, paragraphs
+from lambdatui.tui.widgets.lines import Line, hanging, line, paragraphs
 from lambdatui.tui.widgets.pane import Pane
 from lambdatui.tui.widgets.table import Table
 
@@ -51,7 +52,7 @@ class SourcesPage(Page):
         self._peeked_for: tuple[object, ...] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Table("Sources", COLUMNS, empty=EMPTY, id="sources")
+        yield Table("Sources", COLUMNS, empty="…", id="sources")
         with Horizontal(id="source-bottom"):
             yield Pane("Waiting", id="source-messages")
             yield Pane("About", id="source-facts")
@@ -62,6 +63,7 @@ class SourcesPage(Page):
     def show(self, state: State, fresh: bool) -> None:
         found = items_of(state.sources) if state.sources is not None else []
         self.items = {item.key: item for item in found}
+        self.query_one("#sources", Table).empty = EMPTY if state.sources is not None else "…"
         self._show_rows()
         self._show_selected()
 
@@ -135,15 +137,18 @@ class SourcesPage(Page):
 
     async def _send(self) -> None:
         item = self._item()
-        if item is None or item.kind not in ("queue", "stream"):
-            raise OperationFailed("messages go to a queue or a stream: put the cursor on one")
+        if item is None or item.kind not in ("queue", "stream", "topic"):
+            raise OperationFailed("messages go to a queue, a stream or a topic: put the cursor on one")
         text = self.peeked[-1].body if self.peeked else "{}"
         body = await self.app.push_screen_wait(
             EventEditor(f"Send to {item.kind} {item.name}", text, verb="sends", must_be_json=False)
         )
         if body is None:
             return
-        message = OutgoingMessage(body=body.decode(), group_id="screen" if item.fifo else None)
+        message = OutgoingMessage(body=body.decode())
+        if item.fifo:
+            # An id of its own: what a person sends twice is meant twice.
+            message = OutgoingMessage(body=body.decode(), group_id="screen", dedup_id=str(uuid.uuid4()))
         await self.tui.off(self.tui.client.send, item.name, [message])
         self.notify(f"sent to {item.name}")
 
@@ -155,7 +160,10 @@ class SourcesPage(Page):
 
 
 def _facts(item: SourceItem, width: int) -> list[Line]:
-    out = [line((f"{name:14}", "dim"), clean(value)) for name, value in item.facts]
+    out = [row for name, value in item.facts for row in hanging(((f"{name:14}", "dim"),), clean(value), width)]
+    if item.command:
+        out += [line(), *hanging((("try it        ", "dim"),), clean(item.command), width, "info")]
+        out += paragraphs("y copies it", width, "faint")
     if item.error:
         out += [line(), *paragraphs(clean(item.error), width, "err")]
     return out
@@ -165,7 +173,8 @@ def _messages(item: SourceItem | None, messages: Sequence[PeekedMessage], now: i
     if item is None:
         return []
     if item.kind not in ("queue", "stream"):
-        return paragraphs("nothing waits here: it runs its function at once", width, "dim")
+        more = "; m publishes a message" if item.kind == "topic" else ""
+        return paragraphs(f"nothing waits here: it goes to {item.target} at once{more}", width, "dim")
     if not messages:
         return paragraphs(f"nothing waits. m sends a message, or lambdatui send {item.name} '{{…}}'", width, "dim")
     out: list[Line] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -127,8 +127,18 @@ def paragraphs(text: str, width: int, tag: str = "") -> list[Line]:
                 row = word
             else:
                 row = f"{row} {word}" if row else word
+            while cell_len(row) > width > 1:  # a word that no row holds, such as a path
+                head, row = _split(row, width)
+                out.append(line((head, tag)))
         out.append(line((row, tag)))
     return out
+
+
+def hanging(head: Sequence[Piece], text: str, width: int, tag: str = "") -> list[Line]:
+    """`head`, then prose; its later rows stand under where it began."""
+    indent = width_of(head)
+    first, *rest = paragraphs(text, max(10, width - indent), tag)
+    return [line(*head, *first.pieces), *(line(" " * indent, *row.pieces) for row in rest)]
 
 
 def strip_of(pieces: Iterable[Piece], row: str, palette: Palette) -> Strip:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.cells import cell_len
@@ -26,6 +26,7 @@ class Column:
     numeric: bool = False  # right-aligned
     stretch: int = 0  # share of the cells that are left over
     most: int = 0  # no wider than this when stretching (0: no limit)
+    fit: bool = False  # nor wider than its longest cell
     short: str = ""  # title where the table is narrow
     tail: bool = False  # a cell that is too long loses its beginning, not its end
     narrow: int = 0  # least cells where the table is narrow (0: `width`)
@@ -39,10 +40,23 @@ class Row:
     cells: dict[str, Cell]
     sort: dict[str, Any] = field(default_factory=dict)
     text: str = ""  # what a filter searches; the cells' text where empty
+    copy: str = ""  # what `y` copies; the cells' text where empty
 
     def haystack(self) -> str:
         """Lower-case text that a filter looks through."""
         return (self.text or " ".join(t for cell in self.cells.values() for t, _ in cell)).lower()
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
+    """The columns with `most` lowered to their longest cell where they ask for it, so that others get the cells."""
+    out = []
+    for column in columns:
+        if column.fit:
+            longest = max((width_of(row.cells.get(column.key, ())) for row in rows), default=0)
+            most = max(column.width, longest)
+            column = replace(column, most=min(column.most, most) if column.most else most)
+        out.append(column)
+    return out
 
 
 GAP = 2  # cells between columns; NARROW_GAP where the table is narrow

@@ -18,6 +18,7 @@ from lambdatui.tui.widgets.rows import (
     Column,
     Row,
     cell_pieces,
+    fitted,
     layout,
     matching,
     sort_rows,
@@ -205,7 +206,7 @@ class Table(Panel):
 
     def body(self, width: int, height: int) -> list[Line]:
         lead = 2
-        columns = layout(self.columns, width - lead, narrow=self.size.width < NARROW)
+        columns = layout(fitted(self.columns, self.shown), width - lead, narrow=self.size.width < NARROW)
         out = [self._heading(columns, lead)] if self.heading else []
         if not self.shown:
             text = f"nothing matches {self.needle!r}: Esc clears the filter" if self.needle else self.empty
@@ -256,10 +257,10 @@ class Table(Panel):
         return "\n".join("\t".join(cells) for cells in [heads, *rows])
 
     def row_text(self, key: str | None) -> str:
-        """One row as text, cells apart by tabs."""
+        """One row as text: what it gives to be copied, else its cells apart by tabs."""
         for row in self.shown:
             if row.key == key:
-                return "\t".join("".join(t for t, _ in cell).strip() for cell in row.cells.values())
+                return row.copy or "\t".join("".join(t for t, _ in cell).strip() for cell in row.cells.values())
         return ""
 
     # keys
