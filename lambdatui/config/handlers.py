@@ -200,12 +200,18 @@ class _Lookup:
             asset = self.code.name.startswith("asset.")  # what the CDK synthesised is rarely committed
             remedy = "Make it again: cdk synth" if asset else "Create it, or correct it."
             return [self._bad(f"the code folder {self._shown(self.code)} does not exist", remedy)]
-        file = find_module(self.code, module)
+        file = next((file for folder in self._folders() if (file := find_module(folder, module))), None)
         if file is None:
             return [self._missing_module(module)]
         if file.is_dir() or file.suffix != ".py":
             return []  # a namespace package or a compiled module: only an import can tell
         return self._named(file.read_bytes(), module, name, file)
+
+    def _folders(self) -> Iterator[Path]:
+        """Where Python looks for the module: the code, then its layers."""
+        yield self.code
+        for layer in map(Path, self.function.layers):
+            yield layer / "python" if (layer / "python").is_dir() else layer
 
     def _bad(self, message: str, remedy: str) -> Problem:
         return _problem(self.function, message, remedy)

@@ -21,7 +21,14 @@ from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.sam import declare_root, read_document
 from lambdatui.config.sam_parameters import Given
 from lambdatui.config.serverless_functions import add_functions, add_layers
-from lambdatui.config.serverless_plugins import add_constructs, construct_outputs, python_requirements, say_unknown
+from lambdatui.config.serverless_plugins import (
+    WSGI_LAYER,
+    add_constructs,
+    construct_outputs,
+    python_requirements,
+    say_unknown,
+    wsgi,
+)
 from lambdatui.config.serverless_service import Service, copied, joined, made, mapping, put, text
 from lambdatui.config.serverless_sources import Sources
 from lambdatui.config.serverless_support import PROVIDER, TOP
@@ -89,6 +96,7 @@ def _load(path: Path, into: Declared, given: Sequence[Given], problems: _Spoken)
     if isinstance(constructs, Map):
         add_constructs(service, constructs)
     python_requirements(service)
+    wsgi(service)
     layers = variables.at("layers")
     if isinstance(layers, Map):
         add_layers(service, layers)
@@ -272,12 +280,19 @@ def _left(template: Map, given: Sequence[Given], used: set[str]) -> list[Given]:
 
 
 def _finish(service: Service, template: Template, into: Declared) -> None:
-    """What a template cannot say: packages, routes that are refused or a load balancer's."""
+    """What a template cannot say: packages, WSGI, routes that are refused or a load balancer's."""
     for logical_id, key in service.keys.items():
         name = template.function_names.get(logical_id)
         if name is None:
             continue
         into.update_function(name, requirements=service.requirements.get(key))
+        if key in service.wsgi:
+            function = into.functions[name]
+            into.update_function(
+                name,
+                layers=(*function.layers, str(WSGI_LAYER)),
+                environment={**function.environment, "SERVERLESS_WSGI": service.wsgi[key]},
+            )
     for place, route in enumerate(into.routes):
         if route.id in service.refused:
             into.routes[place] = msgspec.structs.replace(route, refused=service.refused[route.id])

@@ -1,7 +1,8 @@
-"""The plugins of a serverless.yml that mean something here: Lift's constructs and Python's requirements."""
+"""The plugins of a serverless.yml that mean something here: Lift's constructs, Python's requirements, WSGI."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lambdatui.config.serverless_service import (
     put,
     ref,
     text,
+    texts,
     truth,
 )
 from lambdatui.config.serverless_support import PLUGINS
@@ -26,6 +28,8 @@ from lambdatui.config.yaml_lines import Map, Seq, Text, Value
 _RETRIES, _BATCH, _FACTOR, _DLQ_RETENTION = 3, 1, 6, 1_209_600
 _TIMEOUT = 6
 Outputs = dict[str, Map]
+WSGI_LAYER = Path(__file__).parents[1] / "layers" / "serverless_wsgi"
+_WSGI = "wsgi_handler"  # the module that serverless-wsgi packs; wsgi.handler is its older name
 
 
 def say_unknown(service: Service, plugins: Value) -> None:
@@ -64,6 +68,27 @@ def python_requirements(service: Service) -> None:
             )
         else:
             service.requirements[key] = str(service.folder / file)
+
+
+def wsgi(service: Service) -> None:
+    """Which functions serve the WSGI application, by the module that serverless-wsgi packs."""
+    if "serverless-wsgi" not in service.plugins or exists(service.folder / f"{_WSGI}.py"):
+        return
+    settings = mapping(service.custom, "wsgi")
+    app = text(settings, "app")
+    for key, values in service.functions.items():
+        if text(values, "handler") not in {f"{_WSGI}.handler", "wsgi.handler"}:
+            continue
+        put(values, "handler", Text(f"{_WSGI}.handler", values.line_of("handler")), values.line_of("handler"))
+        if app is None or "." not in app.rpartition("/")[2]:
+            service.problems.warning(
+                f"{key}: custom.wsgi.app names no application",
+                "Write custom.wsgi.app: MODULE.NAME, e.g. app.app.",
+                line=settings.line_of("app") or service.custom.line,
+                function=key,
+            )
+        else:
+            service.wsgi[key] = json.dumps({"app": app, "text_mime_types": texts(settings.get("textMimeTypes"))})
 
 
 # Lift

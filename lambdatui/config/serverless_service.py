@@ -34,6 +34,7 @@ class Service:
     refused: dict[str, str] = field(default_factory=dict)  # route id -> why it answers with an error
     balanced: list[RouteConfig] = field(default_factory=list)  # routes of load balancers; `function` is the key
     requirements: dict[str, str] = field(default_factory=dict)  # function key -> file
+    wsgi: dict[str, str] = field(default_factory=dict)  # function key -> what its handler reads of custom.wsgi
 
     @property
     def individually(self) -> bool:

@@ -246,11 +246,7 @@ PLUGINS: Table = {
     "serverless-lift": Support("served", "constructs, as above"),
     "serverless-dotenv-plugin": Support("served", ".env and .env.STAGE, also as the functions' variables"),
     "serverless-apigw-binary": Support("served", "custom.apigwBinary.types"),
-    "serverless-wsgi": Support(
-        "not served",
-        "the handler wsgi_handler, which it adds, is missing here",
-        "Make the handler yourself, as Mangum and apig-wsgi do: handler = make_lambda_handler(app).",
-    ),
+    "serverless-wsgi": Support("served", "custom.wsgi.app and textMimeTypes; its commands (sls wsgi) are not"),
     "serverless-pseudo-parameters": Support("served", "#{AWS::AccountId} and its like"),
     **dict.fromkeys(
         (

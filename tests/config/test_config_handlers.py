@@ -140,3 +140,14 @@ def test_packages_go_before_modules_and_folders_are_left_to_the_import(write: Wr
 def test_unserved_functions_are_not_looked_up(project: Path) -> None:
     function = FunctionConfig(name="f", logical_id="f", handler="", code_root=str(project), unserved="an image")
     assert check_handler(function, project) == []
+
+
+@pytest.mark.parametrize("inside", ["", "python/"])
+def test_a_handler_may_be_a_layers(inside: str, write: Write, project: Path) -> None:
+    write("code/app.py")
+    write(f"layer/{inside}wrapper.py", "def handler(e, c): ...\n")
+    function = FunctionConfig(
+        name="f", logical_id="f", handler="wrapper.handler", code_root=str(project / "code"),
+        layers=(str(project / "layer"),),
+    )  # fmt: skip
+    assert check_handler(function, project) == []

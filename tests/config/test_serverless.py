@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from lambdatui.config.loader import check_project
 from lambdatui.config.model import FunctionConfig, Project, QueueMapping
+from lambdatui.config.serverless_plugins import WSGI_LAYER
 from tests.config.helpers import Load, Write, says
 
 TODOS = Path(__file__).parent / "templates" / "todos.yml"
@@ -371,9 +373,33 @@ def test_a_file_that_is_not_there_yet_is_waited_for(write: Write, load: Load, pr
     assert load().functions[0].timeout == 9
 
 
-def test_wsgi_is_said_to_be_missing(write: Write, load: Load) -> None:
-    write("serverless.yml", HEAD + "plugins:\n  - serverless-wsgi\nfunctions: {a: {handler: wsgi_handler.handler}}\n")
-    assert says(load(), "the handler wsgi_handler, which it adds, is missing here") == ("warning", 4)
+WSGI = f"""{HEAD}plugins: [serverless-wsgi]
+functions: {{a: {{handler: wsgi.handler, environment: {{PAGE: 1}}}}, b: {{handler: app.b}}}}
+"""
+
+
+def test_wsgi_functions_serve_the_application_that_custom_names(write: Write, load: Load) -> None:
+    write("app.py", "app = b = 1\n")
+    write("serverless.yml", WSGI + "custom: {wsgi: {app: app.app, textMimeTypes: [text/csv2]}}\n")
+    shop = load()
+    assert check_project(shop) == ()
+    a, b = shop.functions
+    assert (a.handler, a.layers, a.environment["PAGE"]) == ("wsgi_handler.handler", (str(WSGI_LAYER),), "1")
+    assert json.loads(a.environment["SERVERLESS_WSGI"]) == {"app": "app.app", "text_mime_types": ["text/csv2"]}
+    assert (b.handler, b.layers, b.environment) == ("app.b", (), {}), "the others stay what they are"
+
+
+def test_wsgi_without_an_application_is_said(write: Write, load: Load) -> None:
+    write("serverless.yml", WSGI)
+    assert says(load(), "custom.wsgi.app names no application")[0] == "warning"
+
+
+def test_a_wsgi_handler_of_the_projects_own_counts(write: Write, load: Load) -> None:
+    write("wsgi_handler.py", "def handler(e, c): ...\n")
+    write("app.py", "b = 1\n")
+    write("serverless.yml", WSGI.replace("wsgi.handler", "wsgi_handler.handler") + "custom: {wsgi: {app: app.app}}\n")
+    shop = load()
+    assert not check_project(shop) and not shop.functions[0].layers
 
 
 def test_a_service_in_a_folder_of_its_own(write: Write, load: Load, project: Path) -> None:
