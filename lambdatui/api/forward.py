@@ -7,10 +7,10 @@ to a call that push triggers hang on (`observe`) is held back, until what it set
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.util
 import logging
 import ssl
-from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
@@ -30,6 +30,10 @@ ANSWER_TIMEOUT_S = 300.0
 PIECE = 64 * 1024
 INSTALL = "pip install 'lambdatui[aws]'"
 
+_FORM = b"application/x-www-form-urlencoded"
+_XML_SERVICES = {"", "s3", "s3express", "route53", "cloudfront"}  # by the name that signs; "": most likely S3
+_PAGES = {404, 405, 500, 501}  # moto's server answers these with a page where it has no such service or operation
+
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 
 
@@ -48,47 +52,44 @@ class Forwarder:
     async def forward(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
         """One request to the server behind `--aws`; an AWS error where there is none or it does not answer."""
         name = service or "this AWS service"
+        refuse = functools.partial(_refuse, service, scope, send)
         if self._aws == "none":
-            await _refuse(
-                scope, send, 501, f"lambdatui does not answer {name} itself and runs with --aws none; start it with "
-                "--aws auto (a moto server) or --aws URL (any AWS endpoint).",
-            )  # fmt: skip
+            await refuse(501, f"lambdatui does not answer {name} itself and runs with --aws none; start it with "
+                "--aws auto (a moto server) or --aws URL (any AWS endpoint).")  # fmt: skip
             return
         if self._aws == "auto" and (self._start is None or not moto_installed()):
-            await _refuse(
-                scope, send, 501, f"lambdatui leaves {name} to a moto server, which is not installed: {INSTALL}, then "
-                "start again; or name another endpoint with --aws URL.",
-            )  # fmt: skip
+            await refuse(501, f"lambdatui leaves {name} to a moto server, which is not installed: {INSTALL}, then "
+                "start again; or name another endpoint with --aws URL.")  # fmt: skip
             return
-        started = False
-
-        async def watched(message: Any) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        answer = _Answering(send)
+        if self._aws == "auto":
+            scope = _for_moto(service, scope)
         try:
             url = self._aws if self._aws != "auto" or self._start is None else await self._start()
             seen = observe.watch(service, scope, self._door.sources.pushes.wanted)
             if seen is None:
-                await exchange(url, scope, receive, watched)
+                await exchange(url, scope, receive, answer)
             else:
-                await self._observed(seen, url, scope, receive, watched)
+                await self._observed(seen, url, scope, receive, answer)
             if self._aws == "auto" and (said := observe.unserved(scope)) is not None:
                 self._door.engine.telemetry.say("notice", None, said)
             self._door.settings.aws_answered((header(scope, b"x-amz-target") or b"").decode("latin-1"))
         except ClientGoneError:
             return
         except Exception as error:
-            if started:
+            if answer.started:
                 raise
             if isinstance(error, StoreError):
-                await _refuse(scope, send, 500, f"{name} took it, but what it sets off could not be stored: {error}")
+                await refuse(500, f"{name} took it, but what it sets off could not be stored: {error}")
                 return
             if not isinstance(error, UpstreamError | OSError):
                 logger.exception("forwarding failed")
             reason = str(error) or type(error).__name__
-            await _refuse(scope, send, 502, f"{name} is left to the server behind --aws, which failed: {reason}")
+            await refuse(502, f"{name} is left to the server behind --aws, which failed: {reason}")
+        else:
+            if answer.page is not None:
+                await refuse(501, f"{name} is left to the server behind --aws, which does not know this operation or "
+                    f"failed at it: it answered {answer.page} with a web page, no AWS error.")  # fmt: skip
 
     async def _observed(self, seen: observe.Watch, url: str, scope: Scope, receive: Receive, send: Send) -> None:
         """The exchange of a call that triggers hang on: its caller hears of a success when they have it on disk."""
@@ -113,6 +114,43 @@ def _silenced(subscription: str) -> calls.Call:
     """Lets no message through: moto would look for the queue or function in itself, and fail the Publish."""
     never = {"AttributeName": "FilterPolicy", "AttributeValue": '{"lambdatui":["delivers it"]}'}
     return calls.query_call("sns", "2010-03-31", "SetSubscriptionAttributes", {"SubscriptionArn": subscription} | never)
+
+
+def _for_moto(service: str, scope: Scope) -> Scope:
+    """Moto takes the body of an upload that is typed as a form (urllib, `curl -X PUT --data`) for fields, and keeps
+    an empty object."""
+    headers: Headers = scope["headers"]
+    if service != "s3" or scope["method"] != "PUT" or not (header(scope, b"content-type") or b"").startswith(_FORM):
+        return scope
+    kept = [pair for pair in headers if pair[0] != b"content-type"]
+    return {**scope, "headers": [*kept, (b"content-type", b"binary/octet-stream")]}
+
+
+class _Answering:
+    """Passes an answer on, all but a web server's page about an error: SDKs cannot read it, and ask again after a 500.
+
+    `page` is the status of one that was held back.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None  # held back until the body has begun
+        self.started = False
+        self.page: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] in _PAGES:
+            self._start = message
+            return
+        start, self._start = self._start, None
+        if start is not None and message["body"][:14].lower() == b"<!doctype html":
+            self.page = start["status"]
+        if self.page is not None:
+            return
+        self.started = True
+        if start is not None:
+            await self._send(start)
+        await self._send(message)
 
 
 class _Held:
@@ -270,17 +308,16 @@ def _blame(upload: asyncio.Task[None]) -> None:
             raise error
 
 
-async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
-    """An error in the shape that the caller's SDK reads: JSON, or XML for S3 and the query protocol."""
+async def _refuse(service: str, scope: Scope, send: Send, status: int, sentence: str) -> None:
+    """An error in the shape that the caller's SDK reads: JSON, or XML for S3, its like and the query protocol."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
+    form = headers.get(b"content-type", b"").startswith(_FORM)
     code = {500: "InternalError", 501: "NotServed"}.get(status, "ServiceUnavailable")
-    json_form = b"x-amz-target" in headers or b"json" in headers.get(b"content-type", b"")
-    if json_form:
+    if b"x-amz-target" in headers or (service not in _XML_SERVICES and not form):
         body = msgspec.json.encode({"__type": code, "message": sentence, "Message": sentence})
         kind = b"application/x-amz-json-1.1"
     else:
         text = f"<Code>{code}</Code><Message>{escape(sentence)}</Message>"
-        form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
         xml = (
             f"<ErrorResponse><Error><Type>Sender</Type>{text}</Error></ErrorResponse>"
             if form

@@ -17,6 +17,9 @@ from lambdatui.errors import StoreError
 from tests.api.api_support import Running, project
 from tests.api.test_lambda_api import error_of
 
+# What werkzeug, on which moto stands, says to a NotImplementedError.
+PAGE = b"<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>"
+
 
 class Upstream(http.server.BaseHTTPRequestHandler):
     """Remembers what it was asked; gives bodies back, by length or in chunks."""
@@ -34,7 +37,7 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         else:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.seen.append((self.command, self.path, dict(self.headers.items()), body))
-        self.send_response(207)
+        self.send_response(500 if body == PAGE or "fails" in self.path else 207)
         self.send_header("X-Upstream", "yes")
         if "chunks" in self.path:
             self.send_header("Transfer-Encoding", "chunked")
@@ -122,6 +125,8 @@ def test_without_one_the_answer_says_what_to_do(
     status, body, headers = call(own, "GET", "/bucket")
     assert (status, headers["content-type"]) == (501, "application/xml")
     assert b"<Error><Code>NotServed</Code><Message>" in body
+    code, message, status = error_of(client("scheduler", own.url).list_schedules)  # REST with JSON
+    assert (code, status, message[:9]) == ("NotServed", 501, "lambdatui")
     monkeypatch.setitem(sys.modules, "moto", None)
     auto = fresh(aws="auto")
     assert b"pip install 'lambdatui[aws]'" in call(auto, "GET", "/bucket")[1]
@@ -173,3 +178,30 @@ def test_a_server_that_is_gone_is_a_502(fresh: Callable[..., Running], client: C
     code, message, status = error_of(client("secretsmanager", own.url).list_secrets)
     assert (code, status) == ("ServiceUnavailable", 502)
     assert "127.0.0.1:9" in message
+
+
+def test_a_page_about_an_unknown_operation_becomes_an_error_that_nobody_tries_again(
+    fresh: Callable[..., Running], upstream: str
+) -> None:
+    own = fresh(aws=upstream)
+    status, body, headers = call(own, "PUT", "/photos/a", PAGE)
+    assert (status, headers["x-amzn-errortype"]) == (501, "NotServed")
+    assert b"it answered 500 with a web page" in body
+    status, body, headers = call(own, "PUT", "/photos/fails", b"<Error/>")  # AWS's own words pass
+    assert (status, body, headers["X-Upstream"]) == (500, b"<Error/>", "yes")
+    assert call(own, "PUT", "/photos/fails", b"")[:2] == (500, b"")
+    assert call(own, "HEAD", "/photos/fails")[:2] == (500, b"")
+
+
+def test_motos_uploads_are_never_forms(fresh: Callable[..., Running], upstream: str) -> None:
+    async def start() -> str:
+        return upstream
+
+    typed = {"Content-Type": "application/x-www-form-urlencoded"}
+    for own, seen in (
+        (fresh(aws="auto", start_aws=start), "binary/octet-stream"),
+        (fresh(aws=upstream), typed["Content-Type"]),
+    ):
+        assert call(own, "PUT", "/photos/a", b"hello", **typed)[:2] == (207, b"hello")
+        kept = {name.lower(): value for name, value in Upstream.seen[-1][2].items()}
+        assert kept["content-type"] == seen
