@@ -119,6 +119,8 @@ def test_a_batch_that_is_wrong_as_a_whole(sqs: Any, door: Running, entries: list
 def test_limits_of_a_message(sqs: Any, door: Running) -> None:
     url = url_of(door, "orders")
     assert sqs.send_message(QueueUrl=url, MessageBody="x" * 1_048_576)["MessageId"]
+    assert sqs.send_message(QueueUrl=url, MessageBody="ä" * 524_288)["MessageId"]  # three times as long in JSON
+    assert error_of(sqs.send_message, QueueUrl=url, MessageBody="ä" * 524_289)[0] == "InvalidParameterValue"
     assert error_of(sqs.send_message, QueueUrl=url, MessageBody="x" * 1_048_577)[0] == "InvalidParameterValue"
     assert error_of(sqs.send_message, QueueUrl=url, MessageBody="")[0] == "MissingParameter"
     many = {f"a{n}": {"DataType": "String", "StringValue": "x"} for n in range(11)}

@@ -14,7 +14,7 @@ from lambdatui.api.aws.sqs_part import Operation
 from lambdatui.api.aws.sqs_queues import Queues
 
 TARGET = "AmazonSQS"
-MAX_REQUEST = 2 * MAX_MESSAGE  # JSON escapes included
+MAX_REQUEST = 7 * MAX_MESSAGE  # JSON may write a byte with six; the members around the bodies included
 MAX_FORM = 4 * MAX_MESSAGE  # a form writes a byte with three
 
 
