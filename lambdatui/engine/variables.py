@@ -24,6 +24,8 @@ _PASSED_ON = (
 )
 # Every environment's; the door knows a function's own calls by it.
 ACCESS_KEY_ID = "ASIALAMBDATUILOCAL00"
+# The user's own AWS files must not be found, wherever HOME points.
+NO_AWS_FILES = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
 _NO_PROXY = "127.0.0.1,localhost,::1"
 
 
@@ -81,10 +83,9 @@ def build(
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_SESSION_TOKEN": "local",
-        # The user's own AWS files must not be found, wherever HOME points.
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        **NO_AWS_FILES,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # `sync-127.0.0.1` is no host
         "LAMBDA_TASK_ROOT": config.code_root,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         wire.MARK_ENGINE: around.engine_mark,

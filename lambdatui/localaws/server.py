@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from lambdatui import wire
 from lambdatui.engine.spawner import Spawner
+from lambdatui.engine.variables import NO_AWS_FILES
 from lambdatui.errors import OperationFailed
 
 _START_PATIENCE = 30.0
@@ -47,7 +48,7 @@ class MotoServer:
             port = probe.getsockname()[1]
         argv = [sys.executable, "-P", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        variables |= {"MOTO_ACCOUNT_ID": self._account, wire.MARK_ENGINE: self._mark}
+        variables |= NO_AWS_FILES | {"MOTO_ACCOUNT_ID": self._account, wire.MARK_ENGINE: self._mark}
         nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             await self._spawner.spawn(

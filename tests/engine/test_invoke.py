@@ -125,6 +125,8 @@ async def test_nothing_of_the_users_aws_configuration_is_inherited(start: Start,
     assert seen["AWS_LAMBDA_FUNCTION_NAME"] == "seen"
     assert seen["AWS_ENDPOINT_URL"] == engine.options.url
     assert seen["TZ"] == ":UTC"
+    assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+    assert seen["AWS_DISABLE_HOST_PREFIX_INJECTION"] == "true"  # else StartSyncExecution looks for sync-127.0.0.1
 
 
 async def test_at_the_reserve_a_call_is_throttled_and_counted_as_nothing_else(start: Start) -> None:
