@@ -14,7 +14,7 @@ from lambdatui.config.model import Project, ResourceConfig
 from lambdatui.errors import LambdaTuiError, OperationFailed
 from lambdatui.localaws import calls, create
 from lambdatui.localaws.server import MotoServer
-from lambdatui.localaws.tables import TablePump, changes_tables
+from lambdatui.localaws.tables import Place, TablePump, changes_tables, replaces_tables
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.timer import SystemTimer, Timer
 
@@ -31,7 +31,7 @@ class LocalAws:
         self._filled: str | None = None  # the server's URL, once the resources are there
         self._made: dict[Key, ResourceConfig] = {}
         self._pumps: dict[str, TablePump] = {}  # by the stream's name
-        self._places: dict[str, str] = {}  # where they are, by table
+        self._places: dict[str, Place] = {}  # where they are, by table
         self._work = asyncio.Lock()
         self.on_end: Callable[[], None] = lambda: None  # called when all that was in it is gone
         server.on_end = self._ended
@@ -64,6 +64,8 @@ class LocalAws:
                         f"{_named(resource)} has changed: the local AWS takes that over when the engine starts anew"
                     )
             made = await self._fill(url, project)
+            if self._filled != url:
+                return  # it has ended meanwhile
             if made:
                 self._say(f"in the local AWS: {told(made)}")
             await self._pump(url, project)
@@ -72,7 +74,10 @@ class LocalAws:
         """A call with this X-Amz-Target was answered: a write may have left records in a table's stream."""
         if self._pumps and changes_tables(target):
             for pump in self._pumps.values():
-                pump.wake()
+                if replaces_tables(target):
+                    pump.replaced()
+                else:
+                    pump.wake()
 
     async def stop(self) -> None:
         """End the pumps; the server ends with the spawner."""
@@ -82,8 +87,9 @@ class LocalAws:
     async def _fill(self, url: str, project: Project) -> list[ResourceConfig]:
         """Create what is not there yet; one that cannot be is named, the others follow."""
         made = []
+        there = self._made  # the server that ends meanwhile takes its own away
         for resource in project.resources:
-            if _key(resource) in self._made or create.kind_of(resource) is None:
+            if _key(resource) in there or create.kind_of(resource) is None:
                 continue
             try:
                 for call in create.calls_for(resource, project.region):
@@ -92,7 +98,7 @@ class LocalAws:
                 where = f"{resource.file}:{resource.line} " if resource.file and resource.line else ""
                 self._notice(f"{where}{_named(resource)} could not be created in the local AWS: {error}")
                 continue
-            self._made[_key(resource)] = resource
+            there[_key(resource)] = resource
             made.append(resource)
         return made
 

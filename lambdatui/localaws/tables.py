@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,16 +29,34 @@ def changes_tables(target: str) -> bool:
     return service.startswith("DynamoDB_") and not operation.startswith(READING)
 
 
+def replaces_tables(target: str) -> bool:
+    """Whether it may make, delete or alter a table: CreateTable, RestoreTableFromBackup, ..."""
+    return changes_tables(target) and "Table" in target
+
+
+class Place(NamedTuple):
+    """How far a table's stream is read. A table that is made again has another stream."""
+
+    stream: str  # ARN
+    iterator: str
+
+
 class TablePump(Loop):
     """One table's changes, from its stream's beginning in this life of the server. Nothing is skipped or doubled: the
     place moves on only when the records are on disk."""
 
-    def __init__(self, engine: Engine, timer: Timer, stream: StreamConfig, url: str, places: dict[str, str]) -> None:
-        """`places`: the shard iterator of each table in this life of the server, which outlives its pumps."""
+    def __init__(self, engine: Engine, timer: Timer, stream: StreamConfig, url: str, places: dict[str, Place]) -> None:
+        """`places`: of each table in this life of the server, which outlives its pumps."""
         super().__init__(engine, timer, label=f"changes of table {stream.table}")
         self.stream = stream
         self._url = url
         self._places = places
+        self._replaced = False
+
+    def replaced(self) -> None:
+        """The table may be another one now."""
+        self._replaced = True
+        self.wake()
 
     def abandon(self) -> None:
         """End at once, in the middle of whatever it does: its server is gone."""
@@ -47,24 +65,44 @@ class TablePump(Loop):
 
     async def round(self) -> int | None:
         table = self.stream.table or ""
-        iterator = self._places.get(table) or await self._beginning(table)
+        place = self._places.get(table)
+        if place is not None:
+            await self._drain(table, place)
+        if place is None or self._replaced:
+            self._replaced = False
+            try:
+                await self._renew(table, place)
+            except Exception:
+                self._replaced = True
+                raise
+        return self.engine.clock.now_us() + round(LOOK_EVERY_S * MICROS)
+
+    async def _renew(self, table: str, place: Place | None) -> None:
+        """Go over to the stream that the table has now, if that is not the one of `place`."""
+        arn = await self._current(table)
+        if arn is not None and (place is None or arn != place.stream):
+            await self._drain(table, await self._beginning(arn))
+
+    async def _drain(self, table: str, place: Place) -> None:
+        """Append what comes after `place`, and remember where that ends."""
         while True:
-            answer = await self._ask("GetRecords", {"ShardIterator": iterator})
+            answer = await self._ask("GetRecords", {"ShardIterator": place.iterator})
             records = answer.get("Records") or []
             if records:
-                rows = [self._row(record) for record in records]
-                await self.engine.store.streams.put(self.stream, rows)
-            self._places[table] = iterator = answer["NextShardIterator"]
+                await self.engine.store.streams.put(self.stream, [self._row(record) for record in records])
+            self._places[table] = place = place._replace(iterator=answer["NextShardIterator"])
             if not records:
-                return self.engine.clock.now_us() + round(LOOK_EVERY_S * MICROS)
+                return
 
-    async def _beginning(self, table: str) -> str:
-        streams = await self._ask("ListStreams", {"TableName": table})
-        arn = streams["Streams"][0]["StreamArn"]
+    async def _current(self, table: str) -> str | None:
+        """The ARN of the table's stream; None where it has none, or is gone."""
+        streams = (await self._ask("ListStreams", {"TableName": table}))["Streams"]
+        return streams[0]["StreamArn"] if streams else None
+
+    async def _beginning(self, arn: str) -> Place:
         shards = (await self._ask("DescribeStream", {"StreamArn": arn}))["StreamDescription"]["Shards"]
         start = {"StreamArn": arn, "ShardId": shards[0]["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        iterator: str = (await self._ask("GetShardIterator", start))["ShardIterator"]
-        return iterator
+        return Place(arn, (await self._ask("GetShardIterator", start))["ShardIterator"])
 
     async def _ask(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = await send(self._url, self.engine.project.region, json_call("dynamodb", _TARGET + operation, body))

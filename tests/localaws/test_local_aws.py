@@ -179,6 +179,22 @@ async def test_a_tables_stream_answers_to_the_arn_that_a_get_att_gives(here: Her
     assert (described["TableName"], described["StreamViewType"]) == ("orders", "NEW_AND_OLD_IMAGES")
 
 
+async def test_a_table_that_is_made_again_has_its_changes_in_the_stream_too(here: Here) -> None:
+    await here.aws.url()
+    seen = len(await here.changes(0))
+    await here.put("of the first")
+    await here.ask("dynamodb", "delete_table", TableName="orders")
+    here.aws.passed("DynamoDB_20120810.DeleteTable")
+    await here.ask(
+        "dynamodb", "create_table", TableName="orders", BillingMode="PAY_PER_REQUEST", **KEYS,
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+    )  # fmt: skip
+    here.aws.passed("DynamoDB_20120810.CreateTable")
+    await here.put("of the second")
+    changes = await here.changes(seen + 2)
+    assert [change["dynamodb"]["Keys"]["id"]["S"] for change in changes[-2:]] == ["of the first", "of the second"]
+
+
 async def test_after_a_kill_the_next_call_finds_everything_created_again(here: Here) -> None:
     before = await here.aws.url()
     await here.put("lost")
@@ -192,17 +208,19 @@ async def test_after_a_kill_the_next_call_finds_everything_created_again(here: H
     assert sum(said.startswith("local AWS (moto) started") for said in here.said()) == 2
 
 
+@pytest.mark.parametrize("answers", [False, True], ids=["before it answers", "after it answered"])
 async def test_a_server_that_ends_while_it_is_filled_leaves_no_trace(
-    here: Here, monkeypatch: pytest.MonkeyPatch
+    here: Here, monkeypatch: pytest.MonkeyPatch, answers: bool
 ) -> None:
     await _kill(here)
     seen = len(await here.changes(0))
     sent = calls.send
 
     async def killing(url: str, region: str, call: calls.Call) -> bytes:
+        answer = await sent(url, region, call) if answers or call.service != "sns" else b""
         if call.service == "sns" and here.server.url is not None:
             await _kill(here)
-        return await sent(url, region, call)
+        return answer or await sent(url, region, call)
 
     with monkeypatch.context() as patched:
         patched.setattr(calls, "send", killing)
