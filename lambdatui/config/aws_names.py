@@ -23,6 +23,7 @@ _NAME_PROPERTY = {
     "AWS::Lambda::Function": "FunctionName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::Kinesis::Stream": "Name",
+    "AWS::Kinesis::StreamConsumer": "ConsumerName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::DynamoDB::GlobalTable": "TableName",
@@ -92,9 +93,8 @@ _API_ATTRIBUTES = {
     "IntegrationId",
     "RootResourceId",
 }
-_NAME_ATTRIBUTES = {"QueueName", "TopicName", "Name", "RoleName"}
-
-
+_NAME_ATTRIBUTES = {"QueueName", "TopicName", "Name", "RoleName", "ConsumerName"}
+_CONSUMER = "AWS::Kinesis::StreamConsumer"
 _PUBLISHED = {"AWS::Lambda::Version", "AWS::Lambda::Alias"}
 _BUCKET_ATTRIBUTES = {
     "DomainName": "{name}.s3.amazonaws.com",
@@ -122,6 +122,7 @@ class TemplateNames(Names):
         self.resources = resources
         self.resolver = resolver
         self.options = options
+        self.left_out: set[str] = set()  # resources that are not here because of their conditions
         self.valid: Callable[[Resource, str], bool] = lambda resource, name: True
         self._names: dict[str, str | Unresolved] = {}
         self._open: set[str] = set()
@@ -189,11 +190,13 @@ class TemplateNames(Names):
     def ref(self, logical_id: str) -> Resolved:
         resource = self.resources.get(logical_id)
         if resource is None:
-            return self._implicit(logical_id) or super().ref(logical_id)
+            return self._implicit(logical_id) or self._missing(logical_id)
         if resource.type in _REF_IS_ARN:
             return self.arn(resource)
         if resource.type in _PUBLISHED:  # versions are not published locally: $LATEST answers
             return self._value(resource, "FunctionName")
+        if resource.type == _CONSUMER:
+            return self._consumer_arn(resource)
         name = self.name(resource)
         if resource.type == "AWS::SQS::Queue" and isinstance(name, str):
             return self.url(name)
@@ -202,7 +205,7 @@ class TemplateNames(Names):
     def attribute(self, logical_id: str, name: str) -> Resolved:
         resource = self.resources.get(logical_id)
         if resource is None:
-            return self._implicit_attribute(logical_id, name) or super().attribute(logical_id, name)
+            return self._implicit_attribute(logical_id, name) or self._missing(logical_id)
         if name in {"Arn", "TopicArn", "LayerVersionArn"} or (
             name == "Id" and resource.type == "AWS::SecretsManager::Secret"
         ):
@@ -222,6 +225,8 @@ class TemplateNames(Names):
             return self.name(resource)
         if resource.type in FUNCTION_TYPES and name in {"Version", "Alias"}:
             return self.arn(resource)  # what AutoPublishAlias adds; versions are not published locally
+        if resource.type == _CONSUMER and name == "ConsumerARN":
+            return self._consumer_arn(resource)
         if name == "FunctionUrl" and resource.type == "AWS::Lambda::Url":
             target = self._value(resource, "TargetFunctionArn")
             return self._function_url(resource_name(target) if isinstance(target, str) else NO_VALUE)
@@ -253,6 +258,18 @@ class TemplateNames(Names):
         arn = self.arn(table)
         return arn if isinstance(arn, Unresolved) else f"{arn}/stream/{STREAM_LABEL}"
 
+    def _consumer_arn(self, consumer: Resource) -> Resolved:
+        """Of a stream's registered consumer; on AWS the time of its creation stands at the end."""
+        stream, name = self._value(consumer, "StreamARN"), self.name(consumer)
+        if not isinstance(stream, str) or isinstance(name, Unresolved):
+            return name if isinstance(name, Unresolved) else stream
+        return f"{as_written(stream)}/consumer/{name}:1"
+
+    def _missing(self, logical_id: str) -> Unresolved:
+        if logical_id in self.left_out:
+            return Unresolved(f"{logical_id} is left out, because its condition is false")
+        return Unresolved(f"nothing in the template is called {logical_id}")
+
     def _implicit(self, logical_id: str) -> Resolved:
         """What SAM adds by itself: the implicit APIs, and per function a role and an alias."""
         if logical_id in _IMPLICIT_APIS:
@@ -261,6 +278,8 @@ class TemplateNames(Names):
             return _IMPLICIT_STAGES[logical_id]
         api, _, part = logical_id.partition(".")
         if part == "Stage" and (api in _IMPLICIT_APIS or api in self.resources):  # SAM's `!Ref Api.Stage`
+            return self.attribute(api, part)
+        if part in {"Alias", "Version"} and api in self.resources:  # those of its `AutoPublishAlias`
             return self.attribute(api, part)
         owner = self._owner(logical_id, "Role")
         return logical_id if owner else None

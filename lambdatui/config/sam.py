@@ -187,8 +187,11 @@ def _template(
     )
     for one in given:
         resolver.imports.update(one.values)
-    resources = _resources(Loops(resolver, problems).expand(root.get("Resources")), resolver, problems)
+    section = Loops(resolver, problems).expand(root.get("Resources"))
+    resources = _resources(section, resolver, problems)
     names = TemplateNames(resources, resolver, options)
+    written = section.items() if isinstance(section, Map) else ()
+    names.left_out = {name for name, one in written if name not in resources and isinstance(one, Map) and "Type" in one}
     names.valid = lambda resource, name: resource.type not in FUNCTION_TYPES or bool(FUNCTION_NAME.fullmatch(name))
     resolver.names = names
     _check_circles(resources, resolver, problems)

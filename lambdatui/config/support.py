@@ -319,7 +319,7 @@ EVENT_PROPERTIES: dict[str, Table] = {
         "PermissionsBoundary": _kept(),
         "RetryPolicy": _kept("the function's own EventInvokeConfig counts"),
         "RoleArn": _kept(),
-        "ScheduleExpression": _served(),
+        "ScheduleExpression": _served("rate and cron; not at"),
         "ScheduleExpressionTimezone": _served("UTC"),
         "StartDate": _not("the beginning of a schedule is not served", "It begins with the engine."),
         "State": _served(),

@@ -269,3 +269,25 @@ def test_slips_in_globals_are_noticed(write: Write, load: Load) -> None:
     assert says(project, "Globals has no section Functon") == ("notice", 2)
     assert says(project, "a function has no property Timout") == ("notice", 3)
     assert says(project, "Did you mean Timeout?") == ("notice", 3)
+
+
+@pytest.mark.parametrize("reference", ["!Ref Other.Alias", "!Ref Other.Version", "!Sub '${Other.Alias}'"])
+def test_what_auto_publish_alias_makes_reaches_the_function(reference: str, write: Write, load: Load) -> None:
+    function = "Type: AWS::Serverless::Function, Properties: {Handler: a.b, Runtime: python3.12"
+    write(
+        "template.yaml",
+        f"Resources:\n  Other: {{{function}, AutoPublishAlias: live}}}}\n"
+        f"  F: {{{function}, Environment: {{Variables: {{OTHER: {reference}}}}}}}}}\n",
+    )
+    environment = next(one.environment for one in load().functions if one.name == "F")
+    assert environment == {"OTHER": "arn:aws:lambda:us-east-1:000000000000:function:Other"}
+
+
+def test_a_reference_to_what_a_condition_leaves_out_says_so(write: Write, load: Load) -> None:
+    write(
+        "template.yaml",
+        "Conditions: {Never: !Equals [a, b]}\nResources:\n  Q: {Type: AWS::SQS::Queue, Condition: Never}\n"
+        "  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: a.b\n"
+        "      Runtime: python3.12\n      Environment: {Variables: {QUEUE: !Ref Q}}\n",
+    )
+    assert says(load(), "Q is left out, because its condition is false") == ("warning", 9)

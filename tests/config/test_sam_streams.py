@@ -72,3 +72,20 @@ def test_a_mapping_begins_where_the_template_says(
     assert isinstance(mapping, StreamMapping)
     assert (mapping.starting_position, mapping.starting_timestamp) == expected
     assert sum("StartingPosition" in problem.message for problem in project.problems) == said
+
+
+@pytest.mark.parametrize("reference", ["!Ref Readers", "!GetAtt Readers.ConsumerARN"])
+def test_a_registered_consumer_reads_its_stream(reference: str, write: Write, load: Load) -> None:
+    write("app.py")
+    write(
+        "template.yaml",
+        "Resources:\n"
+        "  Clicks: {Type: AWS::Kinesis::Stream}\n"
+        "  Readers: {Type: AWS::Kinesis::StreamConsumer, Properties: {StreamARN: !GetAtt Clicks.Arn}}\n"
+        "  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: app.handler\n"
+        "      Runtime: python3.12\n"
+        f"      Events: {{S: {{Type: Kinesis, Properties: {{Stream: {reference}, StartingPosition: LATEST}}}}}}\n",
+    )
+    project = load()
+    assert [mapping.stream for mapping in project.mappings if isinstance(mapping, StreamMapping)] == ["Clicks"]
+    assert [stream.name for stream in project.streams] == ["Clicks"]
