@@ -55,11 +55,27 @@ def _stacks(folder: Path, problems: Problems, depth: int = 0) -> Iterator[_Stack
         properties = artifact.get("properties") if isinstance(artifact, dict) else None
         if not isinstance(properties, dict):
             continue
-        if kind == "aws:cloudformation:stack" and isinstance(properties.get("templateFile"), str):
-            template = folder / properties["templateFile"]
-            yield _Stack(str(name), template, _functions(_json(template, problems)))
-        elif kind == "cdk:cloud-assembly" and isinstance(properties.get("directoryName"), str) and depth < _MOST_NESTED:
-            yield from _stacks(folder / properties["directoryName"], problems, depth + 1)
+        if kind == "aws:cloudformation:stack":
+            template = _inside(folder, properties.get("templateFile"), problems)
+            if template is not None:
+                yield _Stack(str(name), template, _functions(_json(template, problems)))
+        elif kind == "cdk:cloud-assembly" and depth < _MOST_NESTED:
+            nested = _inside(folder, properties.get("directoryName"), problems)
+            if nested is not None:
+                yield from _stacks(nested, problems, depth + 1)
+
+
+def _inside(folder: Path, name: object, problems: Problems) -> Path | None:
+    """A file or folder of the assembly; None, which is said, for one outside of it."""
+    if not isinstance(name, str):
+        return None
+    try:
+        if (folder / name).resolve().is_relative_to(folder.resolve()):
+            return folder / name
+    except (OSError, ValueError, RuntimeError):
+        pass
+    problems.error(f"{name[:80]!r} lies outside of the assembly", "Make it again: cdk synth", line=1)
+    return None
 
 
 def _choose(
@@ -88,7 +104,8 @@ def _functions(template: dict[str, Any]) -> int:
     resources = template.get("Resources")
     count = 0
     for body in resources.values() if isinstance(resources, dict) else ():
-        if isinstance(body, dict) and body.get("Type") in FUNCTION_TYPES:
+        kind = body.get("Type") if isinstance(body, dict) else None
+        if isinstance(kind, str) and kind in FUNCTION_TYPES:
             properties = body.get("Properties")
             runtime = properties.get("Runtime") if isinstance(properties, dict) else None
             count += isinstance(runtime, str) and runtime.startswith("python")

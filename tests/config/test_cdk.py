@@ -178,3 +178,18 @@ def test_an_asset_that_was_not_committed_says_how_to_make_it(project: Path, load
     shutil.rmtree(project / "cdk.out" / f"asset.{HASH}")
     (problem,) = check_project(load())
     assert problem.severity == "error" and "does not exist" in problem.message and "cdk synth" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "kind", [("aws:cloudformation:stack", "templateFile"), ("cdk:cloud-assembly", "directoryName")]
+)
+def test_an_assembly_names_only_what_is_in_it(kind: tuple[str, str], project: Path, load: Load) -> None:
+    artifact = {"type": kind[0], "properties": {kind[1]: "../../elsewhere"}}
+    (project / "cdk.out").mkdir()
+    (project / "cdk.out/manifest.json").write_text(json.dumps({"artifacts": {"Shop": artifact}}))
+    assert says(load(), "'../../elsewhere' lies outside of the assembly") == ("error", 1)
+
+
+def test_a_template_with_types_that_are_no_texts_loads(project: Path, load: Load) -> None:
+    assembly(project / "cdk.out", Shop={**HELLO, "Odd": {"Type": []}})
+    assert [function.name for function in load().functions] == ["hi"]
