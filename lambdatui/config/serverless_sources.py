@@ -164,7 +164,7 @@ class Sources:
             if not path.is_file():
                 if path.parent.is_dir():
                     self.into.files.append(str(path))  # its appearance is a reload
-                return None if not path.exists() else Unresolved(f"{name} is no file", line)
+                return Unresolved(f"{name} is no file" if path.exists() else f"there is no file {name}", line)
             document = self._document(path, name)
         except (OSError, ValueError, RuntimeError) as exc:
             return Unresolved(f"the file {name[:80]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}", line)
@@ -173,7 +173,7 @@ class Sources:
         found = self._variables.below(document.value, address) if address else document.value
         if isinstance(found, Unresolved):
             return found
-        return self._placed(found, line)
+        return Unresolved(f"{name} has no {address}", line) if found is None and address else self._placed(found, line)
 
     def _document(self, path: Path, name: str) -> Document | Unresolved:
         if path not in self._files:
@@ -185,15 +185,15 @@ class Sources:
         if path.stat().st_size > MAX_BYTES:
             return Unresolved(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
         try:
-            if path.name.startswith(".env"):
-                values = Map(1)
-                values.update({key: Text(value) for key, value in load_env_vars(path).get("", {}).items()})
-                return Document(values)
             text = path.read_bytes().decode("utf-8-sig")
             if path.suffix in {".yml", ".yaml"}:
                 return parse_yaml(text)
             if path.suffix in {".json", ".tfstate"}:
                 return parse_json(text)
+            if path.name.startswith(".env"):
+                values = Map(1)
+                values.update({key: Text(value) for key, value in load_env_vars(path).get("", {}).items()})
+                return Document(values)
             return Document(Text(text))
         except ParseError as exc:
             return Unresolved(f"{name}, line {exc.line or 1}: {exc.message}")

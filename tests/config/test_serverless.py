@@ -368,7 +368,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(write: Write, load: Load, pr
     write("app.py")
     write("serverless.yml", HEAD + "functions: {a: {handler: app.handler, timeout: '${file(soon.yml):t}'}}\n")
     shop = load()
-    assert str(project / "soon.yml") in shop.files and says(shop, "${file(soon.yml):t} has no value")[0] == "warning"
+    assert str(project / "soon.yml") in shop.files and says(shop, "there is no file soon.yml")[0] == "warning"
     write("soon.yml", "t: 9\n")
     assert load().functions[0].timeout == 9
 

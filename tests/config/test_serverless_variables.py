@@ -125,6 +125,7 @@ def test_files(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('{"n": {"dev": "of-dev"}}')
     (tmp_path / "c.txt").write_text("plain ${self:service}")
     (tmp_path / ".env.dev").write_text("KEY=v\n")
+    (tmp_path / ".env.app.yml").write_text("KEY: of-yaml\n")
     (tmp_path / "bad.yml").write_text("a: [\n")
     (tmp_path / "folder.yml").mkdir()
     assert value("${file(a.yml):x.y}", tmp_path) == ["1", "shop"]
@@ -132,10 +133,13 @@ def test_files(tmp_path: Path) -> None:
     assert value("${file(./a.yml)}", tmp_path) == {"x": {"y": ["1", "shop"]}, "name": "of-dev"}
     assert value("${file(c.txt)}", tmp_path) == "plain shop"
     assert value("${file(.env.${sls:stage}):KEY}", tmp_path) == "v"
+    assert value("${file(.env.app.yml):KEY}", tmp_path) == "of-yaml", "the extension decides first"
     assert value("${file(none.yml), 'else'}", tmp_path) == "else"
     assert value("${file(a.yml):none, 'else'}", tmp_path) == "else"
     assert "bad.yml, line" in why("${file(bad.yml)}", tmp_path)
     assert "is no file" in why("${file(folder.yml)}", tmp_path)
+    assert "there is no file none.yml" in why("${file(none.yml):a}", tmp_path)
+    assert "a.yml has no none" in why("${file(a.yml):none}", tmp_path)
 
 
 def test_a_link_that_leads_outside_is_outside(tmp_path: Path) -> None:
