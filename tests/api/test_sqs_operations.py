@@ -347,8 +347,8 @@ def test_batches_of_receipts_are_answered_entry_by_entry(sqs: Any, make: Any) ->
         Entries=[
             {"Id": "a", "ReceiptHandle": one, "VisibilityTimeout": 0},
             {"Id": "b", "ReceiptHandle": two, "VisibilityTimeout": 43_200},
-            {"Id": "c", "ReceiptHandle": "ü", "VisibilityTimeout": 1},
-            {"Id": "d", "ReceiptHandle": "gone", "VisibilityTimeout": 1},
+            {"Id": "c", "ReceiptHandle": sent["Successful"][0]["MessageId"], "VisibilityTimeout": 1},
+            {"Id": "d", "ReceiptHandle": "00" * 32, "VisibilityTimeout": 1},
             {"Id": "e", "ReceiptHandle": three},
         ],
     )
@@ -358,7 +358,11 @@ def test_batches_of_receipts_are_answered_entry_by_entry(sqs: Any, make: Any) ->
         "e": "MissingParameter",
     }  # fmt: skip
     deleted = sqs.delete_message_batch(
-        QueueUrl=url, Entries=[{"Id": "a", "ReceiptHandle": two}, {"Id": "b", "ReceiptHandle": "ü"}]
+        QueueUrl=url,
+        Entries=[
+            {"Id": "a", "ReceiptHandle": two},
+            {"Id": "b", "ReceiptHandle": sent["Successful"][0]["MessageId"]},
+        ],
     )
     assert [entry["Id"] for entry in deleted["Successful"]] == ["a"]
     assert [entry["Code"] for entry in deleted["Failed"]] == ["ReceiptHandleIsInvalid"]

@@ -23,6 +23,7 @@ from lambdatui.api.aws.sqs_messages import (
 from lambdatui.api.aws.sqs_part import Operation, Part, batch, failure, outcome
 from lambdatui.api.aws.sqs_receive import Receiver
 from lambdatui.config.model import QueueConfig
+from lambdatui.store.queue_rows import split_receipt
 from lambdatui.store.records import Message, NewMessage
 
 LONGEST_HIDDEN_S = 43_200
@@ -195,8 +196,10 @@ class Delivery(Part):
 
 def _receipt(fields: Fields) -> str:
     receipt = fields.text("ReceiptHandle")
-    if not receipt or len(receipt) > 1024 or not receipt.isascii():
-        raise AwsError("ReceiptHandleIsInvalid", f'The input receipt handle "{receipt[:128]}" is not valid.')
+    if split_receipt(receipt) is None:  # a message's id, say
+        raise AwsError(
+            "ReceiptHandleIsInvalid", f'The input receipt handle "{receipt[:128]}" is not a valid receipt handle.'
+        )
     return receipt
 
 
