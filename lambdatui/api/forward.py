@@ -65,7 +65,10 @@ class Forwarder:
         if self._aws == "auto":
             scope = _for_moto(service, scope)
         try:
-            url = self._aws if self._aws != "auto" or self._start is None else await self._start()
+            url = self._aws
+            if self._aws == "auto" and self._start is not None:
+                with self._door.engine.untimed((header(scope, b"x-amzn-trace-id") or b"").decode("latin-1")):
+                    url = await self._start()
             seen = observe.watch(service, scope, self._door.sources.pushes.wanted)
             if seen is None:
                 await exchange(url, scope, receive, answer)

@@ -147,6 +147,7 @@ class Front:
         limit_s = self._limits_s[kind]
         if limit_s is None:
             return await self._door.engine.invoke(asked)
+        await self._door.engine.provisioned(asked.function)  # on AWS its packages are there
         running = asyncio.ensure_future(self._door.engine.invoke(asked))
         done, _ = await asyncio.wait({running}, timeout=limit_s)
         if done:

@@ -6,6 +6,7 @@ Tests put a small engine of their own behind them; nothing here knows how anythi
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -63,6 +64,14 @@ class EnginePort(Protocol):
 
     def functions(self) -> Sequence[FunctionPort]: ...
     def caller(self, trace_header: str | None) -> Caller: ...
+    def untimed(self, trace_header: str | None) -> AbstractContextManager[None]:
+        """What happens inside does not count toward the timeout of the invocation that such a call comes from."""
+        ...
+
+    async def provisioned(self, name: str) -> None:
+        """Returns when the function's packages are there, or cannot be."""
+        ...
+
     async def invoke(self, request: InvokeRequest) -> InvokeResult: ...
     async def accept(
         self,

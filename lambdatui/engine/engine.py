@@ -6,8 +6,10 @@ Knows no screen, no HTTP and no source; those call it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from lambdatui.engine.admission import Admission
 from lambdatui.engine.code import IGNORED_FOLDERS
 from lambdatui.engine.events import EventQueue
 from lambdatui.engine.functions import Function
-from lambdatui.engine.installer import Installer
+from lambdatui.engine.installer import Installer, NotInstalled
 from lambdatui.engine.invoker import Invoker
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import Pool
@@ -207,6 +209,16 @@ class Engine:
     def caller(self, trace_header: str | None) -> Caller:
         """The invocation that a call with this `X-Amzn-Trace-Id` comes from, as far as it runs here."""
         return self._invoker.traces.caller(trace_header)
+
+    def untimed(self, trace_header: str | None) -> AbstractContextManager[None]:
+        """What happens inside does not count toward the timeout of the invocation that such a call comes from."""
+        return self._invoker.untimed(self.caller(trace_header).request_id)
+
+    async def provisioned(self, name: str) -> None:
+        """Returns when the function's packages are there, or cannot be: then its invocations say so."""
+        function, _ = self._registry.find(name)
+        with contextlib.suppress(NotInstalled):
+            await self._installer.ready(function)
 
     # --- functions
 

@@ -19,6 +19,7 @@ import msgspec
 
 from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
+from lambdatui.engine.limit import Limit
 from lambdatui.engine.spawner import Exit
 from lambdatui.spawner import tree
 
@@ -120,6 +121,7 @@ class Environment:
         self._clock = clock
         self._channel: Channel | None = None
         self._pipe: LogPipe | None = None
+        self.limit: Limit | None = None  # of the init or the invocation under way
         self._answer: asyncio.Future[Outcome] | None = None
         self._frames: bytes | None = None
         self._freezing: asyncio.TimerHandle | None = None
@@ -284,12 +286,12 @@ class Environment:
         return self._answer
 
     async def _await(self, answer: asyncio.Future[Outcome], limit_s: float) -> Outcome:
-        timer = asyncio.get_running_loop().call_later(limit_s, self._resolve, Outcome(kind="timeout"))
+        limit = self.limit = Limit(limit_s, lambda: self._resolve(Outcome(kind="timeout")))
         try:
             outcome = await answer
         finally:
-            timer.cancel()
-            self._answer = None
+            limit.end()
+            self.limit = self._answer = None
         if outcome.kind == "exit" and outcome.exit is None:
             outcome.exit = await self._exit_status()
         return outcome

@@ -5,6 +5,8 @@ Retries, dead letters, batches and checkpoints are the caller's business.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -69,6 +71,7 @@ class Invoker:
         self._history = history
         self._clock = clock
         self.traces = Traces()
+        self._running: dict[str, Environment] = {}  # by request id
 
     async def invoke(self, function: Function, request: InvokeRequest) -> InvokeResult:
         """Run `function` once. What the function does never raises here; a throttle is a status."""
@@ -92,6 +95,16 @@ class Invoker:
         finally:
             self._admission.release(function.name)
             self._measure_concurrency(function.name)
+
+    @contextmanager
+    def untimed(self, request_id: str | None) -> Iterator[None]:
+        """What happens inside does not count toward the timeout of that invocation, if it runs."""
+        environment = self._running.get(request_id) if request_id else None
+        if environment is None or environment.limit is None:
+            yield
+            return
+        with environment.limit.held():
+            yield
 
     async def _run(self, run: _Run) -> InvokeResult:
         function = run.function
@@ -117,11 +130,13 @@ class Invoker:
         try:
             init = await self._initialised(run, lease, log)
             log.platform(report.start_line(run.request_id, function.version))
+            self._running[run.request_id] = environment
             outcome = init or await environment.invoke(
                 run.request_id, run.request.payload, self._meta(run), function.config.timeout
             )
         finally:
             self.traces.end(run.request_id)
+            self._running.pop(run.request_id, None)
             self._pool.release(lease)
         return self._finish(run, log, outcome)
 

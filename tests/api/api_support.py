@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,6 +61,8 @@ class FakeEngine:
         self.requests: list[InvokeRequest] = []
         self.reserves: dict[str, int] = {}
         self.gate: asyncio.Event | None = None  # a handler that waits, waits for this
+        self.installing: asyncio.Event | None = None  # packages that are not there before it is set
+        self.untimed_for: list[str | None] = []
         self._functions = {config.name: FakeFunction(config) for config in project.functions}
 
     def function(self, name_or_arn: str, qualifier: str | None = None) -> FakeFunction:
@@ -73,6 +76,14 @@ class FakeEngine:
 
     def caller(self, trace_header: str | None) -> Caller:
         return Traces().caller(trace_header)
+
+    def untimed(self, trace_header: str | None) -> AbstractContextManager[None]:
+        self.untimed_for.append(trace_header)
+        return nullcontext()
+
+    async def provisioned(self, name: str) -> None:
+        if self.installing is not None:
+            await self.installing.wait()
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         self.requests.append(request)

@@ -111,6 +111,20 @@ def test_auto_starts_its_server_at_the_first_such_call(fresh: Callable[..., Runn
     assert starts == [1]
 
 
+def test_the_local_aws_starts_on_nobodys_time(fresh: Callable[..., Running], upstream: str) -> None:
+    """A function that makes the first call must not time out because of it: SAM's default are 3 seconds."""
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
+    held = []
+
+    async def start() -> str:
+        held.extend(own.engine.untimed_for)
+        return upstream
+
+    own = fresh(aws="auto", start_aws=start)
+    assert call(own, "GET", "/bucket", **{"X-Amzn-Trace-Id": header})[0] == 207
+    assert held == [header]
+
+
 def test_without_one_the_answer_says_what_to_do(
     fresh: Callable[..., Running], client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,25 +227,42 @@ def test_request_ids_are_where_aws_has_them(apis: Running, web: dict[str, Any]) 
     assert ask(apis.http_port, "GET", "/http/1")[2]["www-authenticate"] == "Basic"
 
 
-def test_an_api_waits_only_so_long(apis: Running) -> None:
-    """The integration's limit, shortened; the invocation itself goes on."""
+async def _asked(apis: Running, path: bytes, limit_s: float) -> list[Any]:
+    """What the front with this limit on integrations sends for a GET."""
     door = Door(apis.engine, apis.sources, apis.servers[0]._config.app._door.settings)  # type: ignore[union-attr]
-    front = Front(door, limits_s={"rest": 0.01, "http": 0.01, "url": None, "alb": None})
+    front = Front(door, limits_s={"rest": limit_s, "http": limit_s, "url": None, "alb": None})
     sent: list[Any] = []
 
-    async def serve() -> None:
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
 
-        async def send(message: Any) -> None:
-            sent.append(message)
+    async def send(message: Any) -> None:
+        sent.append(message)
 
-        scope = {"type": "http", "method": "GET", "raw_path": b"/slow", "query_string": b"", "headers": []}
-        await front.serve(scope, receive, send)
+    scope = {"type": "http", "method": "GET", "raw_path": path, "query_string": b"", "headers": []}
+    await front.serve(scope, receive, send)
+    return sent
 
-    apis.run(serve())
+
+def test_an_api_waits_only_so_long(apis: Running) -> None:
+    """The integration's limit, shortened; the invocation itself goes on."""
+    sent = apis.run(_asked(apis, b"/slow", 0.01))
     assert (sent[0]["status"], sent[1]["body"]) == (504, b'{"message": "Endpoint request timed out"}')
     assert any("longer than the 0.01 s" in message for message in told(apis))
+
+
+def test_an_api_does_not_count_the_time_that_packages_take(apis: Running) -> None:
+    """On AWS they are there: a first request that came during an installation would be a 504 for nothing."""
+
+    async def scenario() -> list[Any]:
+        apis.engine.installing = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.6, apis.engine.installing.set)
+        try:
+            return await _asked(apis, b"/rest/1", 0.5)
+        finally:
+            apis.engine.installing = None
+
+    assert apis.run(scenario())[0]["status"] == 200
 
 
 def test_rows_have_address_traffic_and_last_status(apis: Running, web: dict[str, Any]) -> None:

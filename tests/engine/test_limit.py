@@ -1,0 +1,52 @@
+"""Time that is the engine's own does not count toward an invocation's timeout."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from lambdatui.engine.limit import Limit
+from tests.engine.conftest import Start, call
+
+
+async def test_a_limit_stands_still_while_it_is_held() -> None:
+    over = asyncio.Event()
+    limit = Limit(0.05, over.set)
+    with limit.held():
+        with limit.held():
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)
+        assert not over.is_set()
+    await asyncio.wait_for(over.wait(), 5)
+
+
+async def test_a_limit_that_ended_stays_so() -> None:
+    over = asyncio.Event()
+    limit = Limit(0.01, over.set)
+    with limit.held():
+        limit.end()
+    await asyncio.sleep(0.05)
+    assert not over.is_set()
+
+
+async def test_a_function_does_not_time_out_on_time_that_is_not_its_own(start: Start, tmp_path: Path) -> None:
+    code = """
+import os, time
+
+def handler(event, context):
+    with open("header.partial", "w") as file:
+        file.write(os.environ["_X_AMZN_TRACE_ID"])
+    os.rename("header.partial", "header")
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    return "in time"
+"""
+    engine = await start({"waits.py": code, "lambdatui.toml": "[functions.waits]\ntimeout = 1"})
+    running = asyncio.ensure_future(call(engine, "waits"))
+    while not (found := next(tmp_path.rglob("header"), None)):
+        await asyncio.sleep(0.01)
+    with engine.untimed(found.read_text()):
+        await asyncio.sleep(1.2)
+        (found.parent / "go").touch()
+    result = await running
+    assert (result.status, result.payload) == ("ok", b'"in time"')
