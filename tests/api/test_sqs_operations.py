@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdatui.clock import MICROS
+from lambdatui.store.records import NewMessage
 from tests.api.api_support import ACCOUNT, Running, project
 from tests.api.conftest import HANDLERS
 from tests.api.model_check import ModelCheck, watched_client
@@ -192,6 +193,21 @@ def test_a_deleted_queue_is_gone_with_its_messages(sqs: Any, make: Any, shop: Ru
     assert not take(sqs, again)
     assert sqs.send_message(QueueUrl=again, MessageBody="x", MessageGroupId="g")
     assert len(take(sqs, again)) == 1, "what the old queue deduplicated does not count"
+
+
+def test_what_is_sent_while_its_queue_is_deleted_is_gone_too(
+    sqs: Any, make: Any, shop: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make("own")
+    unmake = shop.engine.unmake
+
+    async def send_first(*of: Any) -> None:
+        await shop.store.queues.send(shop.sources.queue("own"), [NewMessage(body="late")])
+        await unmake(*of)
+
+    monkeypatch.setattr(shop.engine, "unmake", send_first)
+    sqs.delete_queue(QueueUrl=url)
+    assert not take(sqs, make("own"))
 
 
 def test_a_declared_queue_is_deleted_where_it_is_declared(sqs: Any) -> None:

@@ -101,8 +101,8 @@ class Queues(Part):
                 f"The project declares the queue {queue.name}{where}: take it out there to delete it. "
                 "PurgeQueue empties it.",
             )
-        await self.store.queues.forget(queue.name)
         await self.door.engine.unmake("queue", queue.name)
+        await self.store.queues.forget(queue.name)  # last: also what was sent meanwhile
         return {}
 
     async def _get_url(self, fields: Fields, base_url: str) -> dict[str, Any]:
