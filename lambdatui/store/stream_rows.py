@@ -62,10 +62,11 @@ def found(connection: sqlite3.Connection, name: str, shards: int, now_us: int) -
         " ON CONFLICT(name) DO UPDATE SET epoch = epoch + 1, declared = ?2, created_us = ?3 RETURNING seq",
         (name, shards, now_us),
     ).fetchall()
-    made = even_shards(shards, seq, now_us)
-    # A database from before shards were kept may have records in more of them than are declared now.
+    # A database from before shards were kept has records, and may have them in more shards than are declared now.
+    filled = _shards_with_records(connection, name)
+    made = even_shards(shards, 0 if filled else seq, now_us)
     known = {shard.id for shard in made}
-    left = [id for id in _shards_with_records(connection, name) if id not in known]
+    left = [id for id in filled if id not in known]
     orphans = [
         Shard(id=id, first=0, last=HASH_SPACE - 1, end=seq + 1, opened_us=now_us, closed_us=now_us) for id in left
     ]

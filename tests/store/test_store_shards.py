@@ -279,6 +279,7 @@ async def test_streams_of_the_first_version_go_on(data: Path, clock: ManualClock
         (shard_name(1), True),
         (shard_name(2), False),  # two are declared now: what is left in the third is read to its end
     ]
+    assert {shard.start for shard in state.shards} == {0}, "before their records"
     assert await store.streams.checkpoint(mapping, shard_name(0)) == Checkpoint(
         mapping=mapping, shard=shard_name(0), seq=seq_text(1)
     )
