@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from lambdatui.config.cdk import load_assembly
 from lambdatui.config.declared import Declared
 from lambdatui.config.finding import (
     CDK_APP,
@@ -22,9 +21,7 @@ from lambdatui.config.handlers import Compiles, check_handler, compiles
 from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.config.plain import find_functions
 from lambdatui.config.problems import Problems
-from lambdatui.config.sam import load_template
 from lambdatui.config.sam_parameters import SAMCONFIG, Given
-from lambdatui.config.serverless import load_serverless
 from lambdatui.config.toml import FILE, TomlFile
 from lambdatui.errors import UsageError
 
@@ -32,6 +29,11 @@ from lambdatui.errors import UsageError
 CONFIGURATION_FILES = (*TEMPLATES, *SERVERLESS, FILE, SAMCONFIG)
 _MOST_NAMED = 8  # templates of subfolders that one sentence names
 Kind = Literal["sam", "serverless", "toml", "plain"]
+
+
+def find_project(root: Path, options: LoadOptions) -> None:
+    """Raise UsageError where `load_project` would: `root` is no folder that can be read, or the template is no file."""
+    find_source(_folder(root), options.template)
 
 
 def load_project(root: Path, options: LoadOptions, data: Path | None = None) -> Project:
@@ -90,14 +92,21 @@ def _folder(root: Path) -> Path:
 
 
 def _read(source: Source, into: Declared, toml: TomlFile | None) -> None:
+    # Each language where it is spoken: together they would be a tenth of an engine's start.
     given = [Given(FILE, toml.parameters if toml else {}), Given("--parameter", into.options.parameters)]
     if source.kind == "cdk":
+        from lambdatui.config.cdk import load_assembly
+
         load_assembly(source.path, source.stack, into, given)
         return
     into.files.append(str(source.path))
     if source.kind == "sam":
+        from lambdatui.config.sam import load_template
+
         load_template(source.path, into, given)
     else:
+        from lambdatui.config.serverless import load_serverless
+
         load_serverless(source.path, into, given)
 
 

@@ -34,7 +34,7 @@ class Python(msgspec.Struct, frozen=True):
 
 def wanted_version(runtime: str) -> str | None:
     """ "3.12" from "python3.12"; None for anything else."""
-    match = re.fullmatch(r"python(3\.\d+)", runtime)
+    match = re.fullmatch(r"python(3\.\d{1,2})", runtime)
     return match[1] if match else None
 
 

@@ -10,12 +10,11 @@ from lambdatui.config.problems import did_you_mean
 from lambdatui.config.sam_push import add_push_event
 from lambdatui.config.sam_routes import add_event_route, add_url
 from lambdatui.config.sam_rules import declare_pattern
-from lambdatui.config.schedules import parse
+from lambdatui.config.schedules import expression_problem
 from lambdatui.config.support import EVENT_PROPERTIES, EVENTS
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map
-from lambdatui.errors import UsageError
 
 
 def declare_events(template: Template, resource: Resource, function: str, values: Map) -> None:
@@ -95,7 +94,7 @@ def declare_mapping(template: Template, resource: Resource) -> None:
     elif service in {"kinesis", "dynamodb"}:
         _add_stream_mapping(template, resource.logical_id, function.name, reader, "EventSourceArn")
     else:
-        what = f"event sources of {service}" if service else "this event source"
+        what = f"event sources of {service}" if service else "event sources without an EventSourceArn"
         reader.warn("EventSourceArn", f"{what} are not served", "Invoke the function with a sample event.")
 
 
@@ -227,17 +226,6 @@ def _add_schedule(template: Template, logical_id: str, function: str, reader: Re
             enabled=state != "DISABLED" and enabled is not False,
         )
     )
-
-
-def expression_problem(expression: str, *, finer: bool = False) -> str | None:
-    """What is wrong with a schedule expression; `every 1s` only passes where `finer` allows it."""
-    try:
-        schedule = parse(expression)
-    except UsageError as exc:
-        return str(exc)
-    if not finer and not expression.strip().startswith(("rate(", "cron(")):
-        return f"{expression!r} is no schedule expression of AWS"
-    return None if schedule.next_after(0) is not None else f"{expression} never comes"
 
 
 def declare_rule(template: Template, resource: Resource) -> None:

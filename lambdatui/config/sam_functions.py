@@ -9,7 +9,7 @@ from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved, as_written, plain
 from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import did_you_mean
-from lambdatui.config.pythons import own_runtime
+from lambdatui.config.pythons import own_runtime, wanted_version
 from lambdatui.config.sam_code import function_code
 from lambdatui.config.sam_layers import layers_of
 from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION, Table
@@ -20,7 +20,6 @@ from lambdatui.config.yaml_lines import Map, Seq, Value
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _SHOWN_TOO = {"Layers"}  # read, and asked for in its own form by GetFunctionConfiguration
 _CDK_HELPERS = re.compile(r"/(Custom::|LogRetention[0-9a-f]{8}|BucketNotificationsHandler|AWS679f53fac|framework-on)")
-PYTHON_RUNTIME = re.compile(r"python3\.\d{1,2}")
 
 
 def merged(base: Value, own: Value) -> Value:
@@ -175,7 +174,7 @@ def _runtime(reader: Reader, *, helper: bool) -> tuple[str, str | None]:
         own = own_runtime()
         reader.warn("Runtime", f"Runtime is missing; {own} is used", f"Set Runtime: {own}.")
         return own, None
-    if PYTHON_RUNTIME.fullmatch(runtime):
+    if wanted_version(runtime):
         return runtime, None
     if runtime.startswith("python"):
         message = f"the runtime {runtime} is unknown"

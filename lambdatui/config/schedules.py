@@ -145,6 +145,17 @@ def parse(expression: str) -> Schedule:
     raise UsageError(f"{expression!r} is no schedule expression: write rate(5 minutes), cron(0 12 * * ? *) or every 1s")
 
 
+def expression_problem(expression: str, *, finer: bool = False) -> str | None:
+    """What is wrong with a schedule expression; `every 1s` only passes where `finer` allows it."""
+    try:
+        schedule = parse(expression)
+    except UsageError as exc:
+        return str(exc)
+    if not finer and not expression.strip().startswith(("rate(", "cron(")):
+        return f"{expression!r} is no schedule expression of AWS"
+    return None if schedule.next_after(0) is not None else f"{expression} never comes"
+
+
 def _rate(text: str) -> Period:
     match = _RATE.fullmatch(text)
     if not match:

@@ -15,8 +15,7 @@ from lambdatui.config.model import (
 )
 from lambdatui.config.plain import FUNCTION_NAME, entry_of
 from lambdatui.config.problems import Problems, did_you_mean
-from lambdatui.config.pythons import own_runtime
-from lambdatui.config.sam_functions import PYTHON_RUNTIME
+from lambdatui.config.pythons import own_runtime, wanted_version
 from lambdatui.config.toml_events import TomlEvents
 from lambdatui.config.toml_table import Table
 
@@ -239,7 +238,7 @@ class _Application:
         }
         runtime = table.text("runtime")
         if runtime is not None:
-            served = bool(PYTHON_RUNTIME.fullmatch(runtime))
+            served = wanted_version(runtime) is not None
             changes["runtime"] = runtime
             if not served:
                 table.warn("runtime", f"the runtime {runtime} is not served", f'Write runtime = "{own_runtime()}".')

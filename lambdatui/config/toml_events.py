@@ -8,7 +8,7 @@ from lambdatui.config.apis import normal_method, normal_path
 from lambdatui.config.declared import Declared
 from lambdatui.config.model import ApiConfig, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
-from lambdatui.config.sam_events import expression_problem
+from lambdatui.config.schedules import expression_problem
 from lambdatui.config.toml_table import Table
 
 QUEUE_EVENT = (

@@ -24,7 +24,7 @@ from lambdatui.api.app import ApiSettings, build_front_app, build_lambda_app
 from lambdatui.api.server import HttpServer
 from lambdatui.clock import SystemClock, iso
 from lambdatui.config import archives
-from lambdatui.config.loader import load_project
+from lambdatui.config.loader import find_project, load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.config.pythons import virtual_environment
 from lambdatui.engine.engine import Engine, EngineOptions
@@ -89,12 +89,13 @@ class Host:
         data = project_data(root, arguments.data)
         load = LoadOptions(
             region=arguments.region,
+            own_region=arguments.own_region,
             account=ACCOUNT,
             template=arguments.template,
             parameters=arguments.parameters,
             env_vars=arguments.env_vars,
         )
-        load_project(root, load, data)  # a folder that is none is said before anything is made in it
+        find_project(root, load)  # a folder that is none is said before anything is made in it
         if arguments.use_venv and virtual_environment(root, os.environ.get("VIRTUAL_ENV")) is None:
             raise UsageError(f"--use-venv: no virtual environment is active and {root / '.venv'} is none; activate one")
         _make_folder(data)
@@ -115,6 +116,7 @@ class Host:
         url, http_url = address(lambda_socket), address(front_socket)
         load = msgspec.structs.replace(load, endpoint_url=url, http_url=http_url)
         project = load_project(root, load, data)
+        load = msgspec.structs.replace(load, region=project.region, own_region=False)  # it stays until the end
         used = [folder for function in project.functions for folder in (function.code_root, *function.layers)]
         await asyncio.to_thread(archives.forget, data, used)
 
@@ -130,7 +132,7 @@ class Host:
             EngineOptions(
                 url=url,
                 http_url=http_url,
-                region=arguments.region,
+                region=project.region,
                 account=ACCOUNT,
                 engine_mark=mark,
                 account_concurrency=arguments.account_concurrency,
@@ -172,7 +174,7 @@ class Host:
 
         settings = ApiSettings(
             token=info.token,
-            region=arguments.region,
+            region=project.region,
             account=ACCOUNT,
             allow_hosts=arguments.allow_hosts,
             aws=arguments.aws,

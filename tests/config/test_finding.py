@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lambdatui.config.finding import find_source, templates_below
-from lambdatui.config.loader import load_project
+from lambdatui.config.loader import find_project, load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.errors import UsageError
 from tests.config.helpers import Load, Write, says
@@ -103,3 +105,32 @@ def test_a_folder_that_may_not_be_entered_is_passed_over(write: Write, project: 
         assert templates_below(project) == [project / "a" / "template.yaml"]
     finally:
         closed.chmod(0o700)
+
+
+def test_a_language_is_imported_only_by_a_project_that_speaks_it(project: Path, write: Write) -> None:
+    write(
+        "lambdatui.toml",
+        '[functions.one]\nhandler = "app.handler"\n[[functions.one.events]]\ntype = "schedule"\nevery = "1m"\n',
+    )
+    write("app.py", "def handler(event, context): ...\n")
+    program = (
+        "import pathlib, sys, lambdatui.host.main\n"
+        "from lambdatui.config.loader import LoadOptions, load_project\n"
+        "assert load_project(pathlib.Path(sys.argv[1]), LoadOptions()).schedules\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program, project], capture_output=True, text=True, check=True
+    ).stdout.split()
+    others = ("serverless", "sam_functions", "sam_events", "cdk", "openapi", "cfn_", "sam_push")
+    assert [name for name in loaded if name.startswith(tuple(f"lambdatui.config.{other}" for other in others))] == []
+
+
+def test_finding_a_project_refuses_what_loading_it_refuses(project: Path) -> None:
+    find_project(project, LoadOptions())
+    for root, options in ((project / "gone", LoadOptions()), (project, LoadOptions(template="gone.yaml"))):
+        with pytest.raises(UsageError) as found:
+            find_project(root, options)
+        with pytest.raises(UsageError) as loaded:
+            load_project(root, options)
+        assert str(found.value) == str(loaded.value)
