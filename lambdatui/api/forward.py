@@ -20,7 +20,7 @@ import msgspec
 from lambdatui.api import observe
 from lambdatui.api.asgi import ClientGoneError, Headers, Message, Receive, Scope, Send, header, respond
 from lambdatui.api.aws.call import Door
-from lambdatui.errors import StoreError
+from lambdatui.errors import OperationFailed, StoreError
 from lambdatui.localaws import calls
 
 logger = logging.getLogger("lambdatui.api")
@@ -39,6 +39,10 @@ _HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trail
 
 class UpstreamError(Exception):
     """The server behind `--aws` could not be reached or does not speak HTTP."""
+
+
+class UnreachableError(UpstreamError):
+    """Nothing listens at the URL that `--aws` gives."""
 
 
 class Forwarder:
@@ -85,10 +89,13 @@ class Forwarder:
             if isinstance(error, StoreError):
                 await refuse(500, f"{name} took it, but what it sets off could not be stored: {error}")
                 return
-            if not isinstance(error, UpstreamError | OSError):
+            if not isinstance(error, UpstreamError | OperationFailed | OSError):
                 logger.exception("forwarding failed")
+            # An SDK asks again after a 502, for up to half a minute: right where our own server has just ended and
+            # another one starts, and a riddle where none is there.
+            lasting = isinstance(error, UnreachableError) if self._aws != "auto" else isinstance(error, OperationFailed)
             reason = str(error) or type(error).__name__
-            await refuse(502, f"{name} is left to the server behind --aws, which failed: {reason}")
+            await refuse(501 if lasting else 502, f"{name} is left to the server behind --aws, which failed: {reason}")
         else:
             if answer.page is not None:
                 await refuse(501, f"{name} is left to the server behind --aws, which does not know this operation or "
@@ -210,7 +217,7 @@ async def exchange(url: str, scope: Scope, receive: Receive, send: Send) -> None
                 target.hostname, port, ssl=ssl.create_default_context() if https else None
             )
     except (OSError, TimeoutError) as error:
-        raise UpstreamError(f"{url} cannot be reached ({str(error) or 'timed out'})") from error
+        raise UnreachableError(f"{url} cannot be reached ({str(error) or 'timed out'})") from error
     upload = asyncio.create_task(_upload(scope, receive, writer, target.path.rstrip("/").encode()))
     try:
         await _download(scope, reader, send, upload)

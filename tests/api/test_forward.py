@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lambdatui.config.model import BucketTrigger
-from lambdatui.errors import StoreError
+from lambdatui.errors import OperationFailed, StoreError
 from tests.api.api_support import Running, project
 from tests.api.test_lambda_api import error_of
 
@@ -187,11 +187,28 @@ def test_a_success_whose_event_cannot_be_stored_is_none(
     assert b"s3 took it, but what it sets off could not be stored: the disk is full" in body
 
 
-def test_a_server_that_is_gone_is_a_502(fresh: Callable[..., Running], client: Callable[..., Any]) -> None:
+def test_a_server_that_is_not_there_is_said_at_once(fresh: Callable[..., Running], client: Callable[..., Any]) -> None:
     own = fresh(aws="http://127.0.0.1:9")
     code, message, status = error_of(client("secretsmanager", own.url).list_secrets)
-    assert (code, status) == ("ServiceUnavailable", 502)
+    assert (code, status) == ("NotServed", 501)  # SDKs would try a 502 again and again
     assert "127.0.0.1:9" in message
+
+    async def broken() -> str:
+        raise OperationFailed("it did not start")
+
+    code, message, status = error_of(client("secretsmanager", fresh(aws="auto", start_aws=broken).url).list_secrets)
+    assert (code, status) == ("NotServed", 501)
+    assert "it did not start" in message
+
+
+def test_a_server_of_our_own_that_has_just_ended_is_worth_another_try(
+    fresh: Callable[..., Running], client: Callable[..., Any]
+) -> None:
+    async def gone() -> str:
+        return "http://127.0.0.1:9"
+
+    code, _, status = error_of(client("secretsmanager", fresh(aws="auto", start_aws=gone).url).list_secrets)
+    assert (code, status) == ("ServiceUnavailable", 502)
 
 
 def test_a_page_about_an_unknown_operation_becomes_an_error_that_nobody_tries_again(
