@@ -73,7 +73,7 @@ def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 @loading_options
 @click.option("--data", envvar="LAMBDATUI_DATA", metavar="DIR", help="State; default DIR/.lambdatui.")
 @click.option("--grace", type=click.FloatRange(0), metavar="S", help="Seconds that calls in flight get; default 10.")
-@click.option("--region", metavar="NAME", help="Default AWS_REGION, else us-east-1.")
+@click.option("--region", metavar="NAME", help="Default the region in serverless.yml, else AWS_REGION, else us-east-1.")
 def run_command(directory: str | None, project: str | None, headless: bool, **options: Any) -> int:
     """Run the project in DIR (default .): the engine, and a screen on it.
 

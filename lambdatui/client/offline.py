@@ -50,7 +50,7 @@ class Offline:
         from lambdatui.config.model import LoadOptions
 
         region = os.environ.get("AWS_REGION") or "us-east-1"
-        options = LoadOptions(region=region, template=self._template, parameters=self._parameters)
+        options = LoadOptions(region=region, own_region=True, template=self._template, parameters=self._parameters)
         return with_made(load_project(self.root, options, self.data), self._reader.made())
 
     @cached_property

@@ -288,6 +288,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a load needs to know beside the folder."""
 
     region: str = "us-east-1"
+    own_region: bool = False  # nobody asked for `region`: the one that the project names counts (`Project.region`)
     account: str = "000000000000"
     endpoint_url: str = "http://127.0.0.1:3001"  # queue URLs (`Ref` of a queue) begin with it
     http_url: str = "http://127.0.0.1:3000"

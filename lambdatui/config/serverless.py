@@ -39,6 +39,7 @@ from lambdatui.errors import UsageError
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources")
 _PSEUDO = re.compile(r"#\{([A-Za-z0-9:.]+)\}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _BALANCER = "alb"  # one load balancer stands for all listeners
 _LOGICAL = re.compile(r"\b[A-Za-z0-9]+LambdaFunction\b")
 
@@ -121,6 +122,7 @@ def _service(folder: Path, root: Map, sources: Sources, variables: Variables, pr
     if "serverless-lift" in known:
         written = root.get("constructs")
         sources.constructs.update(construct_outputs(written if isinstance(written, Map) else Map()))
+    _take_region(variables, sources.into)
     provider = variables.at("provider")
     if isinstance(provider, str):
         provider = made(root.line_of("provider"), name=provider)
@@ -192,6 +194,14 @@ def _substituted(text: Text) -> Value:
     result = Map(text.line)
     put(result, "Fn::Sub", Text(_PSEUDO.sub(r"${\1}", text), text.line), text.line)
     return result
+
+
+def _take_region(variables: Variables, into: Declared) -> None:
+    """As with the framework, where nobody asked for another."""
+    region = variables.text_at("provider", "region")
+    if into.options.own_region and region is not None and _REGION.fullmatch(region):
+        into.options = msgspec.structs.replace(into.options, region=region)
+        variables.forget()  # some may hold the former
 
 
 def _check_region(provider: Map, into: Declared, problems: Problems) -> None:

@@ -101,7 +101,7 @@ PROVIDER: Table = _table(
         "kinesis",
     ),
     name=Support("served", "aws"),
-    region=Support("kept", "the engine's region counts: --region or AWS_REGION"),
+    region=Support("served", "unless --region names another"),
     apiGateway=Support("served", "binaryMediaTypes; the rest is kept"),
     httpApi=Support("served", "cors, authorizers, payload, name"),
     alb=Support("kept", "authorizers of load balancers are not served"),

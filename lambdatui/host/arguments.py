@@ -35,6 +35,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     data: str | None
     grace: float
     region: str
+    own_region: bool  # the project's own counts before `region`
     allow_hosts: tuple[str, ...]
     use_venv: bool
     headless: bool
@@ -82,6 +83,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         data=found.data or environment.get("LAMBDATUI_DATA"),
         grace=max(0.0, found.grace),
         region=found.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
+        own_region=not found.region,
         allow_hosts=(*found.allow_host, *(() if _is_loopback(host) else (host,))),
         use_venv=found.use_venv,
         headless=found.headless,

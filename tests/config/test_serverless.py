@@ -373,6 +373,22 @@ def test_a_file_that_is_not_there_yet_is_waited_for(write: Write, load: Load, pr
     assert load().functions[0].timeout == 9
 
 
+def test_the_region_is_the_files_where_nobody_asked_for_another(write: Write, load: Load) -> None:
+    write("app.py")
+    write(
+        "serverless.yml",
+        "service: s\nprovider:\n  name: aws\n  runtime: python3.12\n  region: ${self:custom.dev.region}\n"
+        "  environment: {PLACE: '${aws:region} ${self:provider.region}', QUEUE: !GetAtt Q.Arn}\n"
+        "custom: {dev: {region: eu-west-1}}\nfunctions: {a: {handler: app.handler}}\n"
+        "resources: {Resources: {Q: {Type: 'AWS::SQS::Queue'}}}\n",
+    )
+    shop = load(own_region=True)
+    assert shop.region == "eu-west-1" and not shop.problems
+    assert shop.functions[0].environment["PLACE"] == "eu-west-1 eu-west-1"
+    assert ":eu-west-1:" in shop.functions[0].environment["QUEUE"]
+    assert load().region == "us-east-1" and says(load(), "--region eu-west-1") == ("notice", 5)
+
+
 WSGI = f"""{HEAD}plugins: [serverless-wsgi]
 functions: {{a: {{handler: wsgi.handler, environment: {{PAGE: 1}}}}, b: {{handler: app.b}}}}
 """
