@@ -21,9 +21,12 @@ class Loops:
         self._problems = problems
         self._count = 0
 
-    def expand(self, value: Value, names: dict[str, str] | None = None) -> Value:
+    def written_out(self, value: Value) -> Value:
+        """The value without loops; one that has none as it is, for most have none and a copy takes its time."""
+        return self._expand(value, {}) if _has_loops(value) else value
+
+    def _expand(self, value: Value, names: dict[str, str]) -> Value:
         """The value without loops; `names` are the identifiers of the loops around it."""
-        names = names or {}
         self._count += bool(names)
         if isinstance(value, Map):
             reference = value.get("Ref")
@@ -32,7 +35,7 @@ class Loops:
             return self._map(value, names)
         if isinstance(value, Seq):
             items = Seq(value.line)
-            items.extend(self.expand(item, names) for item in value)
+            items.extend(self._expand(item, names) for item in value)
             return items
         return _replaced(value, names) if isinstance(value, str) and names else value
 
@@ -46,7 +49,7 @@ class Loops:
                     result.lines[produced] = line
             else:
                 written = str(_replaced(key, names)) if names else key
-                result[written] = self.expand(item, names)
+                result[written] = self._expand(item, names)
                 result.lines[written] = line
         return result
 
@@ -56,7 +59,7 @@ class Loops:
         identifier, collection, template = item
         if not isinstance(identifier, str) or not isinstance(template, Map):
             return self._refused(key, "its identifier is no text, or what it repeats no mapping", _FORM, line)
-        values = self._resolver.resolve(self.expand(collection, names))
+        values = self._resolver.resolve(self._expand(collection, names))
         if isinstance(values, str):  # a text of several values, as a parameter may be
             words = [part.strip() for part in values.split(",")]
         elif isinstance(values, Seq) and all(isinstance(one, str) for one in values):
@@ -75,6 +78,19 @@ class Loops:
     def _refused(self, key: str, why: str, remedy: str, line: int) -> list[tuple[str, Value]]:
         self._problems.warning(f"{key} is not written out: {why}", remedy, line=line)
         return []
+
+
+def _has_loops(value: Value) -> bool:
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Map):
+            if any(key.startswith(PREFIX) for key in value):
+                return True
+            waiting += value.values()
+        elif isinstance(value, Seq):
+            waiting += value
+    return False
 
 
 def _replaced(text: str, names: dict[str, str]) -> str:

@@ -187,7 +187,7 @@ def _template(
     )
     for one in given:
         resolver.imports.update(one.values)
-    section = Loops(resolver, problems).expand(root.get("Resources"))
+    section = Loops(resolver, problems).written_out(root.get("Resources"))
     resources = _resources(section, resolver, problems)
     names = TemplateNames(resources, resolver, options)
     written = section.items() if isinstance(section, Map) else ()
