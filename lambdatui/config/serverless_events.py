@@ -95,7 +95,9 @@ def function_events(service: Service, key: str, events: Seq) -> Map:
 
 
 def _opened(event: Raw, line: int | None) -> tuple[str | None, Raw, int | None]:
-    """(type, value, line) of `- http: …`; without a type the event as it is."""
+    """(type, value, line) of `- http: …`, or of `- alexaSkill` alone; without a type the event as it is."""
+    if isinstance(event, Text):
+        return str(event), None, event.line
     if isinstance(event, Map) and event:
         kind = next(iter(event))
         return kind, event[kind], event.line_of(kind)

@@ -463,3 +463,7 @@ def test_an_authorizer_may_know_the_api_that_asks_it(events: Events) -> None:
     )
     assert {one.name: one.function for one in shop.apis[0].authorizers} == {"one": "auth", "auth": "auth"}
     assert not shop.problems, "no circle: to CloudFormation the authorizers are resources of their own"
+
+
+def test_an_event_that_is_its_type_alone_is_named_in_its_own_line(events: Events) -> None:
+    assert says(events("- sqs: arn:aws:sqs:us-east-1:000000000000:q\n- alexaSkill"), "alexaSkill") == ("warning", 12)
