@@ -86,6 +86,7 @@ def test_tags_names_and_the_queue_in_the_path() -> None:
         (b"Action.1=x", "MissingParameter"),
         (b"Attribute=1&Attribute.1.Name=2&Action=x", "MalformedInput"),
         (b"\xff", "MalformedInput"),
+        (b".".join([b"a"] * 100_000) + b"=1&Action=x", "MalformedInput"),
         (b"&".join(b"a=1" for _ in range(5001)), "MalformedInput"),
     ],
 )

@@ -14,6 +14,7 @@ from lambdatui.api.aws.errors import COMMON, SQS, AwsError
 
 CONTENT_TYPE = b"application/x-www-form-urlencoded"
 MAX_FIELDS = 5_000  # ten messages with ten attributes each need 400
+MAX_DEPTH = 8  # names in a name: SendMessageBatchRequestEntry.1.MessageAttribute.2.Value.StringValue has six
 _NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 _NUMBERS = {
     "DelaySeconds", "MaxNumberOfMessages", "VisibilityTimeout", "WaitTimeSeconds", "MaxResults",
@@ -59,6 +60,8 @@ def read_form(body: bytes, path: str) -> tuple[str, Tree]:
         raise AwsError("MalformedInput", "The request's body is not a form.") from None
     tree: Tree = {}
     for name, value in pairs:
+        if name.count(".") >= MAX_DEPTH:
+            raise AwsError("MalformedInput", f"{name[:100]} is no parameter of an operation.")
         _plant(tree, name.split("."), value)
     operation = tree.pop("Action", "")
     if not isinstance(operation, str) or not operation:
