@@ -1,4 +1,5 @@
-"""Layers: those of the template become folders; of others, what replaces them is said."""
+"""Layers: those of the template become folders, and so do public ones whose packages pip has; of others, what replaces
+them is said."""
 
 from __future__ import annotations
 
@@ -17,24 +18,33 @@ from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, Seq
 
 MAX_LAYERS = 5
+_STAND_INS = Path(__file__).parents[1] / "layers"
 
 
 @dataclass(frozen=True)
 class _Known:
-    """A well-known layer of others. `package` is what pip installs instead; None: it brings no Python of its own."""
+    """A well-known layer of others. `package` is what pip installs instead; None: it brings no Python of its own.
+
+    `folder`: the layer that stands in for it, a list of its packages.
+    """
 
     pattern: re.Pattern[str]
     package: str | None
     note: str = ""
+    folder: str | None = None
 
 
-def _known(pattern: str, package: str | None, note: str = "") -> _Known:
-    return _Known(re.compile(pattern, re.IGNORECASE), package, note)
+def _known(pattern: str, package: str | None, note: str = "", folder: str | None = None) -> _Known:
+    return _Known(re.compile(pattern, re.IGNORECASE), package, note, folder)
 
 
 _WELL_KNOWN = (
-    _known(r"AWSLambdaPowertoolsPython|/aws/service/powertools/", "aws-lambda-powertools[all]"),
-    _known(r"AWSSDKPandas|AWSDataWrangler|/aws-sdk-pandas/", "awswrangler"),
+    _known(r"AWSLambdaPowertoolsPythonV2", "aws-lambda-powertools[all]", folder="powertools_v2"),
+    _known(
+        r"AWSLambdaPowertoolsPythonV3|/aws/service/powertools/", "aws-lambda-powertools[all]", folder="powertools_v3"
+    ),
+    _known(r"AWSLambdaPowertoolsPython", "aws-lambda-powertools[all]"),
+    _known(r"AWSSDKPandas|AWSDataWrangler|/aws-sdk-pandas/", "awswrangler", folder="aws_sdk_pandas"),
     _known(r"Klayers-p\d+-(?P<package>[A-Za-z0-9_.-]+)", ""),
     _known(r"AWSOpenTelemetryDistroPython|aws-otel-python", None, "nothing is traced"),
     _known(r"LambdaInsightsExtension|AWSCodeGuruProfiler", None, "the engine's own figures stand in `lambdatui stats`"),
@@ -112,11 +122,11 @@ def _one(template: Template, reader: Reader, item: object, line: int | None, cod
         return template.layers[arn]  # a layer without a folder has a problem of its own
     if arn.rpartition(":")[0] + ":1" in template.layers:  # another version of one of the template
         return template.layers[arn.rpartition(":")[0] + ":1"]
-    _foreign(reader, arn, line, code)
-    return None
+    return _foreign(reader, arn, line, code)
 
 
-def _foreign(reader: Reader, arn: str, line: int | None, code: Path) -> None:
+def _foreign(reader: Reader, arn: str, line: int | None, code: Path) -> Path | None:
+    """The folder that stands in for a layer which only an account has; None where nothing does."""
     name = arn.split(":layer:", 1)[-1] if ":layer:" in arn else arn
     message = f"the layer {name} belongs to an account and cannot be had here"
     for known in _WELL_KNOWN:
@@ -130,12 +140,21 @@ def _foreign(reader: Reader, arn: str, line: int | None, code: Path) -> None:
                 line=line,
                 function=reader.function,
             )
-            return
+            return None
         package = known.package or match["package"]
+        remedy = f"Add {package} to the requirements.txt beside the function's code"
         if _required(code, package.partition("[")[0]):
-            return
-        reader.warn("Layers", message, f"Add {package} to the requirements.txt beside the function's code.", line=line)
-        return
+            return None
+        if known.folder is None:
+            reader.warn("Layers", message, f"{remedy}.", line=line)
+            return None
+        reader.problems.notice(
+            f"{reader.where}: the layer {name} belongs to an account: {package} is installed in its place",
+            f"{remedy} to have a version of your own.",
+            line=line,
+            function=reader.function,
+        )
+        return _STAND_INS / known.folder
     reader.warn(
         "Layers",
         message,
@@ -143,6 +162,7 @@ def _foreign(reader: Reader, arn: str, line: int | None, code: Path) -> None:
         "AWS::Serverless::LayerVersion with a local ContentUri.",
         line=line,
     )
+    return None
 
 
 def _required(code: Path, package: str) -> bool:

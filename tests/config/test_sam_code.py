@@ -11,6 +11,7 @@ import pytest
 
 from lambdatui.config import archives
 from lambdatui.config.loader import check_project
+from lambdatui.config.manifests import manifests_of
 from lambdatui.config.model import Project
 from tests.config.helpers import Load, Write, says
 
@@ -110,9 +111,7 @@ POWERTOOLS = "arn:aws:lambda:eu-west-1:017000801446:layer:AWSLambdaPowertoolsPyt
 @pytest.mark.parametrize(
     ("arn", "remedy", "severity"),
     [
-        (POWERTOOLS, "Add aws-lambda-powertools[all] to the requirements.txt", "warning"),
-        ("'{{resolve:ssm:/aws/service/powertools/python/x86_64/python3.12/latest}}'", "powertools", "warning"),
-        ("arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python312:16", "Add awswrangler to", "warning"),
+        (POWERTOOLS.replace("PythonV3", "Python"), "Add aws-lambda-powertools[all] to the requirements.txt", "warning"),
         ("arn:aws:lambda:us-east-1:770693421928:layer:Klayers-p312-requests:3", "Add requests to", "warning"),
         ("arn:aws:lambda:us-east-1:580247275435:layer:LambdaInsightsExtension:14", "Nothing needs to", "notice"),
         ("arn:aws:lambda:us-east-1:123456789012:layer:ours:3", "Add the packages that it holds", "warning"),
@@ -124,6 +123,27 @@ def test_a_layer_of_an_account_is_named_with_what_replaces_it(
     write("template.yaml", template(layers=f"\n        - {arn}"))
     loaded = load()
     assert says(loaded, remedy) == (severity, 9) and loaded.functions[0].layers == ()
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("arn", "packages"),
+    [
+        (POWERTOOLS, "aws-lambda-powertools[all]>=3,<4"),
+        (POWERTOOLS.replace("V3", "V2"), "aws-lambda-powertools[all]>=2,<3"),
+        (
+            "'{{resolve:ssm:/aws/service/powertools/python/x86_64/python3.12/latest}}'",
+            "aws-lambda-powertools[all]>=3,<4",
+        ),
+        ("arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python312:16", "awswrangler"),
+    ],
+)
+def test_packages_stand_in_for_a_public_layer_that_pip_has(arn: str, packages: str, write: Write, load: Load) -> None:
+    write("template.yaml", template(layers=f"\n        - {arn}"))
+    loaded = load()
+    assert says(loaded, "is installed in its place") == ("notice", 9) and len(loaded.problems) == 1
+    _, [(layer, manifest)] = manifests_of(loaded.functions[0])
+    assert ([line.text for line in manifest.lines], loaded.functions[0].layers) == ([packages], (layer,))
 
 
 @pytest.mark.usefixtures("source")
