@@ -25,7 +25,7 @@ from lambdatui.engine.admission import Admission
 from lambdatui.engine.code import IGNORED_FOLDERS
 from lambdatui.engine.events import EventQueue
 from lambdatui.engine.functions import Function
-from lambdatui.engine.installer import Installer, NotInstalled
+from lambdatui.engine.installer import Installer
 from lambdatui.engine.invoker import Invoker
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import Pool
@@ -36,7 +36,7 @@ from lambdatui.engine.tracing import Caller
 from lambdatui.engine.variables import Surroundings
 from lambdatui.engine.views import Views
 from lambdatui.engine.watch import FolderWatch
-from lambdatui.errors import NotFound, UsageError
+from lambdatui.errors import LambdaTuiError, NotFound, UsageError
 from lambdatui.spawner import tree
 from lambdatui.store.reader import Reader
 from lambdatui.store.store import Store
@@ -217,8 +217,8 @@ class Engine:
     async def provisioned(self, name: str) -> None:
         """Returns when the function's packages are there, or cannot be: then its invocations say so."""
         function, _ = self._registry.find(name)
-        with contextlib.suppress(NotInstalled):
-            await self._installer.ready(function)
+        with contextlib.suppress(OSError, LambdaTuiError):
+            await self._invoker.prepared(function)
 
     # --- functions
 

@@ -106,13 +106,17 @@ class Invoker:
         with environment.limit.held():
             yield
 
+    async def prepared(self, function: Function) -> None:
+        """Returns when the function's code has been read and its packages are there; raises where they cannot be."""
+        await self._reloader.ready(function)
+        while await self._installer.ready(function):  # a save may have come while packages were installed
+            await self._reloader.ready(function)
+
     async def _run(self, run: _Run) -> InvokeResult:
         function = run.function
         log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id)
         try:
-            await self._reloader.ready(function)
-            while await self._installer.ready(function):  # a save may have come while packages were installed
-                await self._reloader.ready(function)
+            await self.prepared(function)
             lease = await self._pool.lease(
                 function, log.feed, wait=None if run.request.patient else function.config.timeout
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lambdatui.engine.limit import Limit
 from tests.engine.conftest import Start, call
+from tests.engine.test_installer import gated
 
 
 async def test_a_limit_stands_still_while_it_is_held() -> None:
@@ -50,3 +51,14 @@ def handler(event, context):
         (found.parent / "go").touch()
     result = await running
     assert (result.status, result.payload) == ("ok", b'"in time"')
+
+
+async def test_packages_are_waited_for_from_the_engine_s_first_moment(start: Start, tmp_path: Path) -> None:
+    """Even before it is known what the function needs."""
+    engine = await start(gated(tmp_path))
+    waiting = asyncio.ensure_future(engine.provisioned("fn"))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    (tmp_path / "gate").unlink()
+    await waiting
+    assert "installing" not in engine.function("fn").packages
