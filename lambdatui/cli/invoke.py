@@ -100,7 +100,8 @@ def _say_remedies(client: Client, name: str) -> None:
     for row in named_rows(client, name):
         for problem in row.problems:
             if problem.severity == "error":
-                say(f"{problem.message}: {problem.remedy}")
+                say(problem.message)
+                say(f"    {problem.remedy}")
 
 
 def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:

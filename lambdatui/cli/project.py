@@ -32,7 +32,7 @@ class Place:
 
         given = Path(project).expanduser() if project else None
         if given is not None and not given.is_dir():
-            raise UsageError(f"there is no folder {project}: --project names the folder that holds the functions")
+            raise UsageError(f"there is no folder {project}: name the folder that holds the functions")
         self.project = given.resolve() if given else find_project(Path.cwd(), data)
         self.data = project_data(self.project, data)
         self.given_data = data

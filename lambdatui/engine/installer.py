@@ -382,7 +382,7 @@ async def _nothing() -> None:
 
 def _spoken(problem: Problem) -> str:
     where = f"{problem.file}:{problem.line}" if problem.line else str(problem.file)
-    return f"{where} {problem.message}"
+    return f"{where} {problem.message.removeprefix(f'{Path(str(problem.file)).name} ')}"
 
 
 def _prepare(partial: Path, manifest: Manifest) -> tuple[str, str | None]:

@@ -145,6 +145,7 @@ async def test_what_cannot_be_installed_blocks_only_its_function_until_the_file_
     [problem] = row.problems
     assert (problem.severity, problem.file, problem.line) == ("error", "fn/requirements.txt", 4)
     assert (tmp_path / problem.remedy.rpartition(" ")[2]).read_text()  # all that the installer said
+    assert any("fn/requirements.txt:4 could not be installed: " in sentence for sentence in said(engine, "error"))
     assert await value(engine, "fine") == "fine"
     (tmp_path / "fn/requirements.txt").write_text(REQUIREMENTS + "dep==1\n")
     await eventually(lambda: said(engine, "reload"))

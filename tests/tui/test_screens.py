@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lambdatui.schema import Sources
+from lambdatui.schema import ProblemRow, Sources
 from lambdatui.tui.screens.dlq_table import DlqTable
 from lambdatui.tui.screens.invocations import InvocationsPage
 from lambdatui.tui.widgets.table import Table
@@ -154,6 +154,20 @@ async def test_before_the_engine_answers_nothing_is_said_about_the_project() -> 
         assert "no functions here" not in plain(app)
 
 
+async def test_a_problem_of_the_project_stands_where_its_functions_would() -> None:
+    problem = ProblemRow(
+        severity="error", file="template.yaml", line=12, message="cannot be read", remedy="Correct it."
+    )
+    other = msgspec.structs.replace(problem, line=40)
+    none = State(connected=True, header=header(functions=0, problems=[problem, problem, other]))
+    async with opened(none) as shop_:
+        assert "template.yaml:12 cannot be read (+1: lambdatui check). Correct it." in shop_.text()
+        assert "no functions here" not in shop_.text()
+    some = msgspec.structs.replace(shop(), header=header(problems=[problem]))
+    async with opened(some) as shop_:
+        assert "⚠ template.yaml:12 cannot be read." in shop_.text()
+
+
 async def test_a_broken_function_says_what_to_install() -> None:
     async with opened() as shop:
         await shop.press("G", "enter")
@@ -255,3 +269,11 @@ async def test_a_tick_while_it_is_being_left_is_no_fault() -> None:
         pass
     assert not app.screen_stack
     app.tick()
+
+
+async def test_the_duration_stays_in_its_title_where_only_the_short_form_fits() -> None:
+    state = shop()
+    assert state.series is not None
+    series = msgspec.structs.replace(state.series, p50_ms=[0.1], p95_ms=[0.1])
+    async with opened(msgspec.structs.replace(state, series=series)) as shown:
+        assert "0.1/0.1" in shown.text()

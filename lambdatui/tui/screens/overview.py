@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from lambdatui.client.feed import State
-from lambdatui.schema import Happening, Series, Subscription
+from lambdatui.schema import Happening, ProblemRow, Series, Subscription
 from lambdatui.tui.screens.dlq_table import DlqTable
 from lambdatui.tui.screens.function_keys import FunctionKeys
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
@@ -112,13 +112,19 @@ class OverviewPage(FunctionKeys):
 
     def show(self, state: State, fresh: bool) -> None:
         table = self.query_one("#functions", Table)
-        table.empty = NO_FUNCTIONS if state.header is not None else CONNECTING
+        known = state.header.problems if state.header is not None else []
+        problems = [problem for problem in dict.fromkeys(known) if problem.severity != "notice"]
+        told = problem_text(problems)
+        table.empty = (
+            CONNECTING if state.header is None else (told and f"⚠ {told} {problems[0].remedy}") or NO_FUNCTIONS
+        )
+        table.footer_lines = [line(("  ⚠ ", "warn"), (told, "warn"))] if told else []
         table.set_rows(function_row(row) for row in state.functions)
         if self._just_entered:
             # Only then: while it is open the cursor leads, and what is selected follows.
             self._just_entered = False
             table.select(self.tui.selected)
-        self._fit_table(len(state.functions))
+        self._fit_table(len(state.functions) + 2 * bool(told))
         name = self.tui.selected
         self.query_one(Plots).show_series(state.series, name)
         self._show_log(state, fresh, name)
@@ -150,19 +156,19 @@ class OverviewPage(FunctionKeys):
 
         self.query_one("#happened", Pane).set_content(content, identity="happened")
 
-    def _fit_table(self, functions: int) -> None:
+    def _fit_table(self, rows: int) -> None:
         """As high as its rows, within what leaves the panels under it their room."""
         height = self.size.height
         if not height:
             return
         most = max(6, height - 11 if height < 30 else height * 2 // 5)
-        wanted = min(max(functions, 3) + (4 if height >= 30 else 3), most)
+        wanted = min(max(rows, 3) + (4 if height >= 30 else 3), most)
         table = self.query_one("#functions", Table)
         if table.styles.height is None or table.styles.height.value != wanted:
             table.styles.height = wanted
 
     def on_resize(self) -> None:
-        self._fit_table(len(self.state.functions))
+        self._fit_table(len(self.state.functions) + 2 * bool(self.query_one("#functions", Table).footer_lines))
 
     def on_table_moved(self, event: Table.Moved) -> None:
         if event.table.id == "functions":
@@ -179,6 +185,16 @@ class OverviewPage(FunctionKeys):
     async def on_log_view_opened(self, event: LogView.Opened) -> None:
         event.stop()
         await self.tui.open_invocation(event.request_id)
+
+
+def problem_text(problems: Sequence[ProblemRow]) -> str:
+    """The first problem that belongs to no function, and how to see the others."""
+    if not problems:
+        return ""
+    first = problems[0]
+    place = f"{first.file}:{first.line} " if first.file and first.line else f"{first.file} " if first.file else ""
+    more = f" (+{len(problems) - 1}: lambdatui check)" if len(problems) > 1 else ""
+    return clean(f"{place}{first.message}{more}.")
 
 
 @lru_cache(maxsize=1_000)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Literal
 
+from rich.cells import cell_len
+
 from lambdatui.tui.text import compact, millis
 from lambdatui.tui.widgets.braille import Value, block_rows, nice_top, outline, stacked
 from lambdatui.tui.widgets.lines import Line, Piece
@@ -62,7 +64,9 @@ class Plot(Panel):
         wide = width >= WIDE
         self.panel_title = self.long_title if wide else self.short_title
         long, short, tag = self._values
-        self.note = ((long if wide else short, tag),) if long else ()
+        # The frame's corners, and a space on each side of the title and before the note.
+        fits = wide and cell_len(self.long_title) + cell_len(long) <= width - 5
+        self.note = ((long if fits else short, tag),) if long else ()
         return super().build(width, height)
 
     def body(self, width: int, height: int) -> list[Line]:
