@@ -383,6 +383,11 @@ def _function_of(value: Map) -> str | None:
     return name if name == "Ref" or name.startswith("Fn::") else None
 
 
+def is_intrinsic(value: Map) -> bool:
+    """Whether a mapping is `Ref` or an `Fn::…`, to be evaluated as a whole."""
+    return _function_of(value) not in {None, "Condition"}
+
+
 def _joined(separator: str, parts: list[str]) -> str:
     if sum(map(len, parts)) + len(separator) * len(parts) > MAX_TEXT:
         raise _Malformed(f"it grows beyond {MAX_TEXT:,} characters")

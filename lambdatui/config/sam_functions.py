@@ -6,7 +6,7 @@ import re
 
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.declared import resource_name
-from lambdatui.config.intrinsics import Unresolved, as_written, plain
+from lambdatui.config.intrinsics import Unresolved, as_written, is_intrinsic, plain
 from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import did_you_mean
 from lambdatui.config.pythons import own_runtime, wanted_version
@@ -24,7 +24,7 @@ _CDK_HELPERS = re.compile(r"/(Custom::|LogRetention[0-9a-f]{8}|BucketNotificatio
 
 def merged(base: Value, own: Value) -> Value:
     """SAM's merge of Globals: mappings key by key, lists one after the other, anything else is overridden."""
-    if isinstance(base, Map) and isinstance(own, Map) and not (_intrinsic(base) or _intrinsic(own)):
+    if isinstance(base, Map) and isinstance(own, Map) and not (is_intrinsic(base) or is_intrinsic(own)):
         result = Map(own.line)
         for source in (base, own):
             for key, value in source.items():
@@ -36,10 +36,6 @@ def merged(base: Value, own: Value) -> Value:
         both.extend([*base, *own])
         return both
     return own
-
-
-def _intrinsic(value: Map) -> bool:
-    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
 
 
 def declare_function(template: Template, resource: Resource, values: Map) -> None:

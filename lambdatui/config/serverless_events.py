@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lambdatui.config.intrinsics import Unresolved, as_written
+from lambdatui.config.intrinsics import Unresolved, as_written, is_intrinsic
 from lambdatui.config.problems import did_you_mean
 from lambdatui.config.serverless_http import alb_event, http_api_event, http_event
 from lambdatui.config.serverless_service import (
@@ -106,14 +106,10 @@ def _opened(event: Raw, line: int | None) -> tuple[str | None, Raw, int | None]:
 
 def _values(service: Service, key: str, kind: str, value: Value, short: str, table: Table, line: int | None) -> Map:
     """The long form of a value that may be written as a text alone; its keys are checked."""
-    if isinstance(value, Map) and not _intrinsic(value):
+    if isinstance(value, Map) and not is_intrinsic(value):
         service.check_keys(value, table, f"{key}, event {kind}", key)
         return value
     return made(line, **{short: value})
-
-
-def _intrinsic(value: Map) -> bool:
-    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
 
 
 def _filters(values: Map) -> Map | None:
@@ -171,7 +167,7 @@ def _stream(service: Service, key: str, value: Value, line: int | None, number: 
     put(properties, "FilterCriteria", _filters(values), values.line_of("filterPatterns"))
     failed = mapping(values, "destinations").get("onFailure")
     if failed is not None:
-        inner = failed if isinstance(failed, Map) and not _intrinsic(failed) else made(line, arn=failed)
+        inner = failed if isinstance(failed, Map) and not is_intrinsic(failed) else made(line, arn=failed)
         target = made(line, Destination=inner.get("arn"))
         if (service_of := text(inner, "type")) is not None:
             put(target, "Type", Text(service_of.upper(), line), inner.line_of("type"))

@@ -291,3 +291,14 @@ def test_a_reference_to_what_a_condition_leaves_out_says_so(write: Write, load: 
         "      Runtime: python3.12\n      Environment: {Variables: {QUEUE: !Ref Q}}\n",
     )
     assert says(load(), "Q is left out, because its condition is false") == ("warning", 9)
+
+
+def test_a_variable_whose_name_begins_like_an_intrinsic_is_merged_like_any_other(write: Write, load: Load) -> None:
+    write(
+        "template.yaml",
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Globals: {Function: {Environment: {Variables: {RefreshSeconds: 5}}}}\n"
+        "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: a.b\n"
+        "      Runtime: python3.12\n      Environment: {Variables: {TABLE: orders}}\n",
+    )
+    assert load().functions[0].environment == {"RefreshSeconds": "5", "TABLE": "orders"}
