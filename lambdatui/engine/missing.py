@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lambdatui.config.handlers import find_module
 from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
 
@@ -50,6 +51,8 @@ def _install(function: Function, module: str) -> str:
     """The next step: where packages come from decides where it is added."""
     if module == "boto3" and interpreters.boto3(interpreters.own_version()) is None:
         return "pip install 'lambdatui[aws]'"
+    if find_module(Path(function.config.code_root), module) is not None:
+        return f"{module} is the project's own: correct the import or the handler, or add the file"
     name = _DISTRIBUTIONS.get(module, module)
     python = function.interpreter
     manifest = function.own_manifest

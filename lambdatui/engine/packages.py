@@ -117,6 +117,8 @@ def variables(shell: Mapping[str, str]) -> dict[str, str]:
 
 _PIP_STEP = re.compile(r"(Collecting|Downloading|Building|Installing|Preparing|Processing|Using cached)\b")
 _NOISE = re.compile(r"(\[notice\]|WARNING|DEPRECATION|note:|hint: See above)")
+_FRAME = re.compile(r"\[\d+ lines? of output\]")
+_BUILD_LINES = 2
 _ERROR = re.compile(r"\s*(ERROR|error)\b:?|\s*[×✗]")
 _UNREACHABLE = re.compile(r"Retrying \(|NewConnectionError|name resolution|failed to fetch|Connection refused", re.I)
 
@@ -147,11 +149,28 @@ class Progress:
 
 def last_words(output: Sequence[str]) -> str:
     """Why it failed, from the last lines of the output, as one line."""
-    lines = [line.strip() for line in output if line.strip() and not _NOISE.match(line.strip())]
+    lines = [line.strip() for line in _without_builds(output) if line.strip() and not _NOISE.match(line.strip())]
     first = next((number for number, line in enumerate(lines) if _ERROR.match(line)), max(0, len(lines) - 3))
     words = [re.sub(r"^(ERROR|error):\s*|^[×✗│╰─▶\s]+", "", line) for line in lines[first:]]
     text = "; ".join(dict.fromkeys(filter(None, words))).rstrip(".")
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _without_builds(output: Sequence[str]) -> list[str]:
+    """Of what a package's own build said, which pip frames, the last lines alone: they say how it failed."""
+    lines: list[str] = []
+    framed: list[str] | None = None
+    for line in output:
+        if _FRAME.search(line):
+            framed = []
+        elif framed is None:
+            lines.append(line)
+        elif "[end of output]" in line:
+            lines += framed[-_BUILD_LINES:]
+            framed = None
+        else:
+            framed.append(line)
+    return lines + (framed or [])[-_BUILD_LINES:]
 
 
 def failure(manifest: Manifest, output: Sequence[str], log: str, root: Path) -> Problem:

@@ -91,6 +91,25 @@ def test_a_network_that_is_down_is_not_blamed_on_the_file() -> None:
     assert "network" in problem.remedy and "next invocation" in problem.remedy
 
 
+BUILD_SAYS = """  error: subprocess-exited-with-error
+
+  × Running setup.py install for nosuch-thing did not run successfully.
+  ╰─> [4 lines of output]
+      running build
+      copying typed/__init__.py -> build/lib/typed
+      compilation terminated.
+      error: command '/usr/bin/gcc' failed with exit code 1
+      [end of output]
+
+error: legacy-install-failure
+"""
+
+
+def test_a_build_that_fails_is_told_by_its_end() -> None:
+    problem = packages.failure(manifest("requests==2", "nosuch.thing==9"), BUILD_SAYS.splitlines(), "/p/l", Path("/p"))
+    assert "gcc' failed" in problem.message and "copying" not in problem.message and problem.line == 2
+
+
 def test_long_output_is_cut() -> None:
     assert len(packages.last_words(["ERROR: " + "x" * 5000])) <= 400
 
