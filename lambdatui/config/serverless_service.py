@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lambdatui.config.intrinsics import Unresolved, as_written
+from lambdatui.config.intrinsics import Unresolved, as_written, is_intrinsic
 from lambdatui.config.model import RouteConfig
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.support import Table
@@ -132,7 +132,7 @@ def truth(values: Map, key: str) -> bool | None:
 
 def joined(base: Value, own: Value) -> Value:
     """Two mappings key by key, the latter's values first; lists one after the other."""
-    if isinstance(base, Map) and isinstance(own, Map):
+    if isinstance(base, Map) and isinstance(own, Map) and not (is_intrinsic(base) or is_intrinsic(own)):
         result = Map(own.line or base.line)
         for source in (base, own):
             for key, value in source.items():

@@ -430,3 +430,17 @@ def test_a_service_in_a_folder_of_its_own(write: Write, load: Load, project: Pat
         HEAD + "functions: {a: {handler: src/app.handler, description: '${file(../../shared.yml):x}'}}\n",
     )
     assert load(template="services/mail/serverless.yml").functions[0].description == "1", "within the project"
+
+
+def test_a_functions_own_reference_takes_the_providers_place(write: Write, load: Load) -> None:
+    write("app.py")
+    write(
+        "serverless.yml",
+        "service: s\nprovider:\n  name: aws\n  runtime: python3.12\n"
+        "  environment: {ATTRIBUTE: !GetAtt A.Arn, REFERENCE: !Ref A}\n"
+        "functions:\n  f:\n    handler: app.handler\n"
+        "    environment: {ATTRIBUTE: !GetAtt B.Arn, REFERENCE: !Sub '${B}/x'}\n"
+        "resources: {Resources: {A: {Type: AWS::SNS::Topic}, B: {Type: AWS::SNS::Topic}}}\n",
+    )
+    topic = "arn:aws:sns:us-east-1:000000000000:B"
+    assert load().functions[0].environment == {"ATTRIBUTE": topic, "REFERENCE": f"{topic}/x"}
