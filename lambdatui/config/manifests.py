@@ -79,10 +79,15 @@ def manifests_of(function: FunctionConfig) -> tuple[Manifest | None, tuple[tuple
     if function.requirements is not None:
         own = _read(Path(function.requirements))
     else:
-        own = None if function.inline_code is not None else _first(Path(function.code_root), _READERS)
+        own = None if function.inline_code is not None else manifest_of(Path(function.code_root))
     places = [(layer, folder) for layer in function.layers for folder in (Path(layer), Path(layer, "python"))]
     layers = [(layer, _first(folder, ("requirements.txt",))) for layer, folder in places]
     return own, tuple((layer, one) for layer, one in layers if one is not None)
+
+
+def manifest_of(code: Path) -> Manifest | None:
+    """What the code in a folder asks for. Raises ManifestError."""
+    return _first(code, _READERS)
 
 
 def shown(file: str, root: Path) -> str:

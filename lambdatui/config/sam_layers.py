@@ -10,6 +10,8 @@ from pathlib import Path
 
 from lambdatui.config.aws_names import LAYER_TYPES, Resource
 from lambdatui.config.intrinsics import Unresolved, as_written
+from lambdatui.config.lockfiles import canonical
+from lambdatui.config.manifests import ManifestError, manifest_of
 from lambdatui.config.problems import did_you_mean
 from lambdatui.config.sam_code import layer_code
 from lambdatui.config.support import LAYER
@@ -166,13 +168,12 @@ def _foreign(reader: Reader, arn: str, line: int | None, code: Path) -> Path | N
 
 
 def _required(code: Path, package: str) -> bool:
-    """Whether the code's own list of packages names it."""
-    name = re.compile(rf"(?m)(^|[\"'\s]){re.escape(package)}(?![A-Za-z0-9_-])", re.IGNORECASE)
-    for file in ("requirements.txt", "pyproject.toml", "Pipfile"):
-        with suppress(OSError, UnicodeDecodeError):
-            if name.search((code / file).read_text(encoding="utf-8")):
-                return True
-    return False
+    """Whether the packages that are installed for the code name it; those for development alone do not count."""
+    with suppress(ManifestError):
+        manifest = manifest_of(code)
+        names = (re.match(r"[\w.-]+", line.text) for line in (manifest.lines if manifest else ()))
+        return any(name is not None and canonical(name[0]) == canonical(package) for name in names)
+    return True  # what cannot be read has a problem of its own
 
 
 def _line(item: object) -> int | None:

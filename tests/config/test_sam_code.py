@@ -153,6 +153,14 @@ def test_a_layer_that_the_requirements_replace_needs_no_word(write: Write, load:
     assert load().problems == ()
 
 
+@pytest.mark.usefixtures("source")
+def test_what_is_required_for_development_alone_replaces_no_layer(write: Write, load: Load) -> None:
+    needed = "[project]\nname = 'a'\nversion = '1'\ndependencies = ['pydantic']\n"
+    write("src/pyproject.toml", needed + "[dependency-groups]\ndev = ['aws-lambda-powertools[parser]>=3']\n")
+    write("template.yaml", template(layers=f"[{POWERTOOLS}]"))
+    assert says(load(), "is installed in its place")[0] == "notice"
+
+
 # archives
 
 
