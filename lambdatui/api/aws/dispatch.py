@@ -24,6 +24,7 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_req
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
 _TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis"}
 _REST = {"lambda"}
+SOON_S = 0.05  # how long an answer may take before it is looked whether its caller is still there
 
 Answer = dict[str, Any]
 JsonCall = Callable[[str, bytes, Scope, Receive], Awaitable[Answer]]  # operation and body of a request
@@ -172,22 +173,32 @@ async def _read(receive: Receive, limit: int) -> bytes:
 
 async def _while_there(call: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
     """The call's answer; it ends when the caller hangs up: a long poll must not take messages for nobody. Raises
-    ClientGoneError. `receive` has given the whole body."""
+    ClientGoneError. `receive` has given the whole body. Calls that are answered soon cost next to nothing more."""
+    this = asyncio.current_task()
+    assert this is not None
+    watching: asyncio.Task[None] | None = None
 
-    async def hang_up() -> None:
+    async def end_with_caller() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        this.cancel()
 
-    answer, gone = asyncio.ensure_future(call), asyncio.ensure_future(hang_up())
+    def watch() -> None:
+        nonlocal watching
+        watching = asyncio.create_task(end_with_caller())
+
+    timer = asyncio.get_running_loop().call_later(SOON_S, watch)
     try:
-        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if answer.done():
-            return answer.result()
-        raise ClientGoneError
+        return await call
+    except asyncio.CancelledError:
+        if watching is None or not watching.done():
+            raise
+        this.uncancel()
+        raise ClientGoneError from None
     finally:
-        answer.cancel()
-        gone.cancel()
-        await asyncio.gather(answer, gone, return_exceptions=True)
+        timer.cancel()
+        if watching is not None:
+            watching.cancel()
 
 
 def _operation(service: str, headers: dict[bytes, bytes]) -> str:
