@@ -5,6 +5,7 @@ Blocking file work; callers run it in a thread.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable
@@ -172,6 +173,16 @@ def _walk(root: Path) -> list[str]:
         prefix = "" if folder == str(root) else os.path.relpath(folder, root) + os.sep
         names.extend(prefix + name for name in files if counts(name))
     return names
+
+
+def mentions(root: Path, word: bytes) -> bool:
+    """Whether a Python source below `root` has `word` in it. Blocking."""
+    for name in _walk(root):
+        if name.endswith(".py"):
+            with contextlib.suppress(OSError):
+                if word in (root / name).read_bytes():
+                    return True
+    return False
 
 
 def _first_time(folder: Path, seen: set[tuple[int, int]]) -> bool:

@@ -16,6 +16,7 @@ from lambdatui.config import pythons
 from lambdatui.config.manifests import Line, Manifest, ManifestError, manifests_of
 from lambdatui.config.model import FunctionConfig, Problem
 from lambdatui.engine import interpreters, packages
+from lambdatui.engine.code import mentions
 from lambdatui.engine.interpreters import Interpreter
 from lambdatui.engine.packages import Complete
 
@@ -73,7 +74,7 @@ class Planner:
             return Plan(interpreter=interpreter)
         found: list[tuple[str | None, Manifest]] = [*([(None, own)] if own else []), *of_layers]
         needs = [self._need(layer, manifest, interpreter) for layer, manifest in found]
-        if not taken and interpreters.boto3_elsewhere(interpreter.version):
+        if not taken and interpreters.boto3_elsewhere(interpreter.version) and (needs or _asks_for_boto3(config)):
             needs.append(msgspec.structs.replace(self._need(None, BOTO3, interpreter), optional=True))
         return Plan(
             interpreter=interpreter,
@@ -95,3 +96,14 @@ class Planner:
             return msgspec.json.decode(path.read_bytes(), type=Complete)
         except (OSError, msgspec.DecodeError):
             return None
+
+
+def _asks_for_boto3(config: FunctionConfig) -> bool:
+    """Whether a function without packages may import boto3 or botocore: its sources or its layers' name them.
+
+    One that does not need not wait for them. A save is looked at anew.
+    """
+    if config.inline_code is not None and b"boto" in config.inline_code.encode():
+        return True
+    folders = config.layers if config.inline_code is not None else (config.code_root, *config.layers)
+    return any(mentions(Path(folder), b"boto") for folder in folders)
