@@ -17,6 +17,7 @@ import msgspec
 
 from lambdatui import schema, wire
 from lambdatui.clock import Clock
+from lambdatui.config.changes import describe_change
 from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.loader import CONFIGURATION_FILES, load_project
 from lambdatui.config.made import Kind, Made, with_made
@@ -444,15 +445,3 @@ def _subfolders(root: Path) -> set[Path]:
         return {one for one in root.iterdir() if one.is_dir() and one.name not in IGNORED_FOLDERS}
     except OSError:
         return set()
-
-
-def describe_change(old: Project, new: Project) -> str:
-    """One sentence on what a reload of the configuration changed. Pure."""
-    before = {one.name: one for one in old.functions}
-    after = {one.name: one for one in new.functions}
-    parts = [f"new {name}" for name in after if name not in before]
-    parts += [f"removed {name}" for name in before if name not in after]
-    parts += [f"changed {name}" for name in after if name in before and after[name] != before[name]]
-    if not parts:
-        parts = ["sources, queues or problems changed"]
-    return "configuration reloaded: " + ", ".join(parts[:4]) + (" …" if len(parts) > 4 else "")
