@@ -331,7 +331,18 @@ def sources() -> Sources:
         schedules=[
             ScheduleRow(id="nightly", function="nightly-report", expression="cron(0 3 * * ? *)", next_at=at(-7200))
         ],
-        routes=[RouteRow(id="r1", function="checkout", api="Shop", method="POST", path="/checkout", requests=9120)],
+        routes=[
+            RouteRow(
+                id="r1",
+                function="checkout",
+                api="rest",
+                api_id="Shop",
+                method="POST",
+                path="/checkout",
+                url="http://127.0.0.1:3000/checkout",
+                requests=9120,
+            )
+        ],
     )
 
 

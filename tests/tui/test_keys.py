@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.widgets import Input, TextArea
 
+from lambdatui.schema import PushRow, Sources
 from lambdatui.tui.dialogs import Ask, Choose, Confirm, EventEditor, Reader
 from lambdatui.tui.help import help_rows
 from lambdatui.tui.main_screen import PAGES
@@ -339,3 +341,22 @@ def test_there_are_seven_screens() -> None:
         "sources",
         "environments",
     ]
+
+
+async def test_a_route_shows_its_curl_and_y_copies_it() -> None:
+    async with opened() as shown:
+        await shown.press("6", "G")
+        await shown.until(lambda: "curl -i" in shown.text() and "y copies it" in shown.text())
+        await shown.press("y")
+        assert shown.app.clipboard.startswith("curl -i -X POST ")
+
+
+async def test_a_message_is_published_to_a_topic() -> None:
+    sources = Sources(pushes=[PushRow(id="s", kind="topic", source="news", target="mail")])
+    async with opened(msgspec.structs.replace(shop(), sources=sources)) as shown:
+        await shown.press("6")
+        await shown.until(lambda: "news" in shown.text())
+        await shown.press("m")
+        await shown.until(lambda: isinstance(shown.app.screen, EventEditor))
+        await shown.press("ctrl+s")
+        await shown.until(lambda: ("send", "news", "{}") in shown.client.calls)

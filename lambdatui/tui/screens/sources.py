@@ -161,9 +161,6 @@ class SourcesPage(Page):
 
 def _facts(item: SourceItem, width: int) -> list[Line]:
     out = [row for name, value in item.facts for row in hanging(((f"{name:14}", "dim"),), clean(value), width)]
-    if item.command:
-        out += [line(), *hanging((("try it        ", "dim"),), clean(item.command), width, "info")]
-        out += paragraphs("y copies it", width, "faint")
     if item.error:
         out += [line(), *paragraphs(clean(item.error), width, "err")]
     return out
@@ -174,7 +171,10 @@ def _messages(item: SourceItem | None, messages: Sequence[PeekedMessage], now: i
         return []
     if item.kind not in ("queue", "stream"):
         more = "; m publishes a message" if item.kind == "topic" else ""
-        return paragraphs(f"nothing waits here: it goes to {item.target} at once{more}", width, "dim")
+        told = paragraphs(f"nothing waits here: it goes to {item.target} at once{more}", width, "dim")
+        if item.command:
+            told += [line(), *paragraphs(clean(item.command), width, "info"), line(), line(("y copies it", "dim"))]
+        return told
     if not messages:
         return paragraphs(f"nothing waits. m sends a message, or lambdatui send {item.name} '{{…}}'", width, "dim")
     out: list[Line] = []
