@@ -22,6 +22,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 IAM = "AWS_IAM"  # the authorizer that every API has without declaring it
 NO_AUTHORIZER = "NONE"
 _ANY = {"*", "ANY", "X-AMAZON-APIGATEWAY-ANY-METHOD"}
+_HEADER = "method.response.header."
 _INVOKED = re.compile(r"/functions/(.+?)/(?:invocations|response-streaming-invocations)\s*$")
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")
 _UNASKED = {"jwt": "JWT", "cognito": "Cognito user pool", "iam": "IAM authorization"}
@@ -90,6 +91,12 @@ def cors_of_headers(headers: dict[str, str]) -> CorsConfig | None:
         max_age=int(age) if age.isdecimal() else None,
         allow_credentials=given.get("access-control-allow-credentials", "").lower() == "true",
     )
+
+
+def cors_of_response(parameters: Reader) -> CorsConfig | None:
+    """What the parameters of a MOCK's response (`method.response.header.…`) allow."""
+    named = [name for name in parameters.values if name.startswith(_HEADER)]
+    return cors_of_headers({name.removeprefix(_HEADER): parameters.text(name) or "" for name in named})
 
 
 def same_cors(found: list[CorsConfig]) -> CorsConfig | None:

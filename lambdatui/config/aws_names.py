@@ -178,7 +178,7 @@ class TemplateNames(Names):
         if isinstance(name, Unresolved):
             return name
         if form is None:
-            return Unresolved(f"the ARN of a {resource.type} is only known in an account")
+            return Unresolved(f"the ARN of {resource.logical_id}, of type {resource.type}, is only known in an account")
         name = name.lstrip("/") if resource.type == "AWS::SSM::Parameter" else name
         filled = form.format(region=self.options.region, account=self.options.account, name=name)
         return f"arn:{partition(self.options.region)}:{filled}"

@@ -10,7 +10,7 @@ from lambdatui.config.apis import (
     add_authorizer,
     add_integrated_route,
     asked_authorizer,
-    cors_of_headers,
+    cors_of_response,
     function_name,
     identity_source,
     integration,
@@ -25,7 +25,7 @@ from lambdatui.config.apis import (
     texts_of,
 )
 from lambdatui.config.model import ApiConfig, AuthorizerConfig, CorsConfig, RouteConfig
-from lambdatui.config.openapi import HEADER, add_definition
+from lambdatui.config.openapi import add_definition
 from lambdatui.config.sam_apis import known_api
 from lambdatui.config.support import CFN_REST_API
 from lambdatui.config.template import Template
@@ -135,13 +135,7 @@ def _preflight(inner: Reader) -> CorsConfig | None:
     for response in inner.items("IntegrationResponses"):
         if not isinstance(response, Map):
             continue
-        parameters = inner.inside(response).child("ResponseParameters")
-        headers = {
-            name.removeprefix(HEADER): parameters.text(name) or ""
-            for name in parameters.values
-            if name.startswith(HEADER)
-        }
-        cors = cors_of_headers(headers)
+        cors = cors_of_response(inner.inside(response).child("ResponseParameters"))
         if cors is not None:
             return cors
     return None

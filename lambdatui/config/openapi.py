@@ -13,7 +13,7 @@ from lambdatui.config.apis import (
     METHODS,
     add_authorizer,
     add_integrated_route,
-    cors_of_headers,
+    cors_of_response,
     function_name,
     identity_source,
     integration,
@@ -32,7 +32,6 @@ from lambdatui.config.yaml_lines import Map, Value
 
 _PREFIX = "x-amazon-apigateway-"
 _ANY = _PREFIX + "any-method"
-HEADER = "method.response.header."
 _MAX_REFERENCES = 20
 
 
@@ -204,13 +203,7 @@ class _Definition:
         """What a MOCK's responses say in their Access-Control headers."""
         responses = inner.child("responses")
         for status in responses.values:
-            parameters = responses.child(status).child("responseParameters")
-            headers = {
-                name.removeprefix(HEADER): parameters.text(name) or ""
-                for name in parameters.values
-                if name.startswith(HEADER)
-            }
-            cors = cors_of_headers(headers)
+            cors = cors_of_response(responses.child(status).child("responseParameters"))
             if cors is not None:
                 return cors
         return None
