@@ -63,6 +63,8 @@ def load_project(root: Path, options: LoadOptions, data: Path | None = None) -> 
         _no_functions(into, kind)
     if source is None and not (toml and toml.declared()):
         _say_templates_below(into)
+    if source is not None and options.template is None:
+        _say_passed_over(source, into)
     return _project(into, kind)
 
 
@@ -133,6 +135,18 @@ def _say_templates_below(into: Declared) -> None:
             f"Name its folder instead of this one, or add --template {first}",
         )
     into.problems.extend(problems.found)
+
+
+def _say_passed_over(source: Source, into: Declared) -> None:
+    """Who has a template and a serverless.yml may mean the other one."""
+    for name in (*TEMPLATES, *SERVERLESS):
+        if exists(into.root / name) and into.root / name != source.path:
+            problems = Problems(name)
+            problems.notice(
+                f"{name} is not read, because {into.shown(source.path)} is there",
+                f"To run it instead: --template {name}",
+            )
+            into.problems.extend(problems.found)
 
 
 def _plain(into: Declared, toml: TomlFile | None) -> None:

@@ -38,6 +38,14 @@ def test_a_template_is_asked_for_relative_to_the_project_else_to_the_working_dir
     assert [f.name for f in load(template="other.yml").functions] == ["Other"]
 
 
+def test_what_is_passed_over_is_said_unless_one_was_asked_for(write: Write, load: Load) -> None:
+    write("app.py")
+    write("template.yaml", template("Usual"))
+    write("serverless.yml", "service: s\nprovider: {name: aws, runtime: python3.12}\n")
+    assert says(load(), "serverless.yml is not read, because template.yaml is there")[0] == "notice"
+    assert load(template="template.yaml").problems == ()
+
+
 def test_a_folder_that_is_asked_for_is_its_own_template(write: Write, load: Load) -> None:
     write("deploy/template.yaml", template("Other"))
     assert [f.name for f in load(template="deploy").functions] == ["Other"]
