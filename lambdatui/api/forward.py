@@ -10,6 +10,7 @@ import asyncio
 import functools
 import importlib.util
 import logging
+import re
 import ssl
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -34,6 +35,9 @@ _FORM = b"application/x-www-form-urlencoded"
 _XML_SERVICES = {"", "s3", "s3express", "route53", "cloudfront"}  # by the name that signs; "": most likely S3
 _PAGES = {404, 405, 500, 501}  # moto's server answers these with a page where it has no such service or operation
 
+_REGION = re.compile(rb"Credential=[^/,\s]+/[^/]*/([a-z0-9-]+)/")
+_IN_REGIONS = {"dynamodb", "sns", "ssm", "secretsmanager", "events"}  # of what a project declares, all but buckets
+
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 
 
@@ -52,6 +56,7 @@ class Forwarder:
         self._door = door
         self._aws = door.settings.aws
         self._start = door.settings.start_aws
+        self._told_regions: set[str] = set()
 
     async def forward(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
         """One request to the server behind `--aws`; an AWS error where there is none or it does not answer."""
@@ -67,6 +72,7 @@ class Forwarder:
             return
         answer = _Answering(send)
         if self._aws == "auto":
+            self._tell_other_region(service, scope)
             scope = _for_moto(service, scope)
         try:
             url = self._aws
@@ -100,6 +106,17 @@ class Forwarder:
             if answer.page is not None:
                 await refuse(501, f"{name} is left to the server behind --aws, which does not know this operation or "
                     f"failed at it: it answered {answer.page} with a web page, no AWS error.")  # fmt: skip
+
+    def _tell_other_region(self, service: str, scope: Scope) -> None:
+        """A client with a region of its own finds nothing of what is declared, and no error says why: once a region."""
+        signed = _REGION.search(header(scope, b"authorization") or b"")
+        region = signed[1].decode("latin-1") if signed and service in _IN_REGIONS else self._door.region
+        if region != self._door.region and region not in self._told_regions:
+            self._told_regions.add(region)
+            self._door.engine.telemetry.say(
+                "notice", None, f"{service} is called in {region}, and what the project declares is in "
+                f"{self._door.region}: --region {region} puts it there",
+            )  # fmt: skip
 
     async def _observed(self, seen: observe.Watch, url: str, scope: Scope, receive: Receive, send: Send) -> None:
         """The exchange of a call that triggers hang on: its caller hears of a success when they have it on disk."""

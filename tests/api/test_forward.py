@@ -236,3 +236,18 @@ def test_motos_uploads_are_never_forms(fresh: Callable[..., Running], upstream: 
         assert call(own, "PUT", "/photos/a", b"hello", **typed)[:2] == (207, b"hello")
         kept = {name.lower(): value for name, value in Upstream.seen[-1][2].items()}
         assert kept["content-type"] == seen
+
+
+def test_a_call_in_another_region_is_told_once(fresh: Callable[..., Running], upstream: str) -> None:
+    async def start() -> str:
+        return upstream
+
+    own = fresh(aws="auto", start_aws=start)
+    for service, region in (("dynamodb", "us-east-1"), ("iam", "eu-west-1"), *[("dynamodb", "eu-west-1")] * 2):
+        signed = SIGNED.replace("/us-east-1/s3/", f"/{region}/{service}/")
+        assert call(own, "POST", "/", b"", Authorization=signed)[0] == 207
+    said = [one.message for one in own.telemetry.happenings_after(0) if one.kind == "notice"]
+    assert said == [
+        "dynamodb is called in eu-west-1, and what the project declares is in us-east-1: --region eu-west-1 puts it "
+        "there"
+    ]
