@@ -11,6 +11,7 @@ from lambdatui.config.cfn_load_balancers import declare_load_balancers
 from lambdatui.config.cfn_rest_apis import declare_rest_apis
 from lambdatui.config.cycles import circles
 from lambdatui.config.declared import Declared
+from lambdatui.config.finding import TEMPLATES, exists
 from lambdatui.config.intrinsics import Resolver, Unresolved
 from lambdatui.config.loops import Loops
 from lambdatui.config.problems import Problems, did_you_mean
@@ -352,4 +353,19 @@ def _unserved(template: Template, resource: Resource) -> None:
             line=resource.line,
         )
     elif support.status == "not served":
-        template.problems.warning(f"{resource.logical_id}: {support.note}", support.remedy, line=resource.line)
+        remedy = _of_nested(template, resource) or support.remedy
+        template.problems.warning(f"{resource.logical_id}: {support.note}", remedy, line=resource.line)
+
+
+def _of_nested(template: Template, resource: Resource) -> str | None:
+    """What to do about a nested application or stack: its template's own command, where that is a file here."""
+    key = {"AWS::Serverless::Application": "Location", "AWS::CloudFormation::Stack": "TemplateURL"}.get(resource.type)
+    location = resource.properties.get(key) if key else None
+    if isinstance(location, Map) and "ApplicationId" in location:
+        return "It comes from the Serverless Application Repository, which is not asked: what uses it gets no answer."
+    if not isinstance(location, str) or not exists(file := template.path.parent / location):
+        return None
+    shown = template.into.shown(file.resolve())
+    if file.name in TEMPLATES and file.parent.resolve() != template.into.root:
+        return f"Run it by itself: lambdatui run {Path(shown).parent}"
+    return f"Run it by itself: lambdatui run --template {shown} --data DIR (a folder for its own state)"

@@ -149,3 +149,25 @@ def test_a_parameter_whose_value_only_an_account_knows_is_said(write: Write, loa
     assert says(project, "Value cannot be resolved")[0] == "warning" and held(project, "P").properties == {
         "Type": "String"
     }
+
+
+def test_of_what_is_nested_the_command_is_named_that_runs_it(write: Write, load: Load) -> None:
+    write("orders/template.yaml", "Resources: {}\n")
+    write("nested/child.yaml", "Resources: {}\n")
+    write(
+        "template.yaml",
+        """
+Resources:
+  Own: {Type: AWS::Serverless::Application, Properties: {Location: ./orders/template.yaml}}
+  Other: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: nested/child.yaml}}
+  Gone: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: "https://bucket.s3.amazonaws.com/x.yaml"}}
+  Shared:
+    Type: AWS::Serverless::Application
+    Properties: {Location: {ApplicationId: "arn:aws:serverlessrepo:us-east-1:1:applications/x", SemanticVersion: 1.1.0}}
+""",
+    )
+    remedies = {problem.message.split(":")[0]: problem.remedy for problem in load().problems if problem.line}
+    assert remedies["Own"] == "Run it by itself: lambdatui run orders"
+    assert remedies["Other"].startswith("Run it by itself: lambdatui run --template nested/child.yaml --data DIR")
+    assert remedies["Gone"].endswith("lambdatui run FOLDER.")
+    assert remedies["Shared"].startswith("It comes from the Serverless Application Repository")
