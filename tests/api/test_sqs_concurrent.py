@@ -235,3 +235,23 @@ def test_a_long_poll_ends_with_its_caller(door: Running, sqs: Any, headers: Any,
     assert door.run(poll_and_hang_up()) == []
     sqs.send_message(QueueUrl=url, MessageBody="m")
     assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1
+
+
+def test_a_long_poll_is_answered_when_the_engine_stops(
+    door: Running, sqs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sqs.create_queue(QueueName="work")["QueueUrl"]
+    looked, look = threading.Event(), door.store.queues.receive
+
+    async def receive(*of: Any) -> Any:
+        found = await look(*of)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(door.store.queues, "receive", receive)
+    with ThreadPoolExecutor(1) as pool:
+        poll = pool.submit(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=20)
+        assert looked.wait(5)
+        door.engine.stopping = True
+        door.run(door.servers[0].close(0.5))
+        assert "Messages" not in poll.result(5)

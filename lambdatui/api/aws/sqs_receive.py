@@ -17,7 +17,8 @@ from lambdatui.store.records import Message
 if TYPE_CHECKING:
     from lambdatui.store.queues import QueueStore
 
-CHECK_S = 1.0  # how long a wait may overlook that the engine stops
+CHECK_S = 1.0  # between two looks into the queue, at the longest
+STOP_S = 0.2  # how long a wait may overlook that the engine stops; its server gives calls half a second to end
 ATTEMPT_S = 300.0  # how long a ReceiveRequestAttemptId means the same messages
 
 
@@ -57,9 +58,11 @@ class Receiver:
                 if messages and attempt is not None:
                     self._remember(queue.name, attempt, messages)
                 return messages
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, self._next_look(queue.name))):
-                    await news.wait()
+            until = time.monotonic() + min(left, self._next_look(queue.name))
+            while not news.is_set() and not stopping() and (left := until - time.monotonic()) > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, STOP_S)):
+                        await news.wait()
 
     def _next_look(self, queue_name: str) -> float:
         """Seconds until a hidden message's time comes; what is visible and yet was not given belongs to a held group,
