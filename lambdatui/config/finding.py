@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +22,9 @@ MANIFEST = "manifest.json"
 CDK_APP = "cdk.json"
 _DEEPEST = 3  # folders below the project in which templates are looked for, to name them
 _MOST_FOLDERS = 2_000
+_SUFFIXES = {".yaml", ".yml", ".json", ".template"}
+_FUNCTION = re.compile(rb"AWS::(Serverless|Lambda)::Function\b")
+_LARGEST = 1_000_000  # bytes; CloudFormation takes no larger template
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def _chosen(root: Path, template: str) -> Source:
         if found is None:
             raise UsageError(f"there is no template in {template}: --template names a file")
         return found
-    if path.suffix.lower() not in {".yaml", ".yml", ".json", ".template"}:
+    if path.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"{template} is no template: --template names a YAML or JSON file")
     if path.name.startswith("serverless"):
         return Source("serverless", path)
@@ -87,6 +92,18 @@ def _is_assembly(folder: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return folder.name == ASSEMBLY
     return isinstance(manifest, dict) and isinstance(manifest.get("artifacts"), dict)
+
+
+def templates_beside(root: Path) -> list[Path]:
+    """Files of `root` itself that declare functions of Lambda under names that are not looked for: stack.yaml, ..."""
+    found = []
+    with suppress(OSError):
+        for file in sorted(root.iterdir()):
+            if file.suffix.lower() in _SUFFIXES and file.is_file() and file.stat().st_size <= _LARGEST:
+                text = file.read_bytes()
+                if b"Resources" in text and _FUNCTION.search(text):
+                    found.append(file)
+    return found
 
 
 def templates_below(root: Path) -> list[Path]:

@@ -15,10 +15,11 @@ from lambdatui.config.finding import (
     exists,
     find_source,
     templates_below,
+    templates_beside,
 )
 from lambdatui.config.finish import finish
 from lambdatui.config.handlers import Compiles, check_handler, compiles
-from lambdatui.config.model import LoadOptions, Problem, Project
+from lambdatui.config.model import LoadOptions, Problem, Project, Severity
 from lambdatui.config.plain import find_functions
 from lambdatui.config.problems import Problems
 from lambdatui.config.sam_parameters import SAMCONFIG, Given
@@ -62,7 +63,7 @@ def load_project(root: Path, options: LoadOptions, data: Path | None = None) -> 
     if not into.functions and not any(problem.severity == "error" for problem in into.problems):
         _no_functions(into, kind)
     if source is None and not (toml and toml.declared()):
-        _say_templates_below(into)
+        _say_templates(into)
     if source is not None and options.template is None:
         _say_passed_over(source, into)
     return _project(into, kind)
@@ -112,9 +113,10 @@ def _read(source: Source, into: Declared, toml: TomlFile | None) -> None:
         load_serverless(source.path, into, given)
 
 
-def _say_templates_below(into: Declared) -> None:
-    """A folder of several projects, or one folder too high: name those that it holds."""
+def _say_templates(into: Declared) -> None:
+    """A folder of several projects, one folder too high, or a template of another name: name what is there."""
     found = [into.shown(path) for path in templates_below(into.root)]
+    beside = [into.shown(path) for path in templates_beside(into.root)]
     problems = Problems(None)
     if exists(into.root / CDK_APP):
         problems.warning("this is a CDK app, and what it makes is not here", "Make it: cdk synth (it writes cdk.out).")
@@ -124,15 +126,19 @@ def _say_templates_below(into: Declared) -> None:
                 f"{name} is a program, which is not run here: its functions are missing",
                 "Write what it makes into serverless.json: npx serverless print --format json > serverless.json",
             )
-    if found:
-        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-        first = found[0]
+    severity: Severity = "notice" if into.functions else "warning"
+    if beside:
+        declares = "declares" if len(beside) == 1 else "declare"
         problems.add(
-            "notice" if into.functions else "warning",
-            f"the folder has no template of its own; below it are {', '.join(found[:_MOST_NAMED])}{more}"
-            if len(found) > 1
-            else f"the folder has no template of its own; below it is {first}",
-            f"Name its folder instead of this one, or add --template {first}",
+            severity,
+            f"the folder has no template.yaml, but {_some(beside)}, which {declares} functions",
+            f"Name the one that is meant: --template {beside[0]}",
+        )
+    if found:
+        problems.add(
+            severity,
+            f"the folder has no template of its own; below it {'is' if len(found) == 1 else 'are'} {_some(found)}",
+            f"Name its folder instead of this one, or add --template {found[0]}",
         )
     into.problems.extend(problems.found)
 
@@ -147,6 +153,12 @@ def _say_passed_over(source: Source, into: Declared) -> None:
                 f"To run it instead: --template {name}",
             )
             into.problems.extend(problems.found)
+
+
+def _some(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _plain(into: Declared, toml: TomlFile | None) -> None:

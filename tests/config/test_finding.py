@@ -97,6 +97,19 @@ def test_beside_plain_functions_they_are_a_notice(write: Write, load: Load) -> N
     assert "orders" in {f.name for f in loaded.functions}
 
 
+def test_templates_of_other_names_are_named(write: Write, load: Load) -> None:
+    write("stack.yaml", template("F"))
+    write("values.yaml", "replicas: 3\n")
+    loaded = load()
+    assert says(loaded, "but stack.yaml, which declares functions") == ("warning", None)
+    assert says(loaded, "--template stack.yaml") == ("warning", None)
+    write("main.py", "def handler(event, context): ...\n")
+    write("app-prod.template", template("G"))
+    assert says(load(), "but app-prod.template, stack.yaml, which declare functions") == ("notice", None)
+    write("template.yaml", template("H"))
+    assert load().problems == ()
+
+
 def test_many_are_counted(write: Write, load: Load, project: Path) -> None:
     for number in range(11):
         write(f"p{number:02}/template.yaml", template("F"))
