@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lambdatui.schema import FunctionRow
 
 COLOURS = {"error": "red", "warning": "yellow", "notice": "blue"}
+_MOST_NAMED = 4  # functions of which one sentence says the same
 
 
 @click.command()
@@ -115,6 +116,26 @@ def _near(project: Path, folder: str) -> str:
     return str(path.relative_to(project)) if path.is_relative_to(project) else folder
 
 
+def _folded(problems: list[Problem]) -> list[tuple[Problem, str]]:
+    """The first of those that say the same of several functions, and its text with their names."""
+    same: dict[tuple[object, ...], list[Problem]] = {}
+    for problem in problems:
+        words = problem.message.removeprefix(f"{problem.function}: ")
+        key = (problem.severity, problem.file, words, problem.remedy) if problem.function else (len(same),)
+        same.setdefault(key, []).append(problem)
+    return [(group[0], _text(group)) for group in same.values()]
+
+
+def _text(group: list[Problem]) -> str:
+    first = group[0]
+    names = list(dict.fromkeys(problem.function or "" for problem in group))
+    if first.function is None or (len(names) == 1 and first.message.startswith(first.function)):
+        return first.message
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    about = ", ".join(names[:_MOST_NAMED]) + more
+    return f"{about}: {first.message.removeprefix(f'{first.function}: ')}"
+
+
 def _print_check(place: Place, rows: list[FunctionRow], problems: list[Problem]) -> None:
     for row in rows:
         triggers = f"  {colour(shown('← ' + ', '.join(row.triggers)), dim=True)}" if row.triggers else ""
@@ -122,15 +143,14 @@ def _print_check(place: Place, rows: list[FunctionRow], problems: list[Problem])
         out(colour(shown("    " + _origin(place, row)), dim=True))
     if rows and problems:
         out()
-    for problem in problems:
+    folded = _folded(problems)
+    for problem, text in folded:
         where = problem.file or str(place.project)
         where += f":{problem.line}" if problem.line else ""
         severity = colour(problem.severity, fg=COLOURS.get(problem.severity))
-        named = problem.function is None or problem.message.startswith(problem.function)
-        about = "" if named else f"{problem.function}: "
-        out(f"{shown(where)}: {severity}: {shown(about + problem.message)}")
+        out(f"{shown(where)}: {severity}: {shown(text)}")
         out(shown(f"    {problem.remedy}"))
-    counted = [(kind, sum(problem.severity == kind for problem in problems)) for kind in COLOURS]
+    counted = [(kind, sum(problem.severity == kind for problem, _ in folded)) for kind in COLOURS]
     parts = [f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counted if count]
     functions = f"{len(rows)} function{'s' if len(rows) != 1 else ''}"
     say(f"{functions}, {', '.join(parts) or 'no problems'}")

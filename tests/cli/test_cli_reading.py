@@ -56,6 +56,19 @@ def test_check_is_0_when_fine_and_1_with_a_problem(run: Run, project: Path) -> N
     assert "orders.py:1: error: orders:" in human.stdout
 
 
+def test_check_says_once_what_is_true_of_several_functions(run: Run, project: Path) -> None:
+    (project / "app.py").write_text("def handler(event, context): ...\n")
+    functions = "".join(f"  f{number}: {{handler: app.handler}}\n" for number in range(6))
+    (project / "serverless.yml").write_text(
+        "service: s\nprovider:\n  name: aws\n  runtime: python3.11\n  environment: {KEY: '${file(none.yml):a}'}\n"
+        f"functions:\n{functions}"
+    )
+    said = run("check", ".")
+    text = "serverless.yml:5: warning: f0, f1, f2, f3 and 2 more: the variable KEY is left out"
+    assert said.stdout.count("the variable KEY") == 1 and text in said.stdout
+    assert len(json.loads(run("check", "--json").stdout)["problems"]) >= 6, "programs get each"
+
+
 def test_check_of_a_folder_that_is_not_there(run: Run) -> None:
     assert run("check", "nowhere").exit_code == 2
 
@@ -133,6 +146,12 @@ def test_show_tells_it_all(run: Run, engine: FakeEngine) -> None:
     text = run("show", "r-1").stdout
     for words in ("orders  ok", "12.25 ms, billed 53 ms", "1 ok, 2 error", "KeyError", '{"ok":true}', "hello"):
         assert words in text
+
+
+def test_show_names_the_invocation_that_called_it(run: Run, engine: FakeEngine) -> None:
+    called = msgspec.structs.replace(engine.detail.row, parent_id="r-0")
+    engine.detail = msgspec.structs.replace(engine.detail, row=called)
+    assert "called by   r-0" in run("show", "r-1").stdout
 
 
 def test_stats(run: Run, engine: FakeEngine) -> None:
