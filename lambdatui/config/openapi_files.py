@@ -15,6 +15,7 @@ from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import MAX_BYTES, Map, ParseError, Seq, Text, Value, parse_json, parse_yaml
 
 _IN_S3 = "the definition lies in S3, which cannot be had: its routes are missing"
+_OUTSIDE = "Copy it into the project, or run the folder that holds both, with --template."
 _LOCAL = "Name a local file of the project instead, or declare the routes as events of the functions."
 
 
@@ -91,7 +92,7 @@ def _file(template: Template, location: str, reader: Reader, key: str) -> tuple[
         reader.warn(key, f"there is no file {location[:80]}", "Name a file, relative to the template's folder.")
         return None, problems
     if not any(path.resolve().is_relative_to(root) for root in (template.into.root, template.path.parent.resolve())):
-        reader.warn(key, f"{location} lies outside of the project, and is not read", "Copy it into the project.")
+        reader.warn(key, f"{location} lies outside of the project, and is not read", _OUTSIDE)
         return None, problems
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -158,7 +158,8 @@ class Sources:
         try:
             path = (self.folder / name).resolve()
             if not path.is_relative_to(self.into.root):
-                return Unresolved(f"the file {name} lies outside of the project", line)
+                why = "lies outside of the project (run the folder that holds both, with --template)"
+                return Unresolved(f"the file {name} {why}", line)
             if path.suffix in _CODE:
                 return Unresolved(f"{name} is a program, which is not run here", line)
             if not path.is_file():

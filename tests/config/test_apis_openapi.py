@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from lambdatui.config.model import AuthorizerConfig, CorsConfig
 from tests.config.helpers import Load, Write, says
@@ -245,3 +246,15 @@ def test_cloudformations_own_api_has_its_definition_in_body(write: Write, load: 
     write("template.yaml", template + body + FUNCTION)
     project = load()
     assert [(r.api, r.path, r.function) for r in project.routes] == [("Web", "/a", "F")] and project.problems == ()
+
+
+def test_a_definition_outside_of_the_project_is_not_read(write: Write, load: Load, tmp_path: Path) -> None:
+    (tmp_path / "secret.yaml").write_text("openapi: 3.0.1\npaths: {}\n")
+    write(
+        "template.yaml",
+        "Resources:\n  A:\n    Type: AWS::Serverless::Api\n"
+        "    Properties: {StageName: p, DefinitionUri: ../secret.yaml}\n",
+    )
+    project = load()
+    assert says(project, "../secret.yaml lies outside of the project") == ("warning", 4)
+    assert str(tmp_path / "secret.yaml") not in project.files

@@ -110,7 +110,7 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("${opt:stage, dev}", "'dev' is neither a source such as self:key nor a text in quotes"),
         ("${self:service", "is not closed"),
         ("pre-${ssm:/a}", "Parameter Store"),
-        ("${file(../shop2/x.yml)}", "lies outside of the project"),
+        ("${file(../shop2/x.yml)}", "outside of the project (run the folder that holds both, with --template)"),
         ("${file(/etc/hostname)}", "lies outside of the project"),
         ("${file(x.js):a}", "is a program"),
         ("${construct:a.b}", "there is no construct a"),
