@@ -143,6 +143,7 @@ def _print_detail(detail: InvocationDetail) -> None:
         "environment": f"{row.environment or FAINT}{' (cold start)' if row.cold else ''}",
     }
     facts |= {"replay of": row.replay_of} if row.replay_of else {}
+    facts |= {"called by": row.parent_id} if row.parent_id else {}
     for name, value in facts.items():
         out(f"  {colour(f'{name:<12}', dim=True)}{shown(value)}")
     if len(detail.attempts) > 1:

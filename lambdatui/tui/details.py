@@ -221,9 +221,9 @@ def invocation_facts(detail: InvocationDetail, memory_limit: int | None, width: 
         ("code", short_sha(row.code_sha)),
     ]
     if row.replay_of:
-        facts.append(("replay of", short_id(row.replay_of)))
+        facts.append(("replay of", f"{short_id(row.replay_of)}  b opens it"))
     if row.parent_id:
-        facts.append(("called by", short_id(row.parent_id)))
+        facts.append(("called by", f"{short_id(row.parent_id)}  b opens it"))
     out += [line((f"{name:12}", "dim"), value) for name, value in facts]
     if len(detail.attempts) > 1:
         out += [

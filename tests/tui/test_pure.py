@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lambdatui.schema import Happening
+from lambdatui.schema import Happening, InvocationDetail
 from lambdatui.tui import text
-from lambdatui.tui.details import code_lines, configuration_lines, relative, subject_of, waterfall
+from lambdatui.tui.details import code_lines, configuration_lines, invocation_facts, relative, subject_of, waterfall
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
-from lambdatui.tui.screens.overview import happening_lines
+from lambdatui.tui.screens.overview import happening_lines, log_empty
 from lambdatui.tui.widgets.braille import area, columns, nice_top, outline, sparkline, stacked
 from lambdatui.tui.widgets.lines import fit, left, paragraphs, right, width_of, wrap
 from lambdatui.tui.widgets.rows import Column, Row, fitted, layout, matching, sort_rows, title_text
@@ -240,3 +241,18 @@ def test_a_configuration_names_its_folders_from_the_project() -> None:
     assert "code         9c02  orders" in shown
     assert "layers       layers/common" in shown
     assert "".join(shown).replace(" ", "").count("a" * 30)  # whole, however narrow the pane
+
+
+def test_a_log_that_is_empty_says_why() -> None:
+    assert "press i" in log_empty(fakes.function("orders"))
+    installing = fakes.function("orders", "installing", packages="installing requirements.txt")
+    assert log_empty(installing).startswith("installing requirements.txt: ")
+    broken = next(row for row in fakes.functions() if row.state == "broken")
+    assert log_empty(broken) == "⚠ price-feed/app.py:3 No module named 'yaml'. pip install pyyaml"
+
+
+def test_an_invocation_says_what_called_it_and_how_to_get_there() -> None:
+    row = msgspec.structs.replace(fakes.invocation(2), parent_id="0123456789")
+    detail = InvocationDetail(row=row, event=b"{}", result=None, log=[], error=None)
+    shown = [each.text.rstrip() for each in invocation_facts(detail, None, 60)]
+    assert "called by   01234567  b opens it" in shown

@@ -38,7 +38,7 @@ class InvocationsPage(Page):
             "b",
             "origin",
             "origin",
-            "The invocation that this one replays, or that caused it",
+            "Open the invocation that this one replays, or that called it",
             "invocation.origin",
             show=False,
         ),

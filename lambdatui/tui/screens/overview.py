@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from lambdatui.client.feed import State
-from lambdatui.schema import Happening, ProblemRow, Series, Subscription
+from lambdatui.schema import FunctionRow, Happening, ProblemRow, Series, Subscription
 from lambdatui.tui.screens.dlq_table import DlqTable
 from lambdatui.tui.screens.function_keys import FunctionKeys
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
@@ -136,6 +136,7 @@ class OverviewPage(FunctionKeys):
         log = self.query_one("#overview-log", LogView)
         wanted = frozenset({name}) if name else frozenset()
         log.subject = clean(name or "")
+        log.empty = log_empty(self.function_row(name))
         if log.store.filter.functions != wanted:
             log.refilter(functions=wanted, request_id=None)
             log.action_resume()
@@ -187,8 +188,16 @@ class OverviewPage(FunctionKeys):
         await self.tui.open_invocation(event.request_id)
 
 
+def log_empty(row: FunctionRow | None) -> str:
+    """Why a function has no log yet, and what to do about it."""
+    if row is not None and row.state == "installing":
+        return f"{clean(row.packages) or 'its packages are being installed'}: it can run when that has ended"
+    wrong = [problem for problem in row.problems if problem.severity == "error"] if row is not None else []
+    return f"⚠ {problem_text(wrong)} {clean(wrong[0].remedy)}" if wrong else LOG_EMPTY
+
+
 def problem_text(problems: Sequence[ProblemRow]) -> str:
-    """The first problem that belongs to no function, and how to see the others."""
+    """The first of the problems with its place, and how to see the others."""
     if not problems:
         return ""
     first = problems[0]
