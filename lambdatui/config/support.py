@@ -126,6 +126,8 @@ RESOURCES: Table = {
     "AWS::CDK::*": _kept(),
     "AWS::CodeDeploy::*": _kept("deployments mean nothing here"),
     "AWS::ApplicationAutoScaling::*": _kept(),
+    "AWS::ApplicationInsights::*": _kept(),
+    "AWS::ResourceGroups::*": _kept(),
     "AWS::WAFv2::*": _kept("requests are not filtered"),
     "AWS::Route53::*": _kept(),
     "AWS::CertificateManager::*": _kept(),

@@ -171,3 +171,18 @@ Resources:
     assert remedies["Other"].startswith("Run it by itself: lambdatui run --template nested/child.yaml --data DIR")
     assert remedies["Gone"].endswith("lambdatui run FOLDER.")
     assert remedies["Shared"].startswith("It comes from the Serverless Application Repository")
+
+
+def test_what_sam_init_adds_for_monitoring_needs_no_word(write: Write, load: Load) -> None:
+    write(
+        "template.yaml",
+        """
+Resources:
+  ApplicationResourceGroup: {Type: AWS::ResourceGroups::Group, Properties: {Name: x}}
+  ApplicationInsightsMonitoring:
+    Type: AWS::ApplicationInsights::Application
+    Properties: {ResourceGroupName: !Ref ApplicationResourceGroup, AutoConfigurationEnabled: true}
+  F: {Type: AWS::Serverless::Function, Properties: {Handler: app.handler, Runtime: python3.12, CodeUri: .}}
+""",
+    )
+    assert load().problems == ()
