@@ -49,7 +49,7 @@ class Offline:
         from lambdatui.config.made import with_made
         from lambdatui.config.model import LoadOptions
 
-        region = os.environ.get("AWS_REGION") or "us-east-1"
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         options = LoadOptions(region=region, own_region=True, template=self._template, parameters=self._parameters)
         return with_made(load_project(self.root, options, self.data), self._reader.made())
 

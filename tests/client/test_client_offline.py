@@ -142,3 +142,9 @@ def test_arns_and_urls_name_a_queue(offline: Offline) -> None:
 def test_a_pattern_that_is_no_regular_expression_is_said(offline: Offline) -> None:
     with pytest.raises(UsageError, match="regular expression"):
         offline.logs(pattern="(")
+
+
+def test_the_region_is_the_one_that_an_engine_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+    assert Offline(tmp_path, tmp_path / ".lambdatui").project.region == "eu-north-1"
