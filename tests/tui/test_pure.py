@@ -246,7 +246,7 @@ def test_a_configuration_names_its_folders_from_the_project() -> None:
 def test_a_log_that_is_empty_says_why() -> None:
     assert "press i" in log_empty(fakes.function("orders"))
     installing = fakes.function("orders", "installing", packages="installing requirements.txt")
-    assert log_empty(installing).startswith("installing requirements.txt: ")
+    assert log_empty(installing).startswith("installing requirements.txt. ")
     broken = next(row for row in fakes.functions() if row.state == "broken")
     assert log_empty(broken) == "⚠ price-feed/app.py:3 No module named 'yaml'. pip install pyyaml"
 

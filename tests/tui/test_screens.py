@@ -277,3 +277,16 @@ async def test_the_duration_stays_in_its_title_where_only_the_short_form_fits() 
     series = msgspec.structs.replace(state.series, p50_ms=[0.1], p95_ms=[0.1])
     async with opened(msgspec.structs.replace(state, series=series)) as shown:
         assert "0.1/0.1" in shown.text()
+
+
+async def test_the_empty_log_follows_an_installation_to_its_end() -> None:
+    wrong = ProblemRow(
+        severity="error", file="f/requirements.txt", line=1, message="no such package", remedy="Mend it."
+    )
+    installing = function("f", "installing", packages="installing requirements.txt")
+    state = State(connected=True, header=header(functions=1), functions=(installing,))
+    async with opened(state) as shown:
+        await shown.until(lambda: "installing requirements.txt. It can run" in shown.text())
+        broken = msgspec.structs.replace(installing, state="broken", packages="", problems=[wrong])
+        shown.feed.push(functions=(broken,))
+        await shown.until(lambda: "f/requirements.txt:1 no such package. Mend it." in shown.text())

@@ -136,7 +136,9 @@ class OverviewPage(FunctionKeys):
         log = self.query_one("#overview-log", LogView)
         wanted = frozenset({name}) if name else frozenset()
         log.subject = clean(name or "")
-        log.empty = log_empty(self.function_row(name))
+        if (told := log_empty(self.function_row(name))) != log.empty:
+            log.empty = told
+            log.sync()
         if log.store.filter.functions != wanted:
             log.refilter(functions=wanted, request_id=None)
             log.action_resume()
@@ -191,7 +193,7 @@ class OverviewPage(FunctionKeys):
 def log_empty(row: FunctionRow | None) -> str:
     """Why a function has no log yet, and what to do about it."""
     if row is not None and row.state == "installing":
-        return f"{clean(row.packages) or 'its packages are being installed'}: it can run when that has ended"
+        return f"{clean(row.packages) or 'its packages are being installed'}. It can run when that has ended."
     wrong = [problem for problem in row.problems if problem.severity == "error"] if row is not None else []
     return f"⚠ {problem_text(wrong)} {clean(wrong[0].remedy)}" if wrong else LOG_EMPTY
 
