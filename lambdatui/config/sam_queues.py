@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved
@@ -9,6 +11,8 @@ from lambdatui.config.model import QueueConfig, StreamConfig
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, ParseError, parse_json
+
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def declare_queue(template: Template, resource: Resource) -> None:
@@ -21,6 +25,12 @@ def declare_queue(template: Template, resource: Resource) -> None:
     if not fifo and name.endswith(".fifo"):
         reader.warn("QueueName", f"only a FIFO queue's name ends in .fifo: {name}", "Set FifoQueue: true.")
         fifo = True
+    if len(name) > 80 or not _QUEUE_NAME.fullmatch(name.removesuffix(".fifo")):
+        said = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        reader.warn("QueueName", f"the name {name[:100]!r} is refused on AWS: {said}", "Rename it.")
+    if name in template.into.queues:
+        other = template.into.queues[name].logical_id
+        reader.warn("QueueName", f"the name {name} is already that of {other}: they are one queue here", "Rename one.")
     redrive, receives = _redrive(template, reader)
     visibility = reader.number("VisibilityTimeout", 0, 43_200)
     template.into.queues[name] = QueueConfig(
