@@ -346,7 +346,7 @@ def test_there_are_seven_screens() -> None:
 async def test_a_route_shows_its_curl_and_y_copies_it() -> None:
     async with opened() as shown:
         await shown.press("6", "G")
-        await shown.until(lambda: "curl -i" in shown.text() and "y copies it" in shown.text())
+        await shown.until(lambda: "curl -i" in shown.text() and "y copies a call" in shown.text())
         await shown.press("y")
         assert shown.app.clipboard.startswith("curl -i -X POST ")
 

@@ -85,3 +85,9 @@ def test_a_route_is_tried_with_curl(method: str, url: str, command: str) -> None
 
 def _texts(item: SourceItem) -> dict[str, str]:
     return {key: "".join(text for text, _ in cell) for key, cell in row_of(item, 0).cells.items()}
+
+
+def test_a_function_url_is_called_one() -> None:
+    row = RouteRow(id="u", function="f", api="url", method="ANY", path="$default", url="http://h:1/_url/f/")
+    (item,) = items_of(Sources(routes=[row]))
+    assert (item.name, item.shown) == ("function URL", "function URL")

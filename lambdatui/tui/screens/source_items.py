@@ -217,14 +217,15 @@ def _route(row: RouteRow) -> SourceItem:
         ("last status", "" if row.last_status is None else str(row.last_status)),
         ("runs", row.function),
     )
+    name = "function URL" if row.api == "url" else f"{row.method} {row.path}"
     parts = [f"→ {row.last_status}"] if row.last_status is not None else []
     parts += [plural(row.requests, "request")] if row.requests else []
     parts += [plural(row.errors, "error")] if row.errors else []
     return SourceItem(
         f"route {row.id}",
         "route",
-        f"{row.method} {row.path}",
-        f"{row.method} {row.path}",
+        name,
+        name,
         "idle",
         row.function,
         tuple(fact for fact in facts if fact[1]),

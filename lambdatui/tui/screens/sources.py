@@ -170,10 +170,10 @@ def _messages(item: SourceItem | None, messages: Sequence[PeekedMessage], now: i
     if item is None:
         return []
     if item.kind not in ("queue", "stream"):
-        more = "; m publishes a message" if item.kind == "topic" else ""
+        more = "; m publishes a message" if item.kind == "topic" else ("; y copies a call:" if item.command else "")
         told = paragraphs(f"nothing waits here: it goes to {item.target} at once{more}", width, "dim")
         if item.command:
-            told += [line(), *paragraphs(clean(item.command), width, "info"), line(), line(("y copies it", "dim"))]
+            told += [line(), *paragraphs(clean(item.command), width, "info")]
         return told
     if not messages:
         return paragraphs(f"nothing waits. m sends a message, or lambdatui send {item.name} '{{…}}'", width, "dim")
