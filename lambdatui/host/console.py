@@ -16,7 +16,7 @@ from lambdatui import schema
 if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
 
-_EVERY = 0.1
+_PAUSE_S = 0.1  # between two looks, however much happens
 _AT_ONCE = 5000
 _MAX_WAITING = 8 * 1024 * 1024  # bytes that wait for a reader who is slow
 _LAST_PATIENCE = 1.0  # seconds for what is still to print when the engine ends
@@ -32,6 +32,8 @@ class Console:
         told = telemetry.happenings_after(0)  # an earlier engine's
         self._happening_id = told[-1].id if told else 0
         self._printer = Printer()
+        self._news_came = asyncio.Event()
+        telemetry.on_news(self._news_came.set)
 
     def start(self, info: schema.EngineInfo) -> None:
         self._print(f"lambdatui ready: Lambda API {info.url}  HTTP triggers {info.http_url}", sys.stdout)
@@ -47,8 +49,10 @@ class Console:
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY)
+            await self._news_came.wait()  # an idle engine prints nothing and wakes for nothing
+            self._news_came.clear()
             self._news()
+            await asyncio.sleep(_PAUSE_S)
 
     def _news(self) -> None:
         for happening in self._telemetry.happenings_after(self._happening_id):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lambdatui.clock import Clock, iso
 from lambdatui.schema import Happening, LogLine
@@ -26,6 +26,7 @@ class Telemetry:
         self._clock = clock
         self._ticker: asyncio.Task[None] | None = None
         self._said_problem = False
+        self._heard: Callable[[], None] | None = None
         self.metrics = Metrics(clock)
         self.logs = LogHub()
         self.happenings = Happenings(clock, history.next_happening_id, self._store_happening)
@@ -44,6 +45,10 @@ class Telemetry:
                 await self._ticker
         self.happenings.settle(final=True)
         await self._history.flush()
+
+    def on_news(self, heard: Callable[[], None]) -> None:
+        """Call `heard` after each sentence and each piece of log; it must only take note."""
+        self._heard = heard
 
     def say(self, kind: str, function: str | None, message: str) -> None:
         """One sentence of what happened; bursts are told with a count."""
@@ -72,6 +77,7 @@ class Telemetry:
         if rows:
             self.logs.add(rows)
             self._history.add(logs=records)
+            self._tell()
 
     def invocation(self, record: InvocationRecord) -> None:
         """Count one attempt and store its row. A throttle is neither invocation nor error; a DryRun is nothing."""
@@ -91,6 +97,11 @@ class Telemetry:
 
     def _store_happening(self, record: HappeningRecord) -> None:
         self._history.add(happenings=[record])
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._heard is not None:
+            self._heard()
 
     async def _tick(self) -> None:
         while True:
