@@ -41,6 +41,7 @@ class Front:
         self._clock = clock or SystemClock()
         self._limits_s = limits_s
         self._gatekeeper = Gatekeeper(door, self._clock)
+        self._running: set[asyncio.Future[InvokeResult]] = set()
         self._project: Project | None = None
         self._table: RouteTable
 
@@ -149,6 +150,8 @@ class Front:
             return await self._door.engine.invoke(asked)
         await self._door.engine.provisioned(asked.function)  # on AWS its packages are there
         running = asyncio.ensure_future(self._door.engine.invoke(asked))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
         done, _ = await asyncio.wait({running}, timeout=limit_s)
         if done:
             return running.result()
@@ -244,14 +247,14 @@ def _with(answer: Reply, headers: Headers) -> Reply:
     return answer._replace(headers=answer.headers + [pair for pair in headers if pair[0] not in given])
 
 
-def _note_failure(task: asyncio.Future[InvokeResult]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.error("an invocation whose caller was gone failed", exc_info=task.exception())
-
-
 async def _send(send: Send, answer: Reply) -> None:
     if answer.status in (204, 304):
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     else:
         await respond(send, answer.status, answer.body, answer.headers)
+
+
+def _note_failure(task: asyncio.Future[InvokeResult]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("an invocation whose caller was gone failed", exc_info=task.exception())

@@ -56,14 +56,10 @@ class Offline:
     @cached_property
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the project as far as it shows without running its code."""
-        from lambdatui.config.handlers import check_handler
+        from lambdatui.config.loader import check_project
         from lambdatui.config.served import served_problems
 
-        found = list(self.project.problems)
-        for function in self.project.functions:
-            found += check_handler(function, Path(self.project.root))
-        found += served_problems(self.project, os.environ)
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys([*check_project(self.project), *served_problems(self.project, os.environ)]))
 
     @cached_property
     def _reader(self) -> Reader:

@@ -241,7 +241,8 @@ class Engine:
 
     def project_problems(self) -> list[Problem]:
         """Problems that concern no single function."""
-        return [*self._broken, *(problem for problem in self.project.problems if problem.function is None)]
+        found = [*self._broken, *(problem for problem in self.project.problems if problem.function is None)]
+        return list(dict.fromkeys(found))
 
     def dlq_names(self) -> list[str]:
         """Queues that are a function's dead-letter queue, a redrive target or an OnFailure destination."""
