@@ -58,13 +58,6 @@ class _Locator:
         source = reader.get(key)
         if not isinstance(source, str):
             return self._missing(key, f"{key} is no text", f"Write the source as text: {key}: |")
-        if re.search(r"^\s*(import|from) cfnresponse\b", source, re.MULTILINE):
-            self.reader.problems.notice(
-                f"{self.resource.logical_id}: cfnresponse, which CloudFormation gives to inline code, is not here",
-                "Nothing calls custom resources here; put a cfnresponse.py of your own on the path to invoke it.",
-                line=reader.line(key),
-                function=self.reader.function,
-            )
         return Code(root, inline=str(source))
 
     def at_property(self, key: str) -> Code:

@@ -78,7 +78,7 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
         description=reader.text("Description") or "",
         architecture=next(iter(reader.texts("Architectures")), "x86_64"),
         aliases=template.aliases.get(resource.logical_id, ()),
-        layers=layers_of(template, reader, code.root),
+        layers=layers_of(template, reader, code),
         kept=_kept(template, values, known),
         unserved=unserved,
         file=template.problems.file,

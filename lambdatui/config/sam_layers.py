@@ -13,7 +13,7 @@ from lambdatui.config.intrinsics import Unresolved, as_written
 from lambdatui.config.lockfiles import canonical
 from lambdatui.config.manifests import ManifestError, manifest_of
 from lambdatui.config.problems import did_you_mean
-from lambdatui.config.sam_code import layer_code
+from lambdatui.config.sam_code import Code, layer_code
 from lambdatui.config.support import LAYER
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
@@ -21,6 +21,7 @@ from lambdatui.config.yaml_lines import Map, Seq
 
 MAX_LAYERS = 5
 _STAND_INS = Path(__file__).parents[1] / "layers"
+_CFNRESPONSE = re.compile(r"^\s*(import|from) cfnresponse\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -96,20 +97,22 @@ def _folder(template: Template, resource: Resource, reader: Reader) -> Path | No
     return code.root
 
 
-def layers_of(template: Template, reader: Reader, code: Path) -> tuple[str, ...]:
+def layers_of(template: Template, reader: Reader, code: Code) -> tuple[str, ...]:
     """The folders of a function's layers in their order; those of others are problems of the function, unless its
-    own requirements in `code` bring the same."""
+    own requirements beside `code` bring the same. Behind them what CloudFormation gives to inline code."""
     folders: list[str] = []
     raw = reader.values.get("Layers")
     written = list(raw) if isinstance(raw, Seq) else []
     items = reader.items("Layers")
     for number, item in enumerate(items):
         line = _line(written[number] if len(written) == len(items) else item) or reader.line("Layers")
-        folder = _one(template, reader, item, line, code)
+        folder = _one(template, reader, item, line, code.root)
         if folder is not None and str(folder) not in folders:
             folders.append(str(folder))
     if len(items) > MAX_LAYERS:
         reader.warn("Layers", f"a function has at most {MAX_LAYERS} layers", "They are served here; AWS would refuse.")
+    if code.inline is not None and _CFNRESPONSE.search(code.inline):
+        folders.append(str(_STAND_INS / "cfnresponse"))
     return tuple(folders)
 
 

@@ -151,7 +151,9 @@ _FUNCTION: Table = {
     "Handler": _served(),
     "ImageConfig": _kept("container images are not served"),
     "KmsKeyArn": _kept("variables are not encrypted"),
-    "Layers": _served("layers of the template; of others it is said what replaces them"),
+    "Layers": _served(
+        "the template's; Powertools and AWS SDK for pandas from PyPI; of others it is said what replaces them"
+    ),
     "LoggingConfig": _kept(),
     "MemorySize": _served(),
     "PackageType": _served("Zip; a function of type Image is listed and does not run"),

@@ -240,11 +240,14 @@ def test_a_damaged_archive_is_a_problem(cut: int, write: Write, load: Load, proj
     assert not list((project / ".lambdatui" / "archives").iterdir())
 
 
-def test_inline_code_that_wants_cfnresponse_is_told(write: Write, load: Load) -> None:
+def test_inline_code_that_wants_cfnresponse_has_it(write: Write, load: Load) -> None:
     write(
         "template.yaml",
         "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Handler: index.handler\n"
         "      Runtime: python3.12\n      Code:\n        ZipFile: |\n          import cfnresponse\n"
         "          def handler(event, context): ...\n",
     )
-    assert says(load(), "cfnresponse, which CloudFormation gives") == ("notice", 8)
+    project = load()
+    assert project.problems == ()
+    (layer,) = project.functions[0].layers
+    assert Path(layer, "python", "cfnresponse.py").is_file()
