@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lambdatui.client.reading import NOT_RUNNING
 from lambdatui.clock import MICROS, SystemClock
+from lambdatui.config import stand_ins
 from lambdatui.config.addresses import route_rows
 from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.model import LoadOptions, kept_texts
@@ -55,7 +56,7 @@ def function_row(
         dead_letter_queue=function.dead_letter_queue,
         dlq_depth=dead.visible if dead else 0,
         aliases=list(function.aliases),
-        layers=list(function.layers),
+        layers=[stand_ins.shown(layer) for layer in function.layers],
         kept=kept_texts(function),
     )
 

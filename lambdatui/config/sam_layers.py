@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambdatui.config import stand_ins
 from lambdatui.config.aws_names import LAYER_TYPES, Resource
 from lambdatui.config.intrinsics import Unresolved, as_written
 from lambdatui.config.lockfiles import canonical
@@ -20,7 +21,6 @@ from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, Seq
 
 MAX_LAYERS = 5
-_STAND_INS = Path(__file__).parents[1] / "layers"
 _CFNRESPONSE = re.compile(r"^\s*(import|from) cfnresponse\b", re.MULTILINE)
 
 
@@ -112,7 +112,7 @@ def layers_of(template: Template, reader: Reader, code: Code) -> tuple[str, ...]
     if len(items) > MAX_LAYERS:
         reader.warn("Layers", f"a function has at most {MAX_LAYERS} layers", "They are served here; AWS would refuse.")
     if code.inline is not None and _CFNRESPONSE.search(code.inline):
-        folders.append(str(_STAND_INS / "cfnresponse"))
+        folders.append(str(stand_ins.FOLDER / "cfnresponse"))
     return tuple(folders)
 
 
@@ -159,7 +159,7 @@ def _foreign(reader: Reader, arn: str, line: int | None, code: Path) -> Path | N
             line=line,
             function=reader.function,
         )
-        return _STAND_INS / known.folder
+        return stand_ins.FOLDER / known.folder
     reader.warn(
         "Layers",
         message,

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from lambdatui.config import stand_ins
 from lambdatui.config.finding import exists
 from lambdatui.config.serverless_service import (
     Service,
@@ -28,7 +29,7 @@ from lambdatui.config.yaml_lines import Map, Seq, Text, Value
 _RETRIES, _BATCH, _FACTOR, _DLQ_RETENTION = 3, 1, 6, 1_209_600
 _TIMEOUT = 6
 Outputs = dict[str, Map]
-WSGI_LAYER = Path(__file__).parents[1] / "layers" / "serverless_wsgi"
+WSGI_LAYER = stand_ins.FOLDER / "serverless_wsgi"
 _WSGI = "wsgi_handler"  # the module that serverless-wsgi packs; wsgi.handler is its older name
 
 

@@ -8,6 +8,7 @@ import psutil
 
 from lambdatui import __version__, schema
 from lambdatui.clock import MICROS, iso
+from lambdatui.config import stand_ins
 from lambdatui.config.model import Problem, kept_texts
 from lambdatui.config.triggers import triggers
 from lambdatui.engine.environment import Environment
@@ -60,7 +61,7 @@ class Views:
             dead_letter_queue=queue,
             packages=function.packages,
             aliases=list(config.aliases),
-            layers=list(config.layers),
+            layers=[stand_ins.shown(layer) for layer in config.layers],
             kept=kept_texts(config),
             interpreter=function.interpreter.path if function.interpreter else "",
             invocations=figures.invocations,
