@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,8 @@ from watchdog.observers.polling import PollingObserver
 
 from lambdatui.engine.code import IGNORED_FOLDERS, counts
 
+# watchdog's own, of a folder that it met twice because it was made while its parent was being walked: it does no harm.
+warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 # On Linux a save ends with a close or a rename; IN_MODIFY would only multiply the events, and SQLite's writes in the
 # data directory, which never close, stay silent. Elsewhere there is no close event.
 _KINDS: list[type[FileSystemEvent]] = [
@@ -42,6 +45,7 @@ _KINDS: list[type[FileSystemEvent]] = [
 # does once it has packages.
 _LIGHT = frozenset({".git", ".lambdatui", ".idea", ".vscode"})
 _MOST_FOLDERS = 4000
+_OVERLAP_S = 1.0  # what an old watch has seen reaches us within it, also where its threads wait for a CPU
 _REMOTE = frozenset(
     {"9p", "drvfs", "nfs", "nfs4", "cifs", "smbfs", "smb3", "vboxsf", "fuse.sshfs", "fuse.osxfs", "fuse.grpcfuse"}
 )
@@ -54,6 +58,7 @@ class FolderWatch:
         self._loop = asyncio.get_running_loop()
         self._on_touched = on_touched
         self._observer: BaseObserver | None = None
+        self._leaving: list[BaseObserver] = []
         self._watched: set[tuple[str, bool, int]] = set()  # with the inode: a folder may be replaced
         self._closed = False
         self._lock = threading.Lock()
@@ -63,7 +68,8 @@ class FolderWatch:
     def watch(self, deep: Iterable[Path], flat: Iterable[Path]) -> bool:
         """Watch the trees `deep` and the folders `flat`, and nothing else; whether that is a change.
 
-        Blocking: walks the trees. The new watch begins before the old one ends, so that no event is missed.
+        Blocking: walks the trees. The old watch ends a while after the new one has begun, so that no event is missed:
+        stopped at once it would take with it what it has seen and not yet told.
         """
         wanted = {(str(folder), False) for folder in flat if folder.is_dir()}
         for folder in deep:
@@ -82,8 +88,16 @@ class FolderWatch:
             self.notice = f"watching files failed ({error.strerror}): they are looked at twice a second instead"
             self._start(PollingObserver(timeout=0.5), wanted)
         self._watched = known
-        _stop(old)
+        self._leave(old)
         return True
+
+    def _leave(self, old: BaseObserver | None) -> None:
+        self._leaving = [one for one in self._leaving if one.is_alive()]
+        if old is not None:
+            self._leaving.append(old)
+            timer = threading.Timer(_OVERLAP_S, _stop, (old,))
+            timer.daemon = True
+            timer.start()
 
     def _start(self, observer: BaseObserver, wanted: set[tuple[str, bool]]) -> None:
         for folder, recursive in sorted(wanted):
@@ -110,7 +124,8 @@ class FolderWatch:
     def close(self) -> None:
         self._closed = True
         observer, self._observer = self._observer, None
-        _stop(observer)
+        for one in (observer, *self._leaving):
+            _stop(one)
 
 
 def _stop(observer: BaseObserver | None) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from lambdatui.engine.watch import FolderWatch
 from tests.engine.conftest import Start, call, eventually
 from tests.engine.test_reload import SAM, answer, code, said
 
@@ -58,3 +64,28 @@ async def test_a_pipe_in_a_code_folder_hangs_nothing(start: Start, tmp_path: Pat
     os.mkfifo(tmp_path / "pipe")
     engine = await start({"app.py": code(1)})
     assert (await call(engine, "app")).status == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="slows inotify's threads")
+async def test_a_save_that_only_the_old_watch_saw_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from watchdog.observers.inotify import InotifyEmitter  # imports on Linux alone
+
+    queue_events = InotifyEmitter.queue_events
+
+    def late(self: Any, timeout: float) -> None:
+        """As on a machine that has other things to do."""
+        time.sleep(0.1)
+        queue_events(self, timeout)
+
+    monkeypatch.setattr(InotifyEmitter, "queue_events", late)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    told: set[str] = set()
+    watch = FolderWatch(told.update)
+    try:
+        await asyncio.to_thread(watch.watch, [tmp_path / "one"], [])
+        (tmp_path / "one/app.py").write_text("saved")
+        await asyncio.to_thread(watch.watch, [tmp_path / "one", tmp_path / "two"], [])
+        await eventually(lambda: str(tmp_path / "one/app.py") in told, seconds=3.0)
+    finally:
+        watch.close()
