@@ -13,6 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lambdatui.config import intrinsics
 from lambdatui.config.loader import check_project, load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.config.support import RESOURCES
@@ -263,13 +264,14 @@ def test_values_that_double_at_each_step_end(tmp_path: Path, head: str, environm
 
 
 @pytest.mark.parametrize("value", ["!Sub '${P}${P}${P}'", "!Split [x, !Ref P]"])
-def test_what_a_template_grows_to_is_bounded(tmp_path: Path, value: str) -> None:
+def test_what_a_template_grows_to_is_bounded(tmp_path: Path, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intrinsics, "MAX_GROWTH", 10_000_000)
     many = "".join(f"        V{n}: {value}\n" for n in range(1_000))
-    head = f"Parameters: {{P: {{Type: String, Default: {'x' * 300_000}}}}}\n"
+    head = f"Parameters: {{P: {{Type: String, Default: {'x' * 30_000}}}}}\n"
     (tmp_path / "template.yaml").write_text(f"{head}{_FUNCTION}      Environment:\n       Variables:\n{many}")
     project = load_project(tmp_path, LoadOptions())
-    assert sum(map(len, project.functions[0].environment.values())) <= 100_000_000
-    assert any("grow beyond 100,000,000 characters" in problem.message for problem in project.problems)
+    assert sum(map(len, project.functions[0].environment.values())) <= 10_000_000
+    assert any("grow beyond 10,000,000 characters" in problem.message for problem in project.problems)
 
 
 _FAR = "a" * 300  # longer than a file's name can be

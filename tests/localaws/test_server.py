@@ -15,8 +15,9 @@ async def test_it_finds_none_of_the_users_aws_configuration(monkeypatch: pytest.
     await spawner.start()
     try:
         await MotoServer("000000000000", "test", spawner).start()
-        [moto] = [one for one in psutil.Process().children(recursive=True) if "moto.server" in one.cmdline()]
-        variables = moto.environ()
+        below = psutil.Process().children(recursive=True)
+        living = [one.as_dict(["cmdline", "environ"]) for one in below if one.status() != psutil.STATUS_ZOMBIE]
+        [variables] = [one["environ"] for one in living if "moto.server" in (one["cmdline"] or ())]
     finally:
         await spawner.close()
     assert "AWS_PROFILE" not in variables
