@@ -14,7 +14,7 @@ from lambdatui.config.sam_code import function_code
 from lambdatui.config.sam_layers import layers_of
 from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION, Table
 from lambdatui.config.template import Template
-from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
+from lambdatui.config.values import UNRESOLVED_REMEDY, Reader, out_of_range
 from lambdatui.config.yaml_lines import Map, Seq, Value
 
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
@@ -73,7 +73,7 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
         runtime=runtime,
         memory=reader.integer("MemorySize", 128, 10_240) or 128,
         timeout=3 if timeout is None else timeout,
-        reserved_concurrency=reader.integer("ReservedConcurrentExecutions", 0, 10_000_000),
+        reserved_concurrency=_reserve(reader),
         environment=environment(reader, name, resource.logical_id, template.into.options.env_vars),
         description=reader.text("Description") or "",
         architecture=next(iter(reader.texts("Architectures")), "x86_64"),
@@ -86,6 +86,16 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
     )
     template.function_names[resource.logical_id] = name
     template.properties[resource.logical_id] = values
+
+
+def _reserve(reader: Reader) -> int | None:
+    """None where there is none. Below 0 the nearest bound would stop the function, which nobody means."""
+    key = "ReservedConcurrentExecutions"
+    written = reader.resolved(key)
+    if isinstance(written, str) and written.strip().startswith("-"):
+        reader.warn(key, out_of_range(key, written.strip(), "greater", 0), "Set 0 or more; it has no reserve here.")
+        return None
+    return reader.integer(key, 0, 10_000_000)
 
 
 def _kept(template: Template, values: Map, known: Table) -> dict[str, object]:

@@ -526,3 +526,14 @@ def test_a_misspelled_property_of_an_event_is_noticed(write: Write, load: Load) 
     write("template.yaml", one(event) + "  Q: {Type: AWS::SQS::Queue}\n")
     assert says(load(), "an event of type SQS has no property BatchSise") == ("notice", 8)
     assert says(load(), "Did you mean BatchSize?") == ("notice", 8)
+
+
+def test_a_reserve_below_nothing_is_none(write: Write, load: Load) -> None:
+    write("app.py", "def handler(event, context): ...\n")
+    write(
+        "template.yaml",
+        "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n      Handler: app.handler\n"
+        "      Runtime: python3.12\n      ReservedConcurrentExecutions: -1\n",
+    )
+    assert load().functions[0].reserved_concurrency is None
+    assert says(load(), "Member must have value greater than or equal to 0") == ("warning", 7)
