@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.projects.conftest import Running
+from tests.projects.conftest import Running, eventually
 
 PROJECT = "fastapi-mangum"
 
@@ -39,7 +39,7 @@ def test_binary_bodies_pass_both_ways(project: Running) -> None:
 def test_the_app_sees_lambdas_event_and_context(project: Running) -> None:
     seen = project.http("GET", "/aws").json()
     assert seen["stage"] == "$default"
-    assert seen["request_id"] in {row.request_id for row in project.invocations("FastApiFunction")}
+    eventually(lambda: seen["request_id"] in {row.request_id for row in project.invocations("FastApiFunction")})
 
 
 def test_its_own_docs_are_there(project: Running) -> None:
