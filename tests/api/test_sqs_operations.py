@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
+from lambdatui.api.aws import sqs_receive
 from lambdatui.clock import MICROS
 from lambdatui.store.records import NewMessage
 from tests.api.api_support import ACCOUNT, Running, project
@@ -396,6 +397,17 @@ def test_a_receive_that_is_tried_again_gives_the_same_messages(sqs: Any, make: A
     for each in first:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
     assert [each["Body"] for each in take(sqs, url, ReceiveRequestAttemptId="try-1")] == ["2"]
+
+
+def test_only_so_many_receives_are_remembered_for_another_try(
+    sqs: Any, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqs_receive, "MAX_ATTEMPTS", 2)
+    url = make("own.fifo", ContentBasedDeduplication="true")
+    for number in range(3):
+        sqs.send_message(QueueUrl=url, MessageBody=str(number), MessageGroupId=str(number))
+        assert take(sqs, url, ReceiveRequestAttemptId=f"try-{number}")
+    assert [bool(take(sqs, url, ReceiveRequestAttemptId=f"try-{number}")) for number in range(3)] == [False, True, True]
 
 
 def test_a_fifo_queue_refuses_a_receipt_that_has_run_out(sqs: Any, make: Any) -> None:

@@ -32,7 +32,7 @@ def add_statement(policy: str | None, arn: str, label: str, accounts: list[str],
         )
     document = _document(policy, arn)
     statements = document["Statement"]
-    if any(statement.get("Sid") == label for statement in statements):
+    if any(_sid(statement) == label for statement in statements):
         raise _wrong(label, "Label", "Already exists.")
     if len(statements) >= MAX_STATEMENTS:
         raise AwsError("OverLimit", f"A policy can have at most {MAX_STATEMENTS} statements.")
@@ -51,7 +51,7 @@ def add_statement(policy: str | None, arn: str, label: str, accounts: list[str],
 def remove_statement(policy: str | None, arn: str, label: str) -> str:
     """The policy without the statement called `label`; "" where none is left."""
     document = _document(policy, arn)
-    left = [statement for statement in document["Statement"] if statement.get("Sid") != label]
+    left = [statement for statement in document["Statement"] if _sid(statement) != label]
     if len(left) == len(document["Statement"]):
         raise _wrong(label, "Label", "can't find label.")
     return json.dumps({**document, "Statement": left}, separators=(",", ":")) if left else ""
@@ -59,9 +59,15 @@ def remove_statement(policy: str | None, arn: str, label: str) -> str:
 
 def _document(policy: str | None, arn: str) -> dict[str, Any]:
     found = json.loads(policy) if policy else {"Version": "2008-10-17", "Id": f"{arn}/SQSDefaultPolicy"}
+    found = dict(found) if isinstance(found, dict) else {}
     statements = found.get("Statement", [])
     found["Statement"] = statements if isinstance(statements, list) else [statements]
-    return dict(found)
+    return found
+
+
+def _sid(statement: object) -> object:
+    """A statement's name; a policy that was set whole may hold anything."""
+    return statement.get("Sid") if isinstance(statement, dict) else None
 
 
 def _wrong(value: str, name: str, reason: str) -> AwsError:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHECK_S = 1.0  # between two looks into the queue, at the longest
 STOP_S = 0.2  # how long a wait may overlook that the engine stops; its server gives calls half a second to end
 ATTEMPT_S = 300.0  # how long a ReceiveRequestAttemptId means the same messages
+MAX_ATTEMPTS = 500  # remembered at once: each holds up to ten messages
 
 
 class Receiver:
@@ -87,6 +88,8 @@ class Receiver:
         now = time.monotonic()
         for key in [key for key, (until, _) in self._attempts.items() if until < now]:
             del self._attempts[key]
+        while len(self._attempts) >= MAX_ATTEMPTS:
+            del self._attempts[next(iter(self._attempts))]  # the oldest
         self._attempts[queue_name, attempt] = now + ATTEMPT_S, messages
 
     def _arrived(self, queue_name: str) -> None:
