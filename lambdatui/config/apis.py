@@ -113,15 +113,19 @@ def same_cors(found: list[CorsConfig]) -> CorsConfig | None:
     )
 
 
-def cors_of_lists(reader: Reader) -> CorsConfig:
-    """AllowOrigins, AllowMethods, … as HTTP APIs and function URLs write them."""
+def cors_of_lists(reader: Reader, *, camel: bool = False) -> CorsConfig:
+    """AllowOrigins, AllowMethods, … as HTTP APIs and function URLs write them; `camel`: as OpenAPI spells them."""
+
+    def key(name: str) -> str:
+        return name[0].lower() + name[1:] if camel else name
+
     return CorsConfig(
-        allow_origins=tuple(reader.texts("AllowOrigins")),
-        allow_methods=tuple(method.upper() for method in reader.texts("AllowMethods")),
-        allow_headers=tuple(reader.texts("AllowHeaders")),
-        expose_headers=tuple(reader.texts("ExposeHeaders")),
-        max_age=reader.integer("MaxAge", 0, 86_400),
-        allow_credentials=reader.flag("AllowCredentials") or False,
+        allow_origins=tuple(reader.texts(key("AllowOrigins"))),
+        allow_methods=tuple(method.upper() for method in reader.texts(key("AllowMethods"))),
+        allow_headers=tuple(reader.texts(key("AllowHeaders"))),
+        expose_headers=tuple(reader.texts(key("ExposeHeaders"))),
+        max_age=reader.integer(key("MaxAge"), 0, 86_400),
+        allow_credentials=reader.flag(key("AllowCredentials")) or False,
     )
 
 

@@ -13,6 +13,7 @@ from lambdatui.config.apis import (
     METHODS,
     add_authorizer,
     add_integrated_route,
+    cors_of_lists,
     cors_of_response,
     function_name,
     identity_source,
@@ -95,21 +96,10 @@ class _Definition:
         config = self.template.into.apis[self.api]
         cors = config.cors or same_cors(self.preflights)
         if cors is None and _PREFIX + "cors" in self.reader:
-            cors = self._cors(self.reader.child(_PREFIX + "cors"))
+            cors = cors_of_lists(self.reader.child(_PREFIX + "cors"), camel=True)
         binary = media_types(self.reader.texts(_PREFIX + "binary-media-types"))
         self.template.into.apis[self.api] = msgspec.structs.replace(
             config, cors=cors, binary_types=tuple(dict.fromkeys((*config.binary_types, *binary)))
-        )
-
-    @staticmethod
-    def _cors(reader: Reader) -> CorsConfig:
-        return CorsConfig(
-            allow_origins=tuple(reader.texts("allowOrigins")),
-            allow_methods=tuple(method.upper() for method in reader.texts("allowMethods")),
-            allow_headers=tuple(reader.texts("allowHeaders")),
-            expose_headers=tuple(reader.texts("exposeHeaders")),
-            max_age=reader.integer("maxAge", 0, 86_400),
-            allow_credentials=reader.flag("allowCredentials") or False,
         )
 
     # authorizers

@@ -83,15 +83,10 @@ def load_template(path: Path, into: Declared, given: Sequence[Given], assets: di
 
 
 def _load(path: Path, into: Declared, given: Sequence[Given], assets: dict[str, Path], problems: Problems) -> None:
-    document = read_document(path, problems)
-    root = document.value if document else None
-    if document is None or not isinstance(root, Map):
+    root = read_mapping(path, problems, "the template", "Begin it with Resources:.")
+    if root is None:
         into.broken = True
-        if document is not None:
-            problems.error("the template is empty or no mapping", "Begin it with Resources:.", line=1)
         return
-    for key, line in document.duplicates:
-        problems.warning(f"the key {key} stands twice; the last one counts", "Remove or rename one.", line=line)
     if not isinstance(root.get("Resources"), Map):
         into.broken = True
         near = [key for key in root if key not in _SECTIONS]
@@ -127,6 +122,19 @@ def declare_root(
     _say_dynamic(template)
     say_unknown(_section(root, "Parameters", problems), given, template.resolver.imported, problems)
     return template
+
+
+def read_mapping(path: Path, problems: Problems, what: str, begin: str) -> Map | None:
+    """The file's mapping, with a warning for each key that stands twice; None and an error where it is none."""
+    document = read_document(path, problems)
+    if document is None:
+        return None
+    if not isinstance(document.value, Map):
+        problems.error(f"{what} is empty or no mapping", begin, line=1)
+        return None
+    for key, line in document.duplicates:
+        problems.warning(f"the key {key} stands twice; the last one counts", "Remove or rename one.", line=line)
+    return document.value
 
 
 def read_document(path: Path, problems: Problems) -> Document | None:

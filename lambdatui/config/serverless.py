@@ -18,7 +18,7 @@ from lambdatui.config.declared import Declared
 from lambdatui.config.intrinsics import Unresolved, as_written
 from lambdatui.config.model import ApiConfig, Severity
 from lambdatui.config.problems import Problems, did_you_mean
-from lambdatui.config.sam import declare_root, read_document
+from lambdatui.config.sam import declare_root, read_mapping
 from lambdatui.config.sam_parameters import Given
 from lambdatui.config.serverless_functions import add_functions, add_layers
 from lambdatui.config.serverless_plugins import (
@@ -71,15 +71,10 @@ def load_serverless(path: Path, into: Declared, given: Sequence[Given]) -> None:
 
 
 def _load(path: Path, into: Declared, given: Sequence[Given], problems: _Spoken) -> None:
-    document = read_document(path, problems)
-    root = document.value if document else None
-    if document is None or not isinstance(root, Map):
+    root = read_mapping(path, problems, "the file", "Begin it with service: NAME.")
+    if root is None:
         into.broken = True
-        if document is not None:
-            problems.error("the file is empty or no mapping", "Begin it with service: NAME.", line=1)
         return
-    for key, line in document.duplicates:
-        problems.warning(f"the key {key} stands twice; the last one counts", "Remove or rename one.", line=line)
     values = {name: value for one in given for name, value in one.values.items()}
     sources = Sources(path.parent, into, values)
     variables = sources.variables(root)

@@ -18,6 +18,7 @@ from lambdatui.config.loader import check_project, load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.config.support import RESOURCES
 from lambdatui.config.yaml_lines import ParseError, parse_json, parse_yaml
+from tests.config.helpers import exchanged
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOP = (TEMPLATES / "shop.yaml").read_text()
@@ -97,21 +98,7 @@ WORDS = [
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_templates_with_values_exchanged_still_load(tmp_path: Path, template: str, seed: int, changes: int) -> None:
-    chance = random.Random(seed)
-    lines = template.splitlines()
-    for _ in range(changes):
-        at = chance.randrange(len(lines))
-        key, colon, _value = lines[at].partition(":")
-        kind = chance.randrange(3)
-        if kind == 0 and colon:
-            lines[at] = f"{key}: {chance.choice(WORDS)}"
-        elif kind == 1:
-            del lines[at]
-        else:
-            words = lines[at].split(" ")
-            words[chance.randrange(len(words))] = chance.choice(WORDS)
-            lines[at] = " ".join(words)
-    (tmp_path / "template.yaml").write_text("\n".join(lines))
+    (tmp_path / "template.yaml").write_text(exchanged(template, WORDS, random.Random(seed), changes))
     project = load_project(tmp_path, LoadOptions())
     assert all(problem.remedy for problem in check_project(project))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lambdatui.config.loader import check_project, load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.config.serverless_grammar import Malformed, parse
+from tests.config.helpers import exchanged
 
 TODOS = (Path(__file__).parent / "templates" / "todos.yml").read_text()
 MORE = """
@@ -84,21 +85,7 @@ WORDS = [
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_services_with_values_exchanged_still_load(tmp_path: Path, seed: int, changes: int) -> None:
-    chance = random.Random(seed)
-    lines = SERVICE.splitlines()
-    for _ in range(changes):
-        at = chance.randrange(len(lines))
-        key, colon, _value = lines[at].partition(":")
-        kind = chance.randrange(3)
-        if kind == 0 and colon:
-            lines[at] = f"{key}: {chance.choice(WORDS)}"
-        elif kind == 1:
-            del lines[at]
-        else:
-            words = lines[at].split(" ")
-            words[chance.randrange(len(words))] = chance.choice(WORDS)
-            lines[at] = " ".join(words)
-    (tmp_path / "serverless.yml").write_text("\n".join(lines))
+    (tmp_path / "serverless.yml").write_text(exchanged(SERVICE, WORDS, random.Random(seed), changes))
     project = load_project(tmp_path, LoadOptions())
     assert all(problem.remedy for problem in check_project(project))
 
