@@ -15,7 +15,7 @@ from lambdatui.api.media_types import first_accepted, is_binary
 from lambdatui.api.proxy_events import Event, Request, event, extended_id, payload_of
 from lambdatui.api.proxy_results import Form, Headers, Kind, Reply
 from lambdatui.api.routes import Asked, Match, Miss, RouteTable
-from lambdatui.clock import Clock, SystemClock, new_request_id
+from lambdatui.clock import Clock, new_request_id
 from lambdatui.config.model import Project
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import new_root
@@ -38,7 +38,7 @@ class Front:
     ) -> None:
         """`limits_s`: how many seconds each kind of API waits for a function."""
         self._door = door
-        self._clock = clock or SystemClock()
+        self._clock = clock or door.engine.clock
         self._limits_s = limits_s
         self._gatekeeper = Gatekeeper(door, self._clock)
         self._running: set[asyncio.Future[InvokeResult]] = set()

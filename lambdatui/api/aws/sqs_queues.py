@@ -20,7 +20,7 @@ from lambdatui.api.aws.sqs_attributes import (
 )
 from lambdatui.api.aws.sqs_part import Operation, Part
 from lambdatui.api.aws.sqs_policy import add_statement, remove_statement
-from lambdatui.clock import MICROS, SystemClock
+from lambdatui.clock import MICROS
 from lambdatui.config.made import Made
 from lambdatui.config.model import QueueConfig
 
@@ -32,7 +32,7 @@ class Queues(Part):
 
     def __init__(self, door: Door) -> None:
         super().__init__(door)
-        self._clock = SystemClock()
+        self._clock = door.engine.clock
         self._changing = asyncio.Lock()
         self._since = self._clock.now_us()  # declared queues carry no time: they are there since the engine is
         self.operations: dict[str, Operation] = {
