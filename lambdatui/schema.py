@@ -25,6 +25,38 @@ class ProblemRow(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
 
 
+class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A published version: an immutable snapshot of code and configuration."""
+
+    version: str  # "1", "2", ...
+    code_sha: str
+    created_at: str
+    description: str = ""
+    invocations: int = 0  # of this engine's life, as `FunctionRow.invocations`
+
+
+class AliasRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An alias: `version` gets what the weights leave of the traffic."""
+
+    name: str
+    version: str
+    weights: dict[str, float] = {}  # additional version -> share of 0..1
+    description: str = ""
+    declared: bool = False  # by the project; else made by API
+
+
+class ProvisionedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Provisioned concurrency of one alias or version."""
+
+    qualifier: str
+    version: str
+    requested: int
+    allocated: int  # environments that are ready
+    in_use: int
+    status: str  # IN_PROGRESS | READY | FAILED
+    reason: str | None = None
+
+
 class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     """One function: configuration, state and the figures of the function table."""
 
@@ -66,6 +98,14 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0  # invocations a second over the last 10 s
     line60: list[int] = []  # invocations in each of the last 60 seconds, oldest first
     last_error: str | None = None
+    versions: list[VersionRow] = []  # oldest first
+    version_aliases: list[AliasRow] = []
+    provisioned: list[ProvisionedRow] = []
+    ephemeral_storage: int = 512  # MB
+    log_format: str = "Text"
+    billed_ms: int = 0  # of this engine's life
+    cost_usd: float = 0.0  # of this engine's life, without the free tier
+    monthly_usd: float | None = None  # at the present rate, without the free tier; None: nothing to go by
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +143,9 @@ class InvocationRow(msgspec.Struct, frozen=True, kw_only=True):
     id: int = 0  # the row's own key: request id and attempt repeat for throttles
     error_message: str | None = None
     queued_ms: float | None = None
+    qualifier: str | None = None  # version or alias that the caller named
+    provisioned: bool = False  # ran in provisioned concurrency
+    cost_usd: float | None = None
     code_sha: str = ""
     replay_of: str | None = None
     parent_id: str | None = None
@@ -127,6 +170,7 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     level: str  # a key of LEVELS
     message: str  # may hold \\r between lines of one record, as Lambda writes tracebacks
     id: int = 0
+    stream: str | None = None  # log stream: YYYY/MM/DD/[VERSION]ENVIRONMENT
 
 
 class InvocationDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,6 +350,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     throttles: int = 0
     concurrency: int = 0
     concurrency_limit: int = 1000
+    cost_usd: float = 0.0  # of all functions in this engine's life, without the free tier
+    monthly_usd: float | None = None  # at the present rate, the free tier taken off
     host_wait: int = 0
     dlq_depth: int = 0
     in_flight: int = 0

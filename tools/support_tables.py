@@ -49,7 +49,7 @@ def document() -> str:
 def _operations() -> dict[str, set[str]]:
     """What the endpoint answers itself, by service."""
     door = MagicMock()  # the tables are made before anything is asked of it
-    lambda_names = {"Invoke", "InvokeAsync", *(name for _, _, name, _ in lambda_ops.TABLE)}
+    lambda_names = {"Invoke", "InvokeAsync", *(route.name for route in lambda_ops.TABLE)}
     return {"Lambda": lambda_names, "SQS": set(Sqs(door).operations), "Kinesis": set(Kinesis(door).operations)}
 
 

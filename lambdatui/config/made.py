@@ -1,4 +1,8 @@
-"""Queues and streams that the API made, and settings that it laid over declared ones: pure merging into a project."""
+"""What the API made, and settings that it laid over declared things: pure merging into a project.
+
+Queues, streams and mappings become part of the project here. The rows of the other kinds (`NAME:QUALIFIER` of
+versions, aliases, ...) are read by those who serve them.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,12 @@ import msgspec
 
 from lambdatui.config.model import Project, QueueConfig, StreamConfig
 
-Kind = Literal["queue", "stream"]
+Kind = Literal["queue", "stream", "mapping", "event-invoke", "version", "alias", "provisioned"]
 _Config = TypeVar("_Config", QueueConfig, StreamConfig)
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """What the API decided about one queue or stream, kept over restarts.
+    """What the API decided about one thing of a kind, kept over restarts.
 
     `config` holds fields of QueueConfig or StreamConfig (names it does not know are the owner's own business).
     `own`: the API made it; else the project declares it, `config` is laid over that, and `base` is what the project

@@ -24,6 +24,33 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     function: str | None = None
 
 
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a record about an event or a batch goes. `name`: of the queue, topic, function, event bus or bucket."""
+
+    kind: Literal["queue", "topic", "function", "bus", "bucket"]
+    name: str
+    qualifier: str | None = None  # of a function
+
+
+class LoggingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How a function logs. The levels count with the JSON format only."""
+
+    format: Literal["Text", "JSON"] = "Text"
+    application_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] = "INFO"
+    system_level: Literal["DEBUG", "INFO", "WARN"] = "INFO"
+    group: str | None = None  # None: /aws/lambda/NAME
+
+
+class AliasConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """An alias that the project declares. `version` None: the newest published one (`AutoPublishAlias`)."""
+
+    name: str
+    version: str | None = None
+    weights: dict[str, float] = {}  # additional version -> share of 0..1, at most one
+    provisioned_concurrency: int | None = None
+    description: str = ""
+
+
 class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One function as configured, before overrides by API or screen."""
 
@@ -37,11 +64,16 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 3  # seconds
     reserved_concurrency: int | None = None
     environment: dict[str, str] = {}
+    ephemeral_storage: int = 512  # MB of /tmp
+    logging: LoggingConfig = LoggingConfig()
     dead_letter_queue: str | None = None  # queue name
-    on_failure: str | None = None  # queue name
-    on_success: str | None = None  # queue name
+    dead_letter_topic: str | None = None  # topic name, instead of a queue
+    on_failure: Destination | None = None
+    on_success: Destination | None = None
     maximum_retry_attempts: int = 2
     maximum_event_age: int = 21_600  # seconds
+    recursive_loop: Literal["Terminate", "Allow"] = "Terminate"
+    published_aliases: tuple[AliasConfig, ...] = ()  # with any, each new code is published as a version
     description: str = ""
     architecture: str = "x86_64"
     aliases: tuple[str, ...] = ()  # more names that reach it (`service-stage-key` of serverless.yml)
@@ -51,6 +83,11 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     unserved: str | None = None  # why it is listed but cannot run (another runtime, an image, ...)
     file: str | None = None  # where it is declared, relative to the root
     line: int | None = None
+
+
+def queue_destination(destination: Destination | None) -> str | None:
+    """The queue's name where the destination is one."""
+    return destination.name if destination is not None and destination.kind == "queue" else None
 
 
 def kept_texts(function: FunctionConfig) -> dict[str, str]:
@@ -109,6 +146,8 @@ class QueueMapping(msgspec.Struct, frozen=True, kw_only=True, tag="queue"):
     report_batch_item_failures: bool = False
     enabled: bool = True
     maximum_concurrency: int | None = None
+    qualifier: str | None = None  # version or alias of the function
+    filters: tuple[str, ...] = ()  # JSON patterns, one of which has to match
 
 
 class StreamMapping(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
@@ -125,8 +164,12 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
     maximum_record_age: int = -1  # seconds
     bisect_on_error: bool = False
     report_batch_item_failures: bool = False
-    on_failure: str | None = None  # queue name
+    parallelization_factor: int = 1  # batches of a shard at a time, split by partition key
+    tumbling_window: int = 0  # seconds; 0: none
+    on_failure: Destination | None = None  # queue, topic or bucket
     enabled: bool = True
+    qualifier: str | None = None
+    filters: tuple[str, ...] = ()
 
 
 class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):

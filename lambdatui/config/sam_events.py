@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from lambdatui.config.aws_names import Resource
-from lambdatui.config.model import QueueMapping, ScheduleConfig, StreamMapping
+from lambdatui.config.model import Destination, QueueMapping, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import did_you_mean
 from lambdatui.config.sam_push import add_push_event
 from lambdatui.config.sam_routes import add_event_route, add_url
@@ -185,7 +185,7 @@ def _position(reader: Reader) -> tuple[Literal["TRIM_HORIZON", "LATEST", "AT_TIM
     return "TRIM_HORIZON", 0
 
 
-def _stream_failures(template: Template, reader: Reader, function: str) -> str | None:
+def _stream_failures(template: Template, reader: Reader, function: str) -> Destination | None:
     if "DestinationConfig" not in reader:
         return None
     inner = reader.child("DestinationConfig").child("OnFailure")
@@ -196,7 +196,8 @@ def _stream_failures(template: Template, reader: Reader, function: str) -> str |
     if service != "sqs" or inner.text("Type") not in {None, "SQS"}:
         inner.warn("Destination", f"a destination of {service} is not served", "Use an SQS queue for local runs.")
         return None
-    return template.into.need_queue(target, template.problems, inner.line("Destination"), function)
+    queue = template.into.need_queue(target, template.problems, inner.line("Destination"), function)
+    return Destination(kind="queue", name=queue)
 
 
 # schedules

@@ -7,7 +7,7 @@ import re
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved, as_written, is_intrinsic, plain
-from lambdatui.config.model import FunctionConfig
+from lambdatui.config.model import Destination, FunctionConfig
 from lambdatui.config.problems import did_you_mean
 from lambdatui.config.pythons import own_runtime, wanted_version
 from lambdatui.config.sam_code import function_code
@@ -265,9 +265,11 @@ def _apply_invoke_config(template: Template, name: str, reader: Reader) -> None:
                 if kind == "SQS" and "Destination" not in inner:  # SAM adds a queue of its own
                     logical = template.into.functions[name].logical_id
                     own = f"{logical}EventInvokeConfig{key}Queue"
-                    changes[target] = template.into.need_queue(own, template.problems, inner.line("Type"), name)
+                    made = template.into.need_queue(own, template.problems, inner.line("Type"), name)
+                    changes[target] = Destination(kind="queue", name=made)
                 else:
-                    changes[target] = _queue(template, inner, "Destination", kind)
+                    queue = _queue(template, inner, "Destination", kind)
+                    changes[target] = None if queue is None else Destination(kind="queue", name=queue)
     template.into.update_function(name, **changes)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from lambdatui.config import toml_table
 from lambdatui.config.declared import Declared
 from lambdatui.config.model import (
+    Destination,
     FunctionConfig,
     QueueConfig,
     StreamConfig,
@@ -246,7 +247,8 @@ class _Application:
         for key in ("dead_letter_queue", "on_failure", "on_success"):
             queue = table.text(key)
             if queue:
-                changes[key] = self.into.need_queue(queue, self.problems, table.line(key), name)
+                found = self.into.need_queue(queue, self.problems, table.line(key), name)
+                changes[key] = found if key == "dead_letter_queue" else Destination(kind="queue", name=found)
         if "environment" in table:
             changes["environment"] = {**old.environment, **table.texts("environment")}
         self.into.update_function(name, **{key: value for key, value in changes.items() if value is not None})

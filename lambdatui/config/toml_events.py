@@ -6,7 +6,7 @@ from typing import Literal
 
 from lambdatui.config.apis import normal_method, normal_path
 from lambdatui.config.declared import Declared
-from lambdatui.config.model import ApiConfig, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
+from lambdatui.config.model import ApiConfig, Destination, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.schedules import expression_problem
 from lambdatui.config.toml_table import Table
@@ -119,7 +119,10 @@ class TomlEvents:
                 maximum_record_age=-1 if age is None else age,
                 bisect_on_error=table.flag("bisect_on_error") or False,
                 report_batch_item_failures=table.flag("report_batch_item_failures") or False,
-                on_failure=self.into.need_queue(failures, self.problems, table.line("on_failure"), self.function)
+                on_failure=Destination(
+                    kind="queue",
+                    name=self.into.need_queue(failures, self.problems, table.line("on_failure"), self.function),
+                )
                 if failures
                 else None,
                 enabled=table.flag("enabled") is not False,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambdatui.clock import MICROS, iso, new_request_id
+from lambdatui.config.model import queue_destination
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.retry import Again, Finished, RetryPolicy, after_attempt, before_attempt, throttle_backoff
 from lambdatui.errors import LambdaTuiError, NotFound
@@ -286,7 +287,7 @@ class EventQueue:
     ) -> None:
         self._backoff.pop(event.function, None)
         engine, config = self._engine, function.config
-        queue = config.on_success if step.condition == "Success" else config.on_failure
+        queue = queue_destination(config.on_success if step.condition == "Success" else config.on_failure)
         if queue is not None:
             record = destination_record(event, function.arn, step, result, engine.clock.now_us())
             if not await self._deliver(function, queue, record):

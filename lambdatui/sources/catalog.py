@@ -17,6 +17,7 @@ from lambdatui.config.model import (
     StreamConfig,
     StreamMapping,
     TopicSubscription,
+    queue_destination,
 )
 from lambdatui.errors import NotFound
 
@@ -95,8 +96,9 @@ class Catalog:
 
     def is_destination(self, queue: str) -> bool:
         """Whether on-failure records are sent there."""
-        mappings = (mapping.on_failure for mapping in self.project.mappings if isinstance(mapping, StreamMapping))
-        return queue in {*mappings, *(function.on_failure for function in self.project.functions)}
+        mappings = (one for one in self.project.mappings if isinstance(one, StreamMapping))
+        targets = [one.on_failure for one in mappings] + [one.on_failure for one in self.project.functions]
+        return queue in map(queue_destination, targets)
 
     def owner_of_dlq(self, queue: str, function: str | None) -> str | None:
         """The function whose DeadLetterQueue it is, or that of a push trigger to it; `function` itself where it is one

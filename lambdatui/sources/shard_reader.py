@@ -8,7 +8,7 @@ import msgspec
 
 from lambdatui import schema
 from lambdatui.clock import MICROS
-from lambdatui.config.model import Project, StreamConfig, StreamMapping
+from lambdatui.config.model import Project, StreamConfig, StreamMapping, queue_destination
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.sources import shapes, stream_rules
 from lambdatui.sources.ports import Engine
@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def on_failure(self) -> str | None:
         """The destination's queue, where the project has it."""
-        name = self.mapping.on_failure
+        name = queue_destination(self.mapping.on_failure)
         return name if any(queue.name == name for queue in self.project.queues) else None
 
 

@@ -41,6 +41,8 @@ class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True):
     billed_ms: int | None = None
     max_memory_mb: int | None = None
     attempt: int = 1
+    qualifier: str | None = None  # version or alias that the caller named
+    provisioned: bool = False  # ran in provisioned concurrency
     cold: bool = False
     environment: str | None = None
     code_sha: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lambdatui.api.aws.lambda_ops import TABLE
+from lambdatui.api.aws.functions import ROUTES
 from tests.api.api_support import Running
 from tests.api.model_check import watched_client
 
@@ -29,7 +29,7 @@ def test_every_answer_is_as_modelled(door: Running) -> None:
     client.get_function_concurrency(FunctionName="echo")
     client.delete_function_concurrency(FunctionName="echo")
     client.get_account_settings()
-    assert check.answered == {"Invoke", "InvokeAsync", *(name for _, _, name, _ in TABLE)}
+    assert check.answered == {"Invoke", "InvokeAsync", *(route.name for route in ROUTES)}
 
 
 def test_every_error_is_as_modelled(door: Running) -> None:

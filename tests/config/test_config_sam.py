@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lambdatui.config.loader import check_project
-from lambdatui.config.model import FunctionConfig, Project, QueueMapping, StreamMapping, kept_texts
+from lambdatui.config.model import Destination, FunctionConfig, Project, QueueMapping, StreamMapping, kept_texts
 from tests.config.helpers import Load, Write, says
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -77,8 +77,9 @@ def test_variables_reach_the_function_as_written(shop: Project) -> None:
 def test_a_file_as_code_uri_means_its_folder_and_dead_letters_find_their_queue(shop: Project) -> None:
     worker = function(shop, "WorkerFunction")
     assert worker.code_root == str(Path(shop.root) / "worker")
-    assert worker.dead_letter_queue == worker.on_failure == "WorkerDlq"
-    assert worker.on_success == "WorkerFunctionEventInvokeConfigOnSuccessQueue"
+    assert worker.dead_letter_queue == "WorkerDlq"
+    assert worker.on_failure == Destination(kind="queue", name="WorkerDlq")
+    assert worker.on_success == Destination(kind="queue", name="WorkerFunctionEventInvokeConfigOnSuccessQueue")
     assert (worker.maximum_retry_attempts, worker.maximum_event_age) == (0, 3600)
 
 
@@ -103,7 +104,7 @@ def test_event_sources(shop: Project, load: Load) -> None:
     assert queue.report_batch_item_failures and queue.maximum_concurrency == 4
     assert (stream.stream, stream.starting_position, stream.batch_size) == ("clicks", "TRIM_HORIZON", 50)
     assert (stream.maximum_retry_attempts, stream.maximum_record_age, stream.bisect_on_error) == (2, 600, True)
-    assert stream.on_failure == "WorkerDlq"
+    assert stream.on_failure == Destination(kind="queue", name="WorkerDlq")
     assert [m.uuid for m in load().mappings] == [queue.uuid, stream.uuid], "checkpoints are keyed by it"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lambdatui.config.loader import check_project, load_project
-from lambdatui.config.model import LoadOptions, QueueMapping, StreamMapping
+from lambdatui.config.model import Destination, LoadOptions, QueueMapping, StreamMapping
 from lambdatui.errors import UsageError
 from tests.config.helpers import Load, Write, says
 
@@ -79,7 +79,8 @@ def test_a_project_of_its_own(write: Write, load: Load, project: Path) -> None:
     queue, stream = loaded.mappings
     assert isinstance(queue, QueueMapping) and isinstance(stream, StreamMapping)
     assert (queue.queue, queue.batch_size, queue.report_batch_item_failures) == ("orders", 5, True)
-    assert (stream.stream, stream.starting_position, stream.on_failure) == ("clicks", "TRIM_HORIZON", "orders-dlq")
+    assert (stream.stream, stream.starting_position) == ("clicks", "TRIM_HORIZON")
+    assert stream.on_failure == Destination(kind="queue", name="orders-dlq")
     assert [(s.expression, s.function) for s in loaded.schedules] == [("every 1s", "orders")]
     assert [(r.method, r.path, r.kind) for r in loaded.routes] == [("GET", "/orders/{id}", "http")]
     assert {q.name: q.redrive_queue for q in loaded.queues} == {"orders": "orders-dlq", "orders-dlq": None}

@@ -8,7 +8,7 @@ import msgspec
 
 from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.made import Made, with_made
-from lambdatui.config.model import FunctionConfig, Project, QueueConfig, StreamConfig, StreamMapping
+from lambdatui.config.model import Destination, FunctionConfig, Project, QueueConfig, StreamConfig, StreamMapping
 
 QUEUE = QueueConfig(name="orders", logical_id="Orders", visibility_timeout=30, file="template.yaml", line=3)
 
@@ -58,14 +58,16 @@ def test_dead_letter_queues_are_those_that_exist_once_each_whoever_made_them() -
     declared = project(
         functions=(
             FunctionConfig(name="f", logical_id="F", handler="a.b", code_root="/p", dead_letter_queue="f-dlq",
-                           on_failure="nowhere"),
+                           on_failure=Destination(kind="queue", name="nowhere")),
         ),
         queues=(
             msgspec.structs.replace(QUEUE, redrive_queue="late", max_receive_count=1),
             QueueConfig(name="f-dlq", logical_id="D"),
             QueueConfig(name="lost", logical_id="L"),
         ),
-        mappings=(StreamMapping(uuid="u", function="f", stream="s", on_failure="lost"),),
+        mappings=(
+            StreamMapping(uuid="u", function="f", stream="s", on_failure=Destination(kind="queue", name="lost")),
+        ),
     )  # fmt: skip
     assert dlq_names(declared) == ["f-dlq", "lost"]
     assert dlq_names(with_made(declared, [made("late", own=True)])) == ["late", "f-dlq", "lost"]

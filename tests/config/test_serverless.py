@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambdatui.config.loader import check_project
-from lambdatui.config.model import FunctionConfig, Project, QueueMapping
+from lambdatui.config.model import Destination, FunctionConfig, Project, QueueMapping
 from lambdatui.config.serverless_plugins import WSGI_LAYER
 from tests.config.helpers import Load, Write, says
 
@@ -74,7 +74,8 @@ def test_a_stage_is_a_parameter(todos: Project, load: Load) -> None:
 def test_failures_and_limits_reach_the_function(todos: Project) -> None:
     notify = function(todos, "notify")
     assert (notify.reserved_concurrency, notify.maximum_retry_attempts, notify.maximum_event_age) == (2, 1, 120)
-    assert (notify.dead_letter_queue, notify.on_success) == ("Dead", "todos-done")
+    assert notify.dead_letter_queue == "Dead"
+    assert notify.on_success == Destination(kind="queue", name="todos-done")
 
 
 def test_resources_are_declared(todos: Project) -> None:

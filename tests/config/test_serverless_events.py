@@ -8,6 +8,7 @@ import pytest
 
 from lambdatui.config.model import (
     BucketTrigger,
+    Destination,
     EventRule,
     Project,
     QueueMapping,
@@ -111,7 +112,7 @@ def test_kinesis_streams(events: Events) -> None:
         2,
     )
     assert (clicks.maximum_retry_attempts, clicks.maximum_record_age, clicks.bisect_on_error) == (3, 600, True)
-    assert clicks.report_batch_item_failures and clicks.on_failure == "Dead"
+    assert clicks.report_batch_item_failures and clicks.on_failure == Destination(kind="queue", name="Dead")
 
 
 def test_a_stream_begins_at_its_oldest_record_with_ten_at_once(events: Events) -> None:

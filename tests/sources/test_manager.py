@@ -8,11 +8,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambdatui.config.model import Project, QueueConfig, QueueMapping, RouteConfig, StreamConfig, StreamMapping
+from lambdatui.config.model import (
+    Destination,
+    Project,
+    QueueConfig,
+    QueueMapping,
+    RouteConfig,
+    StreamConfig,
+    StreamMapping,
+)
 from lambdatui.errors import NotFound, UsageError
 from lambdatui.sources.timer import SystemTimer
 from lambdatui.store.records import NewMessage
 from tests.sources.support import ManualClock, function, project
+
+LOST = Destination(kind="queue", name="lost")
 
 QUEUE, STREAM = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
@@ -20,7 +30,7 @@ QUEUE, STREAM = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222
 def shop() -> Project:
     return project(
         functions=(
-            function(dead_letter_queue="work-dlq", on_failure="lost"),
+            function(dead_letter_queue="work-dlq", on_failure=LOST),
             function("legacy", unserved="it needs Java"),
         ),
         queues=(
@@ -39,7 +49,7 @@ def shop() -> Project:
             QueueMapping(uuid=QUEUE, function="work", queue="orders"),
             QueueMapping(uuid="33333333-3333-4333-8333-333333333333", function="legacy", queue="old"),
             QueueMapping(uuid="44444444-4444-4444-8444-444444444444", function="work", queue="not declared"),
-            StreamMapping(uuid=STREAM, function="work", stream="clicks", on_failure="lost"),
+            StreamMapping(uuid=STREAM, function="work", stream="clicks", on_failure=LOST),
         ),
         routes=(RouteConfig(id="r1", function="work", kind="http", method="GET", path="/orders"),),
     )

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
+from lambdatui.config.model import Destination, Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
 from lambdatui.errors import NotFound
 from lambdatui.store.records import InvocationRecord, NewMessage
 from tests.sources.support import Throttle, World, function, project
+
+LOST = Destination(kind="queue", name="lost")
 
 QUEUE, STREAM = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 REQUEST = "55555555-5555-4555-8555-555555555555"
@@ -20,7 +22,10 @@ REQUEST = "55555555-5555-4555-8555-555555555555"
 
 def shop(reports: bool = False) -> Project:
     return project(
-        functions=(function(dead_letter_queue="work-dlq", on_failure="lost"), function("eat")),
+        functions=(
+            function(dead_letter_queue="work-dlq", on_failure=LOST),
+            function("eat"),
+        ),
         queues=(
             QueueConfig(name="orders", logical_id="Orders", redrive_queue="orders-dlq", max_receive_count=1),
             QueueConfig(name="orders-dlq", logical_id="OrdersDlq"),
@@ -35,7 +40,7 @@ def shop(reports: bool = False) -> Project:
                 uuid=STREAM,
                 function="eat",
                 stream="clicks",
-                on_failure="lost",
+                on_failure=LOST,
                 maximum_retry_attempts=0,
                 starting_position="TRIM_HORIZON",
             ),

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.clock import MICROS
-from lambdatui.config.model import Project, QueueConfig, StreamConfig, StreamMapping
+from lambdatui.config.model import Destination, Project, QueueConfig, StreamConfig, StreamMapping
 from lambdatui.errors import UsageError
 from lambdatui.sources.stream_rules import ready
 from lambdatui.store.records import NewMessage
 from lambdatui.store.shards import Resharding, even_shards, shard_name
 from tests.sources.support import World, function, project
 from tests.sources.test_stream_source import UUID, clicks, data, put
+
+LOST = Destination(kind="queue", name="lost")
 
 CHANGE = {
     "eventID": "1",
@@ -255,7 +257,7 @@ async def test_changes_that_were_given_up_leave_dynamodbs_record_and_can_be_repl
         if broken:
             raise ValueError("poison")
 
-    here = await world(table(maximum_retry_attempts=0, on_failure="lost"), work=fail)
+    here = await world(table(maximum_retry_attempts=0, on_failure=LOST), work=fail)
     (seq,) = await change(here)
     await here.settle(lambda: bool(here.engine.reader.dlq_entries(["lost"])))
     [entry] = here.engine.reader.dlq_entries(["lost"])

@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
-from lambdatui.config.model import Project, QueueConfig, StreamConfig, StreamMapping
+from lambdatui.config.model import Destination, Project, QueueConfig, StreamConfig, StreamMapping
 from lambdatui.store.records import NewMessage
 from tests.sources.support import World, function, project
+
+LOST = Destination(kind="queue", name="lost")
 
 UUID = "22222222-2222-4222-8222-222222222222"
 
@@ -96,7 +98,7 @@ async def test_exhausted_retries_leave_a_record_and_the_shard_goes_on(world: Any
         if "bad" in data(event):
             raise ValueError("poison")
 
-    here = await world(clicks(maximum_retry_attempts=1, on_failure="lost", batch_size=1), work=fail)
+    here = await world(clicks(maximum_retry_attempts=1, on_failure=LOST, batch_size=1), work=fail)
     seqs = await put(here, "bad", "good")
     await here.advance(2)
     assert data(here.engine.events("work")[-1]) == ["good"]
@@ -114,7 +116,7 @@ async def test_records_past_their_age_leave_a_record_without_a_response(world: A
     def fail(event: Any) -> None:
         raise ValueError("poison")
 
-    here = await world(clicks(maximum_record_age=60, on_failure="lost"), work=fail)
+    here = await world(clicks(maximum_record_age=60, on_failure=LOST), work=fail)
     await put(here, "bad")
     await here.advance(72, step=5)
     [entry] = here.engine.reader.dlq_entries(["lost"])
@@ -138,7 +140,10 @@ async def test_bisecting_finds_the_poison_alone(world: Any) -> None:
         if "5" in data(event):
             raise ValueError("poison")
 
-    here = await world(clicks(bisect_on_error=True, maximum_retry_attempts=1, on_failure="lost"), work=fail)
+    here = await world(
+        clicks(bisect_on_error=True, maximum_retry_attempts=1, on_failure=LOST),
+        work=fail,
+    )
     await put(here, *"12345678")
     await here.advance(40, step=1)
     [entry] = here.engine.reader.dlq_entries(["lost"])
@@ -179,7 +184,7 @@ async def test_a_restart_keeps_the_count_of_tries(world: Any) -> None:
     def fail(event: Any) -> None:
         raise ValueError("poison")
 
-    rules = clicks(maximum_retry_attempts=2, on_failure="lost")
+    rules = clicks(maximum_retry_attempts=2, on_failure=LOST)
     here = await world(rules, work=fail)
     await put(here, "bad")
     await here.settle(lambda: bool(here.engine.requests))
@@ -195,7 +200,7 @@ async def test_a_batch_cut_short_by_the_engines_end_counts_no_try(world: Any) ->
         here.engine.stopping = True
         raise RuntimeError("killed")
 
-    here = await world(clicks(maximum_retry_attempts=0, on_failure="lost"), work=cut)
+    here = await world(clicks(maximum_retry_attempts=0, on_failure=LOST), work=cut)
     await put(here, "a")
     await here.settle(lambda: bool(here.engine.requests))
     assert here.engine.reader.dlq_entries(["lost"]) == []

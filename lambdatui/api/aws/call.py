@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -31,6 +34,36 @@ class Answer(msgspec.Struct, frozen=True):
 
     body: bytes
     status: int = 200
+
+
+class Call(NamedTuple):
+    """What an operation gets: the function's name and qualifier where the path has one, query, body, and what else the
+    path holds (still percent-encoded), by the names of the route's groups.
+    """
+
+    door: Door
+    name: str
+    qualifier: str | None
+    query: dict[str, str]
+    body: bytes
+    path: dict[str, str] = {}
+
+
+class Route(NamedTuple):
+    """One operation of a REST-JSON service."""
+
+    method: str
+    path: re.Pattern[str]
+    name: str  # the operation's, as the model has it
+    operation: Callable[[Call], Answer | Awaitable[Answer]]
+
+
+FUNCTION = r"/functions/(?P<name>[^/]+)"
+
+
+def route(method: str, path: str, name: str, operation: Callable[[Call], Answer | Awaitable[Answer]]) -> Route:
+    """A line of a table; `path` is a regular expression for all of it, a trailing slash is allowed."""
+    return Route(method, re.compile(path + "/?"), name, operation)
 
 
 def query_of(query_string: bytes) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from lambdatui.api.aws.call import Answer, Door
+from lambdatui.api.aws.call import FUNCTION, Answer, Door, Route, route
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.aws.invoke import find
 from lambdatui.api.aws.kept import members, tags
@@ -175,3 +175,35 @@ def _base64_sha(sha: str) -> str:
         return base64.b64encode(bytes.fromhex(sha)).decode()
     except ValueError:
         return sha
+
+
+# https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
+ROUTES: list[Route] = [
+    route("GET", "/2015-03-31/functions", "ListFunctions", lambda c: list_functions(c.door, c.query)),
+    route("GET", f"/2015-03-31{FUNCTION}", "GetFunction", lambda c: get_function(c.door, c.name, c.qualifier)),
+    route(
+        "GET",
+        f"/2015-03-31{FUNCTION}/configuration",
+        "GetFunctionConfiguration",
+        lambda c: get_configuration(c.door, c.name, c.qualifier),
+    ),
+    route("GET", "/2016-08-19/account-settings", "GetAccountSettings", lambda c: account_settings(c.door)),
+    route(
+        "PUT",
+        f"/2017-10-31{FUNCTION}/concurrency",
+        "PutFunctionConcurrency",
+        lambda c: put_concurrency(c.door, c.name, c.qualifier, c.body),
+    ),
+    route(
+        "GET",
+        f"/2019-09-30{FUNCTION}/concurrency",
+        "GetFunctionConcurrency",
+        lambda c: get_concurrency(c.door, c.name, c.qualifier),
+    ),
+    route(
+        "DELETE",
+        f"/2017-10-31{FUNCTION}/concurrency",
+        "DeleteFunctionConcurrency",
+        lambda c: delete_concurrency(c.door, c.name, c.qualifier),
+    ),
+]
