@@ -412,7 +412,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """One function's metrics by their CloudWatch names."""
+    """One function's metrics by their CloudWatch names; those of a region stand under `_account` alone."""
 
     Invocations: int = 0
     Errors: int = 0
@@ -421,6 +421,14 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     AsyncEventsReceived: int = 0
     AsyncEventsDropped: int = 0
     DeadLetterErrors: int = 0
+    DestinationDeliveryFailures: int = 0
+    RecursiveInvocationsDropped: int = 0
+    ProvisionedConcurrencyInvocations: int = 0
+    ProvisionedConcurrencySpilloverInvocations: int = 0
+    ProvisionedConcurrentExecutions: int = 0
+    ProvisionedConcurrencyUtilization: float = 0.0  # 0..1
+    UnreservedConcurrentExecutions: int = 0
+    ClaimedAccountConcurrency: int = 0
     Duration: Distribution = Distribution()
     IteratorAge: Distribution = Distribution()
     AsyncEventAge: Distribution = Distribution()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord
 MINUTE_US = 60 * MICROS
 ROWS_AT_ONCE = 50
 _histogram = msgspec.msgpack.Decoder(dict[int, int])
+_METRIC_KEY = "minute = ? AND function = ? AND name = ? AND resource = ? AND version = ? AND mapping = ?"
 
 
 class Batch(msgspec.Struct):
@@ -108,21 +109,19 @@ def _invocation(connection: sqlite3.Connection, row: InvocationRecord) -> tuple[
 
 def merge_metric(connection: sqlite3.Connection, delta: MetricDelta) -> None:
     """Add `delta` to its minute."""
-    key = (delta.minute, delta.function, delta.name)
+    key = (delta.minute, delta.function, delta.name, delta.resource, delta.version, delta.mapping)
     packed = None
     if delta.histogram:
         counts = dict(delta.histogram)
-        found = connection.execute(
-            "SELECT histogram FROM metric WHERE minute = ? AND function = ? AND name = ?", key
-        ).fetchone()
+        found = connection.execute(f"SELECT histogram FROM metric WHERE {_METRIC_KEY}", key).fetchone()
         if found is not None and found[0] is not None:
             add_histogram(counts, found[0])
         packed = msgspec.msgpack.encode(counts)
     connection.execute(
-        "INSERT INTO metric VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET sum = sum + excluded.sum,"
-        " max = max(max, excluded.max), last = ifnull(excluded.last, last),"
-        " histogram = ifnull(excluded.histogram, histogram)",
-        (*key, delta.sum, delta.max, delta.last, packed),
+        "INSERT INTO metric VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET sum = sum + excluded.sum,"
+        " least = min(least, excluded.least), max = max(max, excluded.max), samples = samples + excluded.samples,"
+        " last = ifnull(excluded.last, last), histogram = ifnull(excluded.histogram, histogram)",
+        (*key, delta.sum, delta.min, delta.max, delta.count, delta.last, packed),
     )
 
 
@@ -232,8 +231,7 @@ def _delete_until(connection: sqlite3.Connection, table: _Table, until: int) -> 
 def _roll_up(connection: sqlite3.Connection, before_minute: int) -> int:
     """Turn minutes older than a day into hours (stored as the hour's first minute)."""
     rows = connection.execute(
-        "SELECT minute, function, name, sum, max, last, histogram FROM metric"
-        " WHERE minute < ? AND minute % 60 <> 0 ORDER BY minute LIMIT ?",
+        "SELECT * FROM metric WHERE minute < ? AND minute % 60 <> 0 ORDER BY minute LIMIT ?",
         (before_minute - before_minute % 60, STEP_ROWS // 4),
     ).fetchall()
     return merge_rows(connection, rows)
@@ -241,14 +239,22 @@ def _roll_up(connection: sqlite3.Connection, before_minute: int) -> int:
 
 def merge_rows(connection: sqlite3.Connection, rows: Sequence[Sequence[Any]]) -> int:
     """Move metric rows into the rows of their hours."""
-    for minute, function, name, total, most, last, packed in rows:
+    for minute, function, name, resource, version, mapping, total, least, most, samples, last, packed in rows:
         counts: dict[int, int] = {} if packed is None else _histogram.decode(packed)
-        hour = minute - minute % 60
-        delta = MetricDelta(minute=hour, function=function, name=name, sum=total, max=most, histogram=counts, last=last)
+        delta = MetricDelta(
+            minute=minute - minute % 60,
+            function=function,
+            name=name,
+            resource=resource,
+            version=version,
+            mapping=mapping,
+            sum=total,
+            min=least or 0.0,
+            max=most,
+            count=samples if samples is not None else sum(counts.values()) or round(total),
+            histogram=counts,
+            last=last,
+        )
         merge_metric(connection, delta)
-    _delete_metrics(connection, ((row[0], row[1], row[2]) for row in rows))
+    connection.executemany(f"DELETE FROM metric WHERE {_METRIC_KEY}", [tuple(row[:6]) for row in rows])
     return len(rows)
-
-
-def _delete_metrics(connection: sqlite3.Connection, keys: Iterable[tuple[int, str, str]]) -> None:
-    connection.executemany("DELETE FROM metric WHERE minute = ? AND function = ? AND name = ?", list(keys))

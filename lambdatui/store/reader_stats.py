@@ -9,11 +9,9 @@ from lambdatui.clock import MICROS
 from lambdatui.schema import Distribution, Stats
 from lambdatui.store.buckets import quantiles
 from lambdatui.store.history_rows import add_histogram
+from lambdatui.store.metric_names import DISTRIBUTIONS, MAXIMA, SUMS
 
 ACCOUNT = "_account"
-SUMS = ("Invocations", "Errors", "Throttles", "AsyncEventsReceived", "AsyncEventsDropped", "DeadLetterErrors")
-DISTRIBUTIONS = ("Duration", "IteratorAge", "AsyncEventAge")
-MAXIMA = ("ConcurrentExecutions",)
 
 
 class _Total:
@@ -45,8 +43,9 @@ class _Total:
 
 def read(connection: sqlite3.Connection, function: str | None, since_us: int | None) -> dict[str, Stats]:
     """{function: Stats}, with `_account` for all of them, also where one is asked for. Since: whole minutes."""
+    own = " AND mapping = ''" if has_column(connection, "metric", "mapping") else ""
     rows = connection.execute(
-        "SELECT minute, function, name, sum, max, last, histogram FROM metric WHERE minute >= ?",
+        f"SELECT minute, function, name, sum, max, last, histogram FROM metric WHERE minute >= ?{own}",
         (0 if since_us is None else since_us // (60 * MICROS),),
     )
     totals: dict[str, dict[str, _Total]] = {ACCOUNT: {}}
@@ -70,6 +69,17 @@ def _add(totals: dict[str, dict[str, _Total]], owner: str, name: str, minute: in
 
 def _stats(metrics: dict[str, _Total]) -> Stats:
     figures: dict[str, Any] = {name: round(metrics[name].sum) for name in SUMS if name in metrics}
-    figures.update({name: round(metrics[name].max) for name in MAXIMA if name in metrics})
+    figures.update({name: _whole(metrics[name].max) for name in MAXIMA if name in metrics})
     figures.update({name: metrics[name].distribution() for name in DISTRIBUTIONS if name in metrics})
     return Stats(**figures)
+
+
+def _whole(value: float) -> float:
+    """An int wherever it is one: utilization alone has fractions."""
+    return int(value) if value == int(value) else value
+
+
+def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """False in a file that an older lambdatui wrote and no engine of this one has opened since."""
+    sql = "SELECT 1 FROM pragma_table_info(?) WHERE name = ?"
+    return connection.execute(sql, (table, column)).fetchone() is not None

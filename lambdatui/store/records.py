@@ -13,6 +13,7 @@ class AsyncEvent(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes
     accepted_us: int
     visible_us: int  # not tried before
+    qualifier: str | None = None  # version or alias that the caller named; resolved at each attempt
     attempt: int = 1  # the attempt that comes next
     client_context: str | None = None  # JSON text
     source: str = "api"
@@ -172,7 +173,12 @@ class MetricDelta(msgspec.Struct, frozen=True, kw_only=True):
     minute: int
     function: str
     name: str
+    resource: str = ""  # NAME or NAME:QUALIFIER; "": a maximum of the function as a whole
+    version: str = ""  # that ran, where the qualifier is an alias
+    mapping: str = ""  # uuid
     sum: float = 0.0
+    min: float = 0.0
     max: float = 0.0
+    count: int = 0  # samples
     histogram: dict[int, int] = {}  # bucket -> count
     last: float | None = None

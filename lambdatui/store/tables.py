@@ -84,6 +84,7 @@ STATE: tuple[tuple[str, ...], ...] = (
             parents TEXT NOT NULL, start_seq INTEGER NOT NULL, end_seq INTEGER, opened_us INTEGER NOT NULL,
             closed_us INTEGER, PRIMARY KEY (stream, id)) WITHOUT ROWID""",
     ),
+    ("ALTER TABLE event ADD COLUMN qualifier TEXT",),
 )
 
 HISTORY: tuple[tuple[str, ...], ...] = (
@@ -114,5 +115,18 @@ HISTORY: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE code (
             function TEXT NOT NULL, sha TEXT NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,
             PRIMARY KEY (function, sha)) WITHOUT ROWID""",
+    ),
+    (
+        # Dimensions: telemetry.metrics.Dimensions. `least` and `samples` NULL: from before they were kept.
+        "ALTER TABLE metric RENAME TO metric_by_function",
+        """CREATE TABLE metric (
+            minute INTEGER NOT NULL, function TEXT NOT NULL, name TEXT NOT NULL, resource TEXT NOT NULL,
+            version TEXT NOT NULL, mapping TEXT NOT NULL, sum REAL NOT NULL, least REAL, max REAL NOT NULL,
+            samples INTEGER, last REAL, histogram BLOB,
+            PRIMARY KEY (minute, function, name, resource, version, mapping)) WITHOUT ROWID""",
+        """INSERT INTO metric SELECT minute, function, name,
+            CASE WHEN name = 'ConcurrentExecutions' THEN '' ELSE function END, '', '', sum, NULL, max, NULL, last,
+            histogram FROM metric_by_function""",
+        "DROP TABLE metric_by_function",
     ),
 )

@@ -10,19 +10,24 @@ from lambdatui.store.buckets import bucket_of, quantiles
 class Histogram:
     """Milliseconds (or any positive numbers). Memory grows with the spread of the values, not with their count."""
 
-    __slots__ = ("count", "counts", "last", "max")
+    __slots__ = ("count", "counts", "last", "max", "sum")
 
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
         self.count = 0
+        self.sum = 0.0
         self.max = 0.0
         self.last: float | None = None
 
     def add(self, value: float) -> None:
         """Count one value."""
-        bucket = bucket_of(value)
+        self.add_to(bucket_of(value), value)
+
+    def add_to(self, bucket: int, value: float) -> None:
+        """Count one value whose bucket is known already."""
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
         self.count += 1
+        self.sum += value
         self.last = value
         if value > self.max:
             self.max = value
@@ -32,6 +37,7 @@ class Histogram:
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
         self.count += other.count
+        self.sum += other.sum
         self.max = max(self.max, other.max)
         if other.last is not None:
             self.last = other.last

@@ -1,18 +1,26 @@
-"""Counters and distributions by CloudWatch's definitions, per second for two minutes and for the engine's life."""
+"""Counters and distributions by CloudWatch's definitions, per second for two minutes and for the engine's life.
+
+What is counted is counted once, for its *resource* (a function without a qualifier, a version, an alias with the
+version that ran): the figures of a function and of the account are sums of those. Only maxima have rows of their own.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from lambdatui.clock import MICROS, Clock
 from lambdatui.schema import SERIES_SECONDS, Series
 from lambdatui.store.buckets import bucket_of, quantiles
+from lambdatui.store.metric_names import CONCURRENT, DURATION, ERRORS, INVOCATIONS, ITERATOR_AGE, THROTTLES
 from lambdatui.store.reader_stats import ACCOUNT
 from lambdatui.store.records import MetricDelta
 from lambdatui.telemetry.histogram import Histogram
 
-INVOCATIONS, ERRORS, THROTTLES = "Invocations", "Errors", "Throttles"
-DURATION, ITERATOR_AGE, CONCURRENT = "Duration", "IteratorAge", "ConcurrentExecutions"
+LATEST = "$LATEST"
+_SUMMED = (CONCURRENT, "ProvisionedConcurrentExecutions")  # maxima that the account has too
 RATE_S = 10
 LINE_S = 60
 
@@ -50,12 +58,11 @@ class _Second:
 class _Function:
     """One function's ring of seconds, newest last, and its life."""
 
-    __slots__ = ("counts", "durations", "found", "found_count", "levels", "seconds")
+    __slots__ = ("counts", "durations", "found", "found_count", "seconds")
 
     def __init__(self) -> None:
         self.seconds: dict[int, _Second] = {}  # epoch second -> what happened; rising, idle seconds are absent
         self.counts: dict[str, int] = {}
-        self.levels: dict[str, float] = {}
         self.durations = Histogram()
         self.found: list[float | None] = [None, None]
         self.found_count = 0
@@ -71,16 +78,47 @@ class _Function:
         return found
 
 
+class Dimensions(NamedTuple):
+    """Whose figure it is. `resource` is CloudWatch's: NAME or NAME:QUALIFIER, "" for the function as a whole;
+    `version` is the one that an alias ran, else "". A mapping's figures have its uuid and no resource.
+    """
+
+    function: str
+    resource: str = ""
+    version: str = ""
+    mapping: str = ""
+
+
+class Life(msgspec.Struct):
+    """What was counted for some dimensions since the engine started."""
+
+    dimensions: Dimensions
+    counts: dict[str, int] = {}
+    distributions: dict[str, Histogram] = {}
+    levels: dict[str, float] = {}
+
+
 class _Delta:
     """What one metric gained in one minute since the last drain."""
 
-    __slots__ = ("histogram", "last", "max", "sum")
+    __slots__ = ("count", "histogram", "last", "max", "min", "sum")
 
     def __init__(self) -> None:
         self.sum = 0.0
+        self.min = float("inf")
         self.max = 0.0
+        self.count = 0
         self.last: float | None = None
         self.histogram: dict[int, int] = {}
+
+    def add(self, value: float) -> None:
+        """One sample."""
+        self.sum += value
+        self.count += 1
+        if value < self.min:
+            self.min = value
+        if value > self.max:
+            self.max = value
 
 
 class Metrics:
@@ -92,34 +130,73 @@ class Metrics:
         self._clock = clock
         self._began = clock.now_us() // MICROS
         self._functions: dict[str, _Function] = {}
-        self._deltas: dict[tuple[int, str, str], _Delta] = {}
+        self._lives: dict[tuple[str | None, ...], Life] = {}  # by what the caller named; several may name the same
+        self._own: dict[Dimensions, Life] = {}
+        self._deltas: dict[tuple[int, Dimensions, str], _Delta] = {}
+        self._standing: dict[tuple[Dimensions, str], float] = {}  # levels above 0, to be told of every minute
+        self._told = 0  # the minute for which they were
 
-    def count(self, function: str, name: str, n: int = 1) -> None:
-        """Add to a sum metric (Invocations, Errors, Throttles, DeadLetterErrors, ...)."""
+    def count(
+        self,
+        function: str,
+        name: str,
+        value: int = 1,
+        *,
+        qualifier: str | None = None,
+        version: str | None = None,
+        mapping: str | None = None,
+    ) -> None:
+        """Add to a sum metric (Invocations, Errors, Throttles, DeadLetterErrors, ...); `version` is what ran.
+
+        A mapping's metrics (PolledEventCount, ...) name its uuid.
+        """
         now = self._clock.now_us() // MICROS
-        self._delta(now, function, name).sum += n
+        life = self._life(function, qualifier, version, mapping)
+        life.counts[name] = life.counts.get(name, 0) + value
+        delta = self._delta(now, life.dimensions, name)
+        if value == 1:
+            delta.add(1)
+        elif value > 0:  # that many events at once: as many samples
+            delta.sum += value
+            delta.count += value
+            delta.min, delta.max = min(delta.min, 1), max(delta.max, 1)
+        if mapping is not None:
+            return
         for each in (self._of(function), self._of(ACCOUNT)):
-            each.counts[name] = each.counts.get(name, 0) + n
+            each.counts[name] = each.counts.get(name, 0) + value
             if name == INVOCATIONS:
-                each.second(now).invocations += n
+                each.second(now).invocations += value
             elif name == ERRORS:
-                each.second(now).errors += n
+                each.second(now).errors += value
             elif name == THROTTLES:
-                each.second(now).throttles += n
+                each.second(now).throttles += value
 
-    def measure(self, function: str, name: str, ms: float) -> None:
+    def measure(
+        self,
+        function: str,
+        name: str,
+        value: float,
+        *,
+        qualifier: str | None = None,
+        version: str | None = None,
+        mapping: str | None = None,
+    ) -> None:
         """Add to a distribution (Duration, IteratorAge, AsyncEventAge), in milliseconds."""
         now = self._clock.now_us() // MICROS
-        ms = max(0.0, ms)
+        ms = max(0.0, value)
         bucket = bucket_of(ms)
-        delta = self._delta(now, function, name)
-        delta.sum += ms
-        delta.max = max(delta.max, ms)
+        life = self._life(function, qualifier, version, mapping)
+        whole = life.distributions.get(name)
+        if whole is None:
+            whole = life.distributions[name] = Histogram()
+        whole.add_to(bucket, ms)
+        delta = self._delta(now, life.dimensions, name)
+        delta.add(ms)
         delta.last = ms
         delta.histogram[bucket] = delta.histogram.get(bucket, 0) + 1
         for each in (self._of(function), self._of(ACCOUNT)):
             if name == DURATION:
-                each.durations.add(ms)
+                each.durations.add_to(bucket, ms)
                 second = each.second(now)
                 if second.durations is None:
                     second.durations = {}
@@ -130,38 +207,89 @@ class Metrics:
                 second = each.second(now)
                 second.age = ms if second.age is None else max(second.age, ms)
 
-    def level(self, function: str, name: str, value: float) -> None:
-        """State how high a maximum metric stands (ConcurrentExecutions); the account's one is their sum."""
+    def level(
+        self,
+        function: str,
+        name: str,
+        value: float,
+        *,
+        qualifier: str | None = None,
+        version: str | None = None,
+        mapping: str | None = None,
+    ) -> None:
+        """State how high a maximum metric stands (ConcurrentExecutions, ...) now.
+
+        Without a qualifier it is the whole function's, and the account's is their sum; with one it is that version's
+        or alias' alone and the function's is stated apart. The account's own metrics are of the function ACCOUNT.
+        """
         now = self._clock.now_us() // MICROS
-        each = self._of(function)
-        before = each.levels.get(name, 0.0)
-        each.levels[name] = value
-        self._raise(now, function, name, value)
-        if function != ACCOUNT:
-            account = self._of(ACCOUNT)
-            account.levels[name] = account.levels.get(name, 0.0) + value - before
-            self._raise(now, ACCOUNT, name, account.levels[name])
+        if qualifier is None and version is None and mapping is None:
+            whole = Dimensions(function)
+            before = self._set_level(now, whole, name, value)
+            if function != ACCOUNT and name in _SUMMED:
+                account = self._own.get(_ACCOUNT)
+                total = account.levels.get(name, 0.0) if account is not None else 0.0
+                self._set_level(now, _ACCOUNT, name, total + value - before)
+            return
+        self._set_level(now, self._life(function, qualifier, version, mapping).dimensions, name, value)
+
+    def _set_level(self, now: int, dimensions: Dimensions, name: str, value: float) -> float:
+        """What it was before."""
+        life = self._own.get(dimensions)
+        if life is None:
+            life = self._own[dimensions] = Life(dimensions)
+        before = life.levels.get(name, 0.0)
+        life.levels[name] = value
+        if value > 0:
+            self._standing[dimensions, name] = value
+        else:
+            self._standing.pop((dimensions, name), None)
+        delta = self._delta(now, dimensions, name)
+        delta.add(value)
+        delta.last = value
+        return before
 
     def drain(self) -> list[MetricDelta]:
         """What was gained since the last drain, by minute, to be stored once."""
+        self._tell_standing()
         deltas, self._deltas = self._deltas, {}
         return [
             MetricDelta(
                 minute=minute,
-                function=function,
+                function=dimensions.function,
+                resource=dimensions.resource,
+                version=dimensions.version,
+                mapping=dimensions.mapping,
                 name=name,
                 sum=each.sum,
+                min=each.min if each.count else 0.0,
                 max=each.max,
+                count=each.count,
                 histogram=each.histogram,
                 last=each.last,
             )
-            for (minute, function, name), each in deltas.items()
+            for (minute, dimensions, name), each in deltas.items()
         ]
+
+    def _tell_standing(self) -> None:
+        """A level that stands longer than a minute is a sample of each minute."""
+        now = self._clock.now_us() // MICROS
+        if now // 60 == self._told:
+            return
+        self._told = now // 60
+        for (dimensions, name), value in self._standing.items():
+            delta = self._delta(now, dimensions, name)
+            delta.add(value)
+            delta.last = value
+
+    def lives(self) -> Iterator[Life]:
+        """What was counted since the engine started, by dimensions."""
+        return iter(self._own.values())
 
     @property
     def pending(self) -> bool:
         """Whether a drain would bring anything."""
-        return bool(self._deltas)
+        return bool(self._deltas) or (bool(self._standing) and self._clock.now_us() // (60 * MICROS) != self._told)
 
     def figures(self, function: str = ACCOUNT) -> Figures:
         """The figures of a function, or of all of them together (the default)."""
@@ -197,7 +325,7 @@ class Metrics:
             error_rate=min(1.0, errors / in_line) if in_line else 0.0,
             line60=line,
             iterator_age_ms=age,
-            concurrency=round(each.levels.get(CONCURRENT, 0.0)),
+            concurrency=round(self._level(function, CONCURRENT)),
         )
 
     def series(self, function: str = ACCOUNT) -> Series:
@@ -224,17 +352,35 @@ class Metrics:
             found = self._functions[function] = _Function()
         return found
 
-    def _delta(self, now: int, function: str, name: str) -> _Delta:
-        key = (now // 60, function, name)
+    def _life(self, function: str, qualifier: str | None, version: str | None, mapping: str | None) -> Life:
+        found = self._lives.get((function, qualifier, version, mapping))
+        if found is None:
+            dimensions = dimensions_of(function, qualifier, version, mapping)
+            found = self._own.setdefault(dimensions, Life(dimensions))
+            self._lives[function, qualifier, version, mapping] = found
+        return found
+
+    def _level(self, function: str, name: str) -> float:
+        life = self._own.get(Dimensions(function))
+        return life.levels.get(name, 0.0) if life is not None else 0.0
+
+    def _delta(self, now: int, dimensions: Dimensions, name: str) -> _Delta:
+        key = (now // 60, dimensions, name)
         found = self._deltas.get(key)
         if found is None:
             found = self._deltas[key] = _Delta()
         return found
 
-    def _raise(self, now: int, function: str, name: str, value: float) -> None:
-        delta = self._delta(now, function, name)
-        delta.max = max(delta.max, value)
-        delta.last = value
+
+def dimensions_of(function: str, qualifier: str | None, version: str | None, mapping: str | None) -> Dimensions:
+    """A version's figures are its own whether it was called by number or ran as the unqualified function."""
+    if mapping is not None:
+        return Dimensions(function, mapping=mapping)
+    if qualifier is None and version not in (None, LATEST):
+        qualifier = version
+    if qualifier is None:
+        return Dimensions(function, function)
+    return Dimensions(function, f"{function}:{qualifier}", "" if version in (None, qualifier) else version)
 
 
 def _quantiles(second: _Second) -> list[float | None]:
@@ -245,6 +391,7 @@ def _quantiles(second: _Second) -> list[float | None]:
     return second.quantiles
 
 
+_ACCOUNT = Dimensions(ACCOUNT)
 _NONE = Figures(line60=[0] * LINE_S)
 _IDLE = _Second()
 _NOTHING: list[float | None] = [None, None]

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from lambdatui.clock import Clock, iso
 from lambdatui.schema import Happening, LogLine
 from lambdatui.store.history import HistoryStore
+from lambdatui.store.metric_names import DURATION, ERRORS, INVOCATIONS, THROTTLES
 from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord
 from lambdatui.telemetry.happenings import Happenings
 from lambdatui.telemetry.loghub import LogHub
-from lambdatui.telemetry.metrics import DURATION, ERRORS, INVOCATIONS, THROTTLES, Metrics
+from lambdatui.telemetry.metrics import Metrics
 
 TICK_S = 0.5
 RESTORED_HAPPENINGS = 200
@@ -86,14 +87,17 @@ class Telemetry:
         self._history.add(invocations=[record])
 
     def _count(self, record: InvocationRecord) -> None:
+        count, function, qualifier, version = self.metrics.count, record.function, record.qualifier, record.version
         if record.status == "throttled":
-            self.metrics.count(record.function, THROTTLES)
+            count(function, THROTTLES, qualifier=qualifier, version=version)
             return
-        self.metrics.count(record.function, INVOCATIONS)
+        count(function, INVOCATIONS, qualifier=qualifier, version=version)
         if record.status != "ok":
-            self.metrics.count(record.function, ERRORS)
+            count(function, ERRORS, qualifier=qualifier, version=version)
+        if record.provisioned:
+            count(function, "ProvisionedConcurrencyInvocations", qualifier=qualifier, version=version)
         if record.duration_us is not None:
-            self.metrics.measure(record.function, DURATION, record.duration_us / 1000)
+            self.metrics.measure(function, DURATION, record.duration_us / 1000, qualifier=qualifier, version=version)
 
     def _store_happening(self, record: HappeningRecord) -> None:
         self._history.add(happenings=[record])
