@@ -36,7 +36,7 @@ def matches(pattern: Mapping[str, Any], event: object) -> bool:
     if not isinstance(event, Mapping):
         event = {}
     return all(
-        _any_of(wanted, event) if _is_or(key, wanted) else _field(wanted, event.get(key, _MISSING))
+        _any_of(wanted, event) if is_or(key, wanted) else _field(wanted, event.get(key, _MISSING))
         for key, wanted in pattern.items()
     )
 
@@ -48,7 +48,7 @@ def problem(pattern: object) -> str | None:
     if not pattern:
         return "it is empty"
     for key, wanted in pattern.items():
-        if _is_or(key, wanted):
+        if is_or(key, wanted):
             found = next((said for each in wanted if (said := problem(each))), None)
         elif isinstance(wanted, Mapping):
             found = problem(wanted)
@@ -79,7 +79,8 @@ def _attribute(value: Mapping[str, str]) -> object:
 _BINARY: dict[str, Any] = {"binary": True}  # there, and equal to nothing
 
 
-def _is_or(key: str, wanted: object) -> bool:
+def is_or(key: str, wanted: object) -> bool:
+    """Whether a field of a pattern is `$or` with patterns as its choices; else `$or` is a field's name as any other."""
     return (
         key == "$or"
         and isinstance(wanted, list)
