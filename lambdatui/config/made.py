@@ -11,16 +11,19 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from lambdatui.config.model import Project, QueueConfig, StreamConfig
+from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
 
 Kind = Literal["queue", "stream", "mapping", "event-invoke", "version", "alias", "provisioned"]
+Mapping = QueueMapping | StreamMapping
 _Config = TypeVar("_Config", QueueConfig, StreamConfig)
+DELETED = "deleted"  # in a declared mapping's row: it is gone until its declaration, kept in `base`, changes
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """What the API decided about one thing of a kind, kept over restarts.
 
-    `config` holds fields of QueueConfig or StreamConfig (names it does not know are the owner's own business).
+    `config` holds fields of QueueConfig, StreamConfig, QueueMapping or StreamMapping (names it does not know are the
+    owner's own business).
     `own`: the API made it; else the project declares it, `config` is laid over that, and `base` is what the project
     said when each field was set: a field whose declaration has changed since gives way.
     """
@@ -35,7 +38,9 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_made(project: Project, made: Iterable[Made]) -> Project:
-    """The project as it is in force. A declaration wins over a queue or stream of the same name that the API made."""
+    """The project as it is in force. A declaration wins over a queue or stream of the same name, and over a mapping of
+    the same source and function, that the API made.
+    """
     rows = list(made)
     if not rows:
         return project
@@ -43,13 +48,21 @@ def with_made(project: Project, made: Iterable[Made]) -> Project:
         project,
         queues=_merged(project.queues, [row for row in rows if row.kind == "queue"], QueueConfig),
         streams=_merged(project.streams, [row for row in rows if row.kind == "stream"], StreamConfig),
+        mappings=_mappings(project.mappings, [row for row in rows if row.kind == "mapping"]),
     )
 
 
-def laid_over(declared: _Config, row: Made) -> dict[str, Any]:
+def endpoints(mapping: Mapping) -> tuple[str, str, str | None]:
+    """Source, function and qualifier: what only one mapping may have."""
+    source = f"queue {mapping.queue}" if isinstance(mapping, QueueMapping) else f"stream {mapping.stream}"
+    return source, mapping.function, mapping.qualifier
+
+
+def laid_over(declared: QueueConfig | StreamConfig | Mapping, row: Made) -> dict[str, Any]:
     """The fields of `row` that are still in force over `declared`."""
     said = msgspec.to_builtins(declared)
-    return {field: value for field, value in row.config.items() if field in row.base and row.base[field] == said[field]}
+    known = said.keys() & row.base.keys()
+    return {field: value for field, value in row.config.items() if field in known and row.base[field] == said[field]}
 
 
 def _merged(declared: tuple[_Config, ...], rows: list[Made], kind: type[_Config]) -> tuple[_Config, ...]:
@@ -68,3 +81,23 @@ def _changed(config: _Config, row: Made | None, kind: type[_Config]) -> _Config:
     if row is None:
         return config
     return msgspec.convert({**msgspec.to_builtins(config), **laid_over(config, row)}, kind)
+
+
+def _mappings(declared: tuple[Mapping, ...], rows: list[Made]) -> tuple[Mapping, ...]:
+    over = {row.name: row for row in rows if not row.own}
+    merged = [_mapping(mapping, over.get(mapping.uuid)) for mapping in declared]
+    kept: list[Mapping] = [mapping for mapping in merged if mapping is not None]
+    taken = set(map(endpoints, kept))
+    own = [msgspec.convert({**row.config, "uuid": row.name}, Mapping) for row in rows if row.own]
+    return (*kept, *(mapping for mapping in own if endpoints(mapping) not in taken))
+
+
+def _mapping(declared: Mapping, row: Made | None) -> Mapping | None:
+    """The mapping as it is in force; None where the API deleted it."""
+    if row is None:
+        return declared
+    said = msgspec.to_builtins(declared)
+    if row.config.get(DELETED) and row.base.get(DELETED) == said:
+        return None
+    merged: Mapping = msgspec.convert({**said, **laid_over(declared, row)}, type(declared))
+    return merged

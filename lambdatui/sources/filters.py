@@ -90,8 +90,8 @@ def _holds(pattern: Mapping[str, Any], view: Mapping[str, Any], data_key: str, *
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    inner = record.pop("kinesis")
-    return record | inner
+    inner: dict[str, Any] = record.pop("kinesis")
+    return {**record, **inner}
 
 
 def _keys(pattern: Mapping[str, Any]) -> set[str]:

@@ -7,8 +7,16 @@ from typing import Any
 import msgspec
 
 from lambdatui.config.dead_letters import dlq_names
-from lambdatui.config.made import Made, with_made
-from lambdatui.config.model import Destination, FunctionConfig, Project, QueueConfig, StreamConfig, StreamMapping
+from lambdatui.config.made import DELETED, Made, with_made
+from lambdatui.config.model import (
+    Destination,
+    FunctionConfig,
+    Project,
+    QueueConfig,
+    QueueMapping,
+    StreamConfig,
+    StreamMapping,
+)
 
 QUEUE = QueueConfig(name="orders", logical_id="Orders", visibility_timeout=30, file="template.yaml", line=3)
 
@@ -71,3 +79,45 @@ def test_dead_letter_queues_are_those_that_exist_once_each_whoever_made_them() -
     )  # fmt: skip
     assert dlq_names(declared) == ["f-dlq", "lost"]
     assert dlq_names(with_made(declared, [made("late", own=True)])) == ["late", "f-dlq", "lost"]
+
+
+MAPPING = QueueMapping(uuid="u-1", function="f", queue="orders", batch_size=5)
+
+
+def test_a_mapping_of_the_api_stands_beside_the_declared_ones() -> None:
+    of_stream = {"type": "stream", "function": "f", "stream": "clicks", "on_failure": {"kind": "topic", "name": "t"}}
+    rows = [
+        made("u-2", own=True, kind="mapping", config={"type": "queue", "function": "g", "queue": "orders", "tags": {}}),
+        made("u-3", own=True, kind="mapping", config=of_stream),
+    ]
+    assert with_made(project(mappings=(MAPPING,)), rows).mappings == (
+        MAPPING,
+        QueueMapping(uuid="u-2", function="g", queue="orders"),
+        StreamMapping(uuid="u-3", function="f", stream="clicks", on_failure=Destination(kind="topic", name="t")),
+    )
+
+
+def test_a_declared_mapping_of_the_same_source_and_function_stands_for_that_of_the_api() -> None:
+    row = made("u-2", own=True, kind="mapping", config={"type": "queue", "function": "f", "queue": "orders"})
+    alias = {"type": "queue", "function": "f", "queue": "orders", "qualifier": "live"}
+    rows = [row, made("u-3", own=True, kind="mapping", config=alias)]
+    assert [one.uuid for one in with_made(project(mappings=(MAPPING,)), rows).mappings] == ["u-1", "u-3"]
+
+
+def test_a_setting_is_laid_over_a_declared_mapping_until_that_changes() -> None:
+    row = made(
+        "u-1", own=False, kind="mapping", config={"batch_size": 1, "enabled": False},
+        base={"batch_size": 5, "enabled": True},
+    )  # fmt: skip
+    (mapping,) = with_made(project(mappings=(MAPPING,)), [row]).mappings
+    assert (mapping.batch_size, mapping.enabled) == (1, False)
+    edited = msgspec.structs.replace(MAPPING, batch_size=7)
+    (mapping,) = with_made(project(mappings=(edited,)), [row]).mappings
+    assert (mapping.batch_size, mapping.enabled) == (7, False)
+
+
+def test_a_declared_mapping_that_the_api_deleted_comes_back_when_its_declaration_changes() -> None:
+    row = made("u-1", own=False, kind="mapping", config={DELETED: True}, base={DELETED: msgspec.to_builtins(MAPPING)})
+    assert with_made(project(mappings=(MAPPING,)), [row]).mappings == ()
+    edited = msgspec.structs.replace(MAPPING, filters=('{"body": {"a": [1]}}',))
+    assert with_made(project(mappings=(edited,)), [row]).mappings == (edited,)
