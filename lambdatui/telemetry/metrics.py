@@ -89,15 +89,6 @@ class Dimensions(NamedTuple):
     mapping: str = ""
 
 
-class Life(msgspec.Struct):
-    """What was counted for some dimensions since the engine started."""
-
-    dimensions: Dimensions
-    counts: dict[str, int] = {}
-    distributions: dict[str, Histogram] = {}
-    levels: dict[str, float] = {}
-
-
 class _Delta:
     """What one metric gained in one minute since the last drain."""
 
@@ -121,6 +112,20 @@ class _Delta:
             self.max = value
 
 
+class Life:
+    """What was counted for some dimensions since the engine started."""
+
+    __slots__ = ("counts", "dimensions", "distributions", "gained", "levels", "minute")
+
+    def __init__(self, dimensions: Dimensions) -> None:
+        self.dimensions = dimensions
+        self.counts: dict[str, int] = {}
+        self.distributions: dict[str, Histogram] = {}
+        self.levels: dict[str, float] = {}
+        self.minute = -1  # to which `gained` belongs
+        self.gained: dict[str, _Delta] = {}  # by metric; the next drain's
+
+
 class Metrics:
     """All functions' metrics. On the loop only; everything is O(1) but `series` and `figures`, which cost what was
     busy in the last two minutes.
@@ -132,7 +137,7 @@ class Metrics:
         self._functions: dict[str, _Function] = {}
         self._lives: dict[tuple[str | None, ...], Life] = {}  # by what the caller named; several may name the same
         self._own: dict[Dimensions, Life] = {}
-        self._deltas: dict[tuple[int, Dimensions, str], _Delta] = {}
+        self._gained: dict[tuple[int, Dimensions], dict[str, _Delta]] = {}
         self._standing: dict[tuple[Dimensions, str], float] = {}  # levels above 0, to be told of every minute
         self._told = 0  # the minute for which they were
 
@@ -153,7 +158,7 @@ class Metrics:
         now = self._clock.now_us() // MICROS
         life = self._life(function, qualifier, version, mapping)
         life.counts[name] = life.counts.get(name, 0) + value
-        delta = self._delta(now, life.dimensions, name)
+        delta = self._delta(now, life, name)
         if value == 1:
             delta.add(1)
         elif value > 0:  # that many events at once: as many samples
@@ -190,7 +195,7 @@ class Metrics:
         if whole is None:
             whole = life.distributions[name] = Histogram()
         whole.add_to(bucket, ms)
-        delta = self._delta(now, life.dimensions, name)
+        delta = self._delta(now, life, name)
         delta.add(ms)
         delta.last = ms
         delta.histogram[bucket] = delta.histogram.get(bucket, 0) + 1
@@ -223,28 +228,23 @@ class Metrics:
         or alias' alone and the function's is stated apart. The account's own metrics are of the function ACCOUNT.
         """
         now = self._clock.now_us() // MICROS
-        if qualifier is None and version is None and mapping is None:
-            whole = Dimensions(function)
-            before = self._set_level(now, whole, name, value)
-            if function != ACCOUNT and name in _SUMMED:
-                account = self._own.get(_ACCOUNT)
-                total = account.levels.get(name, 0.0) if account is not None else 0.0
-                self._set_level(now, _ACCOUNT, name, total + value - before)
+        if qualifier is not None or version is not None or mapping is not None:
+            self._set_level(now, self._life(function, qualifier, version, mapping), name, value)
             return
-        self._set_level(now, self._life(function, qualifier, version, mapping).dimensions, name, value)
+        before = self._set_level(now, self._own_life(Dimensions(function)), name, value)
+        if function != ACCOUNT and name in _SUMMED:
+            account = self._own_life(_ACCOUNT)
+            self._set_level(now, account, name, account.levels.get(name, 0.0) + value - before)
 
-    def _set_level(self, now: int, dimensions: Dimensions, name: str, value: float) -> float:
+    def _set_level(self, now: int, life: Life, name: str, value: float) -> float:
         """What it was before."""
-        life = self._own.get(dimensions)
-        if life is None:
-            life = self._own[dimensions] = Life(dimensions)
         before = life.levels.get(name, 0.0)
         life.levels[name] = value
         if value > 0:
-            self._standing[dimensions, name] = value
+            self._standing[life.dimensions, name] = value
         else:
-            self._standing.pop((dimensions, name), None)
-        delta = self._delta(now, dimensions, name)
+            self._standing.pop((life.dimensions, name), None)
+        delta = self._delta(now, life, name)
         delta.add(value)
         delta.last = value
         return before
@@ -252,7 +252,9 @@ class Metrics:
     def drain(self) -> list[MetricDelta]:
         """What was gained since the last drain, by minute, to be stored once."""
         self._tell_standing()
-        deltas, self._deltas = self._deltas, {}
+        gained, self._gained = self._gained, {}
+        for _, dimensions in gained:
+            self._own[dimensions].minute = -1
         return [
             MetricDelta(
                 minute=minute,
@@ -262,13 +264,15 @@ class Metrics:
                 mapping=dimensions.mapping,
                 name=name,
                 sum=each.sum,
-                min=each.min if each.count else 0.0,
+                min=each.min,
                 max=each.max,
                 count=each.count,
                 histogram=each.histogram,
                 last=each.last,
             )
-            for (minute, dimensions, name), each in deltas.items()
+            for (minute, dimensions), metrics in gained.items()
+            for name, each in metrics.items()
+            if each.count
         ]
 
     def _tell_standing(self) -> None:
@@ -278,7 +282,7 @@ class Metrics:
             return
         self._told = now // 60
         for (dimensions, name), value in self._standing.items():
-            delta = self._delta(now, dimensions, name)
+            delta = self._delta(now, self._own[dimensions], name)
             delta.add(value)
             delta.last = value
 
@@ -289,7 +293,7 @@ class Metrics:
     @property
     def pending(self) -> bool:
         """Whether a drain would bring anything."""
-        return bool(self._deltas) or (bool(self._standing) and self._clock.now_us() // (60 * MICROS) != self._told)
+        return bool(self._gained) or (bool(self._standing) and self._clock.now_us() // (60 * MICROS) != self._told)
 
     def figures(self, function: str = ACCOUNT) -> Figures:
         """The figures of a function, or of all of them together (the default)."""
@@ -355,20 +359,28 @@ class Metrics:
     def _life(self, function: str, qualifier: str | None, version: str | None, mapping: str | None) -> Life:
         found = self._lives.get((function, qualifier, version, mapping))
         if found is None:
-            dimensions = dimensions_of(function, qualifier, version, mapping)
-            found = self._own.setdefault(dimensions, Life(dimensions))
+            found = self._own_life(dimensions_of(function, qualifier, version, mapping))
             self._lives[function, qualifier, version, mapping] = found
+        return found
+
+    def _own_life(self, dimensions: Dimensions) -> Life:
+        found = self._own.get(dimensions)
+        if found is None:
+            found = self._own[dimensions] = Life(dimensions)
         return found
 
     def _level(self, function: str, name: str) -> float:
         life = self._own.get(Dimensions(function))
         return life.levels.get(name, 0.0) if life is not None else 0.0
 
-    def _delta(self, now: int, dimensions: Dimensions, name: str) -> _Delta:
-        key = (now // 60, dimensions, name)
-        found = self._deltas.get(key)
+    def _delta(self, now: int, life: Life, name: str) -> _Delta:
+        minute = now // 60
+        if life.minute != minute:
+            life.gained = self._gained.setdefault((minute, life.dimensions), {})
+            life.minute = minute
+        found = life.gained.get(name)
         if found is None:
-            found = self._deltas[key] = _Delta()
+            found = life.gained[name] = _Delta()
         return found
 
 
