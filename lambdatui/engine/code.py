@@ -77,6 +77,16 @@ class CodeTree:
         return len(self._files)
 
     @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return len(self._inline) if self._inline is not None else sum(one.signature[0] for one in self._files.values())
+
+    @property
+    def modified_us(self) -> int:
+        """When the newest file was written; 0 for code that stands in the template."""
+        return max((one.signature[1] // 1000 for one in self._files.values()), default=0)
+
+    @property
     def inline(self) -> bool:
         """Whether the code stands in the template instead of a folder."""
         return self._inline is not None

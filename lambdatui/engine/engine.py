@@ -30,11 +30,12 @@ from lambdatui.engine.installer import Installer
 from lambdatui.engine.invoker import Invoker
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import Pool
-from lambdatui.engine.registry import RESERVED, Registry, known_qualifier
+from lambdatui.engine.registry import RESERVED, Registry
 from lambdatui.engine.reload import Reloader
 from lambdatui.engine.spawner import Spawner
 from lambdatui.engine.tracing import Caller
 from lambdatui.engine.variables import Surroundings
+from lambdatui.engine.versions import Versions
 from lambdatui.engine.views import Views
 from lambdatui.engine.watch import FolderWatch
 from lambdatui.errors import LambdaTuiError, NotFound, UsageError
@@ -112,9 +113,14 @@ class Engine:
             self._admission, self.pool, self._reloader, self._installer, telemetry, store.history, clock
         )
         store.code.in_use = lambda: {function.code_sha for function in self._registry}
+        self.versions = Versions(
+            store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed
+        )
         self._events = EventQueue(self, options.retry_delays, held=options.one_shot)
         self._views = Views(self)
         self._watch = FolderWatch(self._touched)
+        self._on_reload: Callable[[str], None] = lambda function: None
+        self._reloader.on_reload = self._reloaded
         self._background: set[asyncio.Task[None]] = set()
         self._configuring: asyncio.Task[None] | None = None
         self._configuration_touched = False
@@ -129,6 +135,7 @@ class Engine:
         await self.spawner.start()
         await self._installer.start()
         self._installer.on_settled = self._installed
+        await self.versions.tidy()
         await self._take_over(self.project)
         if not self.options.one_shot:
             self._reloader.on_outside = self._watch_outside
@@ -186,7 +193,10 @@ class Engine:
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """One attempt, synchronously. What the function does never raises; a throttle is a status."""
-        function, _ = self._registry.find(request.function)
+        latest, qualifier = self._registry.find(request.function, request.qualifier)
+        function = await self.versions.serving(latest, qualifier)
+        if qualifier != request.qualifier:
+            request = msgspec.structs.replace(request, qualifier=qualifier)
         try:
             return await self._invoker.invoke(function, request)
         finally:
@@ -224,11 +234,10 @@ class Engine:
     # --- functions
 
     def function(self, name_or_arn: str, qualifier: str | None = None) -> Function:
-        """By name, logical id, partial or full ARN, with or without a qualifier. Raises NotFound."""
-        function, found = self._registry.find(name_or_arn, qualifier)
-        if not known_qualifier(found):
-            raise NotFound(f"{function.name} has no version or alias {found}")
-        return function
+        """By name, logical id, partial or full ARN, with or without a qualifier: $LATEST, or the version that a version
+        or alias stands for at this moment. Raises NotFound.
+        """
+        return self.versions.resolve(*self._registry.find(name_or_arn, qualifier))
 
     def functions(self) -> list[Function]:
         return list(self._registry)
@@ -312,11 +321,15 @@ class Engine:
 
     def on_reload(self, listener: Callable[[str], None]) -> None:
         """Be told the name of every function whose new code, or whose packages, are in force."""
-        self._reloader.on_reload = listener
+        self._on_reload = listener
+
+    def _reloaded(self, function: str) -> None:
+        self._on_reload(function)
+        self._begin(self._follow([function]))
 
     def _installed(self, function: str) -> None:
         self._events.wake()
-        self._reloader.on_reload(function)
+        self._on_reload(function)
 
     def installing(self, function: str) -> bool:
         """Whether events of this function wait because its packages are being installed."""
@@ -330,14 +343,26 @@ class Engine:
         said = await self._registry.apply_overrides()
         for function in removed:
             self._admission.set_reserved(function.name, None)
-            self.pool.retire(function.name)
+            for one in (function, *self.versions.of(function)):
+                self.pool.retire(one.key)
+        self.versions.load(self._registry)
         for function in self._registry:
             self._admission.set_reserved(function.name, function.config.reserved_concurrency)
             self.pool.retire(function.name, keep=function.generation)
         for sentence in said:
             self.telemetry.say("config", None, sentence)
         self._reloader.serve(self._registry)
-        self._begin(self._reloader.load_all())
+        self._begin(self._load_all())
+
+    async def _load_all(self) -> None:
+        await self._reloader.load_all()
+        await self._follow([function.name for function in self._registry])
+
+    async def _follow(self, functions: list[str]) -> None:
+        """Let declared aliases follow what was saved."""
+        for name in functions:
+            with contextlib.suppress(NotFound):
+                await self.versions.follow(self.function(name))
 
     async def reload_project(self) -> None:
         """Read the configuration again; one that cannot be read changes nothing but the problem that is shown."""
@@ -362,12 +387,14 @@ class Engine:
     async def make(self, row: Made) -> None:
         """Keep a queue or stream that the API made or changed; in force everywhere when this returns."""
         await self.store.made.put(row)
-        self.project = with_made(self.declared, self.store.made.all())
-        await self._tell_project()
+        await self._made_changed()
 
     async def unmake(self, kind: Kind, name: str) -> None:
         """Forget what the API made of a queue or stream; its messages or records are the caller's business."""
         await self.store.made.delete(kind, name)
+        await self._made_changed()
+
+    async def _made_changed(self) -> None:
         self.project = with_made(self.declared, self.store.made.all())
         await self._tell_project()
 

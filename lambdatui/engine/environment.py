@@ -20,6 +20,7 @@ import msgspec
 from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
 from lambdatui.engine.limit import Limit
+from lambdatui.engine.model import LATEST
 from lambdatui.engine.spawner import Exit
 from lambdatui.spawner import tree
 
@@ -42,7 +43,7 @@ class State(StrEnum):
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything an environment is made from. Two environments with the same `generation` are interchangeable."""
+    """Everything an environment is made from. Two with the same `key` and `generation` are interchangeable."""
 
     id: str  # 32 hex digits, also in the log stream's name
     function: str
@@ -57,12 +58,19 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     start: dict[str, object]  # the START frame's payload
     memory_mb: int
 
+    @property
+    def key(self) -> str:
+        """Whose warm environments it belongs to: `Blueprint.key`."""
+        return self.function if self.version == LATEST else f"{self.function}:{self.version}"
+
 
 class Blueprint(Protocol):
-    """A function as it is configured now: what a pool needs to find a warm environment or to start one."""
+    """A function as it is configured now, or a version of it: what a pool needs to find or start an environment."""
 
     @property
-    def function(self) -> str: ...
+    def key(self) -> str:
+        """ "NAME" for $LATEST, "NAME:3" for a published version."""
+        ...
 
     @property
     def generation(self) -> str: ...

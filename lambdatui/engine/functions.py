@@ -18,10 +18,10 @@ from lambdatui.config.pythons import runtime_notice
 from lambdatui.engine.environment import Launch
 from lambdatui.engine.installer import Installation, State
 from lambdatui.engine.interpreters import Boto3, Interpreter
-from lambdatui.engine.provision import Need
+from lambdatui.engine.model import LATEST as LATEST
+from lambdatui.engine.provision import Need, Plan
 from lambdatui.engine.variables import Surroundings, build, log_stream
 
-LATEST = "$LATEST"
 START_SCRIPT = str(Path(lambdatui.__file__).parent / "runtime" / "start.py")
 
 
@@ -31,13 +31,24 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     sha: str
     manifest: str | None  # path of the manifest that environments load from
     changed_us: int = 0
+    size: int = 0  # bytes of all files
+    modified_us: int = 0  # of the newest file
 
 
 class Function:
-    """A function and its present state. Changed only by the registry and by the reloader, on the loop."""
+    """A function and its present state. Changed only by the registry and by the reloader, on the loop.
+
+    A published version is one of its own, whose configuration and code stay what they were (`versions.py`).
+    """
 
     def __init__(
-        self, declared: FunctionConfig, arn: str, around: Surroundings, data: Path, status: Callable[[Function], str]
+        self,
+        declared: FunctionConfig,
+        arn: str,
+        around: Surroundings,
+        data: Path,
+        status: Callable[[Function], str],
+        version: str = LATEST,
     ) -> None:
         self.declared = declared
         self.config = declared
@@ -51,7 +62,8 @@ class Function:
         self.needs: tuple[Need, ...] = ()  # what names its packages, then its layers
         self.installations: tuple[Installation, ...] = ()  # one for each need
         self.manifest_problem: Problem | None = None  # the file that names its packages cannot be read
-        self.version = LATEST
+        self.version = version
+        self.plan: Plan | None = None  # of a published version: the Python and packages that it was published with
         self.outside_changes = 0  # saves of project files outside the code folder that it imports
         self.failing = False  # its latest invocation failed
         self.failed_sha = ""  # the code that failed last
@@ -66,8 +78,9 @@ class Function:
     # --- a Blueprint
 
     @property
-    def function(self) -> str:
-        return self.config.name
+    def key(self) -> str:
+        """Names it among functions and their versions: "NAME", "NAME:3"."""
+        return self.config.name if self.version == LATEST else f"{self.config.name}:{self.version}"
 
     @property
     def generation(self) -> str:

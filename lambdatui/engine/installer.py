@@ -67,7 +67,7 @@ class Installation:
         self.python = python
         self.site = str(folder / need.key / "site-packages")
         self.log = folder / f"{need.key}.log"
-        self.functions: set[str] = set()
+        self.functions: set[str] = set()  # keys: "NAME", and "NAME:3" for a published version
         self.state = State.ABSENT
         self.progress = ""
         self.distributions: list[str] = []
@@ -149,18 +149,22 @@ class Installer:
         """Blocking; the plan is put in force by `take`."""
         return self._planner.plan(function.config)
 
+    def plan_again(self, plan: Plan, function: Function) -> Plan:
+        """Blocking; the plan of a published version as it can be carried out now."""
+        return self._planner.plan_again(plan, function.config.runtime)
+
     def take(self, function: Function, plan: Plan) -> None:
         """Serve `function` as planned; what is missing is installed."""
         before = function.installations
         for one in before:
-            one.functions.discard(function.name)
+            one.functions.discard(function.key)
         function.interpreter = plan.interpreter
         function.boto3 = interpreters.boto3(plan.interpreter.version)
         function.manifest_problem = plan.problem
         function.needs = plan.needs
         function.installations = tuple(self._installation(need, plan.interpreter.path) for need in plan.needs)
         for one in function.installations:
-            one.functions.add(function.name)
+            one.functions.add(function.key)
             if self._eager and (one.state is State.ABSENT or (one.state is State.FAILED and one not in before)):
                 self._begin(one)
         if plan.passed_over and plan.passed_over not in self._passed_over:
@@ -241,7 +245,7 @@ class Installer:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(one, [f"ERROR: {error}"])
         self._next()
-        for name in sorted(one.functions):
+        for name in sorted({key.partition(":")[0] for key in one.functions}):
             self.on_settled(name)
 
     async def _install(self, one: Installation) -> None:

@@ -173,7 +173,7 @@ class Invoker:
         function = run.function
         failure = results.of(run.request_id, outcome, function.config.timeout)
         duration_us = round(function.config.timeout * 1e6) if outcome.kind == "timeout" else outcome.duration_us
-        billed = cost.billed_ms(duration_us, run.init_us)
+        billed = cost.billed_ms(duration_us, run.init_us, self._telemetry.billing)
         if failure is not None and failure.log_line:
             log.runtime_error(failure.log_line)
         log.platform(report.end_line(run.request_id))
@@ -251,7 +251,10 @@ class Invoker:
         result: bytes | None = None,
         frames: bytes | None = None,
     ) -> InvocationRecord:
-        request, environment = run.request, run.environment
+        request, environment, config = run.request, run.environment, run.function.config
+        usd = None
+        if billed_ms is not None:
+            usd = cost.dollars(billed_ms, config.memory, config.architecture, storage_mb=config.ephemeral_storage)
         record = InvocationRecord(
             id=self._history.next_invocation_id(),
             request_id=run.request_id,
@@ -267,8 +270,11 @@ class Invoker:
             init_us=run.init_us,
             duration_us=duration_us,
             billed_ms=billed_ms,
+            gb_seconds=cost.gb_seconds(billed_ms or 0, config.memory),
+            cost_usd=usd,
             max_memory_mb=max_memory_mb,
             attempt=request.attempt,
+            qualifier=request.qualifier,
             cold=run.init_us is not None,
             environment=environment.id if environment else None,
             code_sha=run.code_sha or run.function.code_sha,

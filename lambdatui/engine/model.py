@@ -6,13 +6,15 @@ import msgspec
 
 from lambdatui.schema import InvocationRow
 
+LATEST = "$LATEST"  # the version that follows the files
+
 
 class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to run a function. `payload` is passed on untouched."""
 
     function: str  # the function's own name (resolved before)
     payload: bytes
-    qualifier: str | None = None
+    qualifier: str | None = None  # version or alias that the caller named
     type: str = "RequestResponse"
     source: str = "api"
     request_id: str | None = None  # made where None
@@ -34,7 +36,7 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     error_type: str | None = None
     error_message: str | None = None
     function_error: str | None = None
-    executed_version: str = "$LATEST"
+    executed_version: str = LATEST
     log_tail: bytes = b""  # at most 4 KB
     duration_ms: float | None = None
     throttle_reason: str | None = None

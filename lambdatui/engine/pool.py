@@ -102,14 +102,14 @@ class Pool:
         if environment.retired or not environment.alive or environment.state is not State.IDLE:
             self._discard(environment)
         else:
-            self._idle[environment.launch.function].append(environment)
+            self._idle[environment.launch.key].append(environment)
             if self._waiters:
                 self._wake()
             else:
                 environment.freeze_soon()
 
     def _warm(self, blueprint: Blueprint) -> Environment | None:
-        idle = self._idle[blueprint.function]
+        idle = self._idle[blueprint.key]
         while idle:
             environment = idle.pop()
             if environment.alive and environment.launch.generation == blueprint.generation:
@@ -143,7 +143,7 @@ class Pool:
         if not idle:
             return False
         oldest = min(idle, key=lambda environment: environment.idle_since_us or 0)
-        self._idle[oldest.launch.function].remove(oldest)
+        self._idle[oldest.launch.key].remove(oldest)
         self._discard(oldest)
         return True
 
@@ -173,14 +173,14 @@ class Pool:
 
     # --- endings
 
-    def retire(self, function: str, keep: str | None = None) -> int:
-        """Let every environment of `function` but generation `keep` go: idle ones now, busy ones at their end."""
+    def retire(self, key: str, keep: str | None = None) -> int:
+        """Let every environment of `key` but generation `keep` go: idle ones now, busy ones at their end."""
         count = 0
         for environment in list(self._all.values()):
-            if environment.launch.function == function and environment.launch.generation != keep:
+            if environment.launch.key == key and environment.launch.generation != keep:
                 environment.retired = True
                 count += 1
-                idle = self._idle[function]
+                idle = self._idle[key]
                 if environment in idle:
                     idle.remove(environment)
                     self._discard(environment)

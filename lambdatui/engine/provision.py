@@ -84,6 +84,18 @@ class Planner:
             passed_over=venv.folder if venv and own else None,
         )
 
+    def plan_again(self, plan: Plan, runtime: str) -> Plan:
+        """An earlier plan as it can be carried out now: another Python where its own is gone, then other packages."""
+        if Path(plan.interpreter.path).exists():
+            needs = [msgspec.structs.replace(need, complete=self._complete(need.key)) for need in plan.needs]
+            return msgspec.structs.replace(plan, needs=tuple(needs))
+        interpreter = interpreters.choose(runtime, None, self._shell)
+        needs = [
+            msgspec.structs.replace(self._need(need.layer, need.manifest, interpreter), optional=need.optional)
+            for need in plan.needs
+        ]
+        return msgspec.structs.replace(plan, interpreter=interpreter, needs=tuple(needs))
+
     def _need(self, layer: str | None, manifest: Manifest, interpreter: Interpreter) -> Need:
         key = packages.key(manifest, interpreter.version, PLATFORM)
         return Need(key, manifest, layer, self._complete(key))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambdatui.config.model import FunctionConfig, Project
-from lambdatui.engine.functions import LATEST, Function
+from lambdatui.engine.functions import Function
 from lambdatui.engine.variables import Surroundings
 from lambdatui.errors import NotFound
 
@@ -114,8 +114,3 @@ def _provided(config: FunctionConfig) -> tuple[object, ...]:
 
 def _encode(config: FunctionConfig, prop: str) -> str:
     return msgspec.json.encode(getattr(config, prop)).decode()
-
-
-def known_qualifier(qualifier: str | None) -> bool:
-    """Whether a qualifier names what is served: $LATEST, or none."""
-    return qualifier in (None, LATEST)

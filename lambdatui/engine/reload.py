@@ -18,7 +18,7 @@ from lambdatui.config.handlers import SyntaxFault, check_handler, compiles, find
 from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
 from lambdatui.engine.code import CodeTree, compile_error
-from lambdatui.engine.functions import Function, Snapshot
+from lambdatui.engine.functions import LATEST, Function, Snapshot
 from lambdatui.engine.provision import Plan
 from lambdatui.errors import StoreError
 
@@ -99,7 +99,13 @@ class Reloader:
             unit.functions = members
 
     async def ready(self, function: Function) -> None:
-        """Returns when the function's code and interpreter are known and no save is being read."""
+        """Returns when the function's code and interpreter are known and no save is being read.
+
+        A published version is independent of the files. Raises StoreError where what it consists of is gone.
+        """
+        if function.version != LATEST:
+            await self._restore(function)
+            return
         unit = self._units[_key(function)]
         if function.loaded and (function.init_problem is not None or function.manifest_problem is not None):
             await self._choose_again(unit, function)
@@ -114,6 +120,27 @@ class Reloader:
                     await function.settled.wait()
             except TimeoutError:  # a save without end: the old version serves meanwhile
                 return
+
+    async def settled(self, function: Function) -> None:
+        """As `ready`, and known files have been looked at just now."""
+        if function.version == LATEST:
+            self._units[_key(function)].looked_at = float("-inf")
+        await self.ready(function)
+
+    async def _restore(self, function: Function) -> None:
+        """Find a published version's Python and packages again; its code is there, or that is said."""
+        assert function.plan is not None
+        if not function.loaded:
+            self._installer.take(function, await asyncio.to_thread(self._installer.plan_again, function.plan, function))
+        parts = [function.snapshot.manifest if function.snapshot else None, *function.config.layers]
+        if function.config.inline_code is None:
+            parts.append(function.config.code_root)
+        missing = [part for part in parts if part is not None and not Path(part).exists()]
+        if missing:
+            raise StoreError(
+                f"version {function.version} of {function.name} cannot run: {missing[0]} is gone. Delete the version "
+                "and publish again."
+            )
 
     async def _choose_again(self, unit: _Unit, function: Function) -> None:
         """After an import failed: perhaps what the remedy names is there now, a virtual environment or a file."""
@@ -150,7 +177,8 @@ class Reloader:
 
     def imported(self, function: Function, files: list[str]) -> None:
         """Watch also the project's files that an environment imported from outside its code folder."""
-        self._watch_also(function, files)
+        if function.version == LATEST:
+            self._watch_also(function, files)
 
     def _watch_also(self, function: Function, files: list[str]) -> None:
         news = {file for file in files if _key(function) not in self._outside.get(file, ())}
@@ -250,7 +278,9 @@ class Reloader:
         for name in unit.functions:
             await self._store.code.put(name, tree.sha, tree.manifest, tree.blobs, now)
         manifest = str(self._store.code.manifest_path(tree.sha))
-        unit.served = Snapshot(sha=tree.sha, manifest=manifest, changed_us=now)
+        unit.served = Snapshot(
+            sha=tree.sha, manifest=manifest, changed_us=now, size=tree.size, modified_us=tree.modified_us
+        )
 
     async def _adopt(self, unit: _Unit, function: Function) -> None:
         """Let `function` be served from the unit's snapshot; its outdated environments go."""

@@ -25,9 +25,12 @@ def invocation_row(record: InvocationRecord) -> InvocationRow:
         billed_ms=record.billed_ms,
         max_memory_mb=record.max_memory_mb,
         attempt=record.attempt,
+        qualifier=record.qualifier,
         cold=record.cold,
         environment=record.environment,
         code_sha=record.code_sha,
         parent_id=record.parent_id,
         replay_of=record.replay_of,
+        provisioned=record.provisioned,
+        cost_usd=record.cost_usd,
     )

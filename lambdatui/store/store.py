@@ -106,13 +106,19 @@ class Store:
         while await self._state.run(history_rows.vacuum_step):
             pass
         if code:
-            await self.code.collect()
+            await self.code.collect(_published(self.made))
 
     async def _tidy_for_ever(self) -> None:
         for turn in itertools.count(1):
             await asyncio.sleep(TIDY_EVERY_S)
             with contextlib.suppress(StoreError, OSError):  # a full disk, say: those who write are told
                 await self.tidy(code=turn % COLLECT_EVERY == 0)
+
+
+def _published(made: MadeStore) -> set[str]:
+    """The code of published versions, of functions that no project has now, too."""
+    snapshots = (row.config.get("snapshot") for row in made.all() if row.kind == "version")
+    return {str(one["sha"]) for one in snapshots if isinstance(one, dict) and "sha" in one}
 
 
 def _make_folder(data: Path) -> None:

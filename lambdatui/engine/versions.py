@@ -1,0 +1,402 @@
+"""Published versions and the aliases that point to them.
+
+A version is a `Function` of its own: its configuration is fixed, its code a snapshot, its folders copies by content.
+Neither saves nor reloads change it. What is published is durable before anybody hears of it.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lambdatui.config.made import Made
+from lambdatui.config.model import AliasConfig, FunctionConfig
+from lambdatui.engine.frozen import Frozen
+from lambdatui.engine.functions import LATEST, Function, Snapshot
+from lambdatui.engine.provision import Plan
+from lambdatui.engine.weights import choose
+from lambdatui.errors import LambdaTuiError, NotFound, StoreError
+
+if TYPE_CHECKING:
+    from lambdatui.clock import Clock
+    from lambdatui.engine.reload import Reloader
+    from lambdatui.engine.variables import Surroundings
+    from lambdatui.store.made import MadeStore
+    from lambdatui.telemetry.telemetry import Telemetry
+
+_TRIES = 5  # copies of a folder that was saved to meanwhile
+# What belongs to the function, or says where a version's content comes from, and is no part of that content.
+_UNVERSIONED = frozenset({
+    "name", "logical_id", "code_root", "inline_code", "layers", "requirements", "reserved_concurrency", "aliases",
+    "published_aliases", "on_failure", "on_success", "maximum_retry_attempts", "maximum_event_age", "recursive_loop",
+    "file", "line",
+})  # fmt: skip
+
+
+class VersionInUse(LambdaTuiError):
+    """A version cannot be deleted while an alias points to it."""
+
+
+class Stale(LambdaTuiError):
+    """The code or revision that the caller expected is not the present one any more."""
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    """`Made.config` of a version."""
+
+    config: FunctionConfig
+    snapshot: Snapshot | None
+    plan: Plan | None
+    fingerprint: str  # of all that makes it differ from another version
+
+
+class Version(Function):
+    """A published version."""
+
+    def __init__(
+        self,
+        row: Made,
+        stored: _Row,
+        latest: Function,
+        around: Surroundings,
+        data: Path,
+        status: Callable[[Function], str],
+    ) -> None:
+        super().__init__(stored.config, latest.arn, around, data, status, version=row.name.rpartition(":")[2])
+        self.latest = latest
+        self.created_us = row.created_us
+        self.fingerprint = stored.fingerprint
+        self.snapshot = stored.snapshot
+        self.plan = stored.plan
+        self.settled.set()
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """An alias as it is in force. `version` gets what `weights` leave."""
+
+    name: str
+    version: str
+    weights: dict[str, float] = {}
+    description: str = ""
+    declared: bool = False  # by the project
+    modified_us: int = 0
+
+    @property
+    def versions(self) -> set[str]:
+        return {self.version, *self.weights}
+
+
+class Versions:
+    """Every version and alias of the project's functions; publishes, resolves, and follows declared aliases."""
+
+    def __init__(
+        self,
+        made: MadeStore,
+        reloader: Reloader,
+        telemetry: Telemetry,
+        clock: Clock,
+        around: Surroundings,
+        data: Path,
+        status: Callable[[Function], str],
+        tell: Callable[[], Awaitable[None]],
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """`tell`: versions or aliases have changed. `draw`: a number of 0..1 for weighted aliases."""
+        self._made = made
+        self._reloader = reloader
+        self._telemetry = telemetry
+        self._clock = clock
+        self._around = around
+        self._data = data
+        self._status = status
+        self._tell = tell
+        self._draw = draw
+        self._frozen = Frozen(data)
+        self._all: dict[str, dict[str, Version]] = {}  # function -> number -> version, oldest first
+        self._aliases: dict[str, dict[str, Alias]] = {}
+        self._followed: dict[str, tuple[str, tuple[AliasConfig, ...]]] = {}
+        self._publishing = asyncio.Lock()
+
+    # --- what there is
+
+    def load(self, functions: Iterable[Function]) -> None:
+        """Take over the functions of a (re)loaded project, with what was published of them before."""
+        known = {function.name: function for function in functions}
+        kept = {name: self._all.get(name, {}) for name in known}
+        self._all = {name: {} for name in known}
+        self._aliases = {name: {} for name in known}
+        for row in self._made.all():
+            name, _, last = row.name.partition(":")
+            if name not in known or not last:
+                continue
+            if row.kind == "alias":
+                self._aliases[name][last] = _alias(row)
+            elif row.kind == "version":
+                version = kept[name].get(last)
+                if version is None or version.latest is not known[name]:
+                    version = self._restored(row, known[name])
+                if version is not None:
+                    self._all[name][last] = version
+        for name, found in self._all.items():
+            self._all[name] = dict(sorted(found.items(), key=lambda one: int(one[0])))
+
+    def _restored(self, row: Made, latest: Function) -> Version | None:
+        try:
+            return Version(row, msgspec.convert(row.config, _Row), latest, self._around, self._data, self._status)
+        except msgspec.ValidationError as error:
+            self._telemetry.say("notice", latest.name, f"{row.name} cannot be read, publish it again: {error}")
+            return None
+
+    def of(self, function: Function) -> list[Version]:
+        """Oldest first."""
+        return list(self._all.get(function.name, {}).values())
+
+    def newest(self, function: Function) -> Version | None:
+        return next(reversed(self.of(function)), None)
+
+    def aliases(self, function: Function) -> list[Alias]:
+        """By name."""
+        return sorted(self._aliases.get(function.name, {}).values(), key=lambda one: one.name)
+
+    def alias(self, function: Function, name: str) -> Alias:
+        """Raises NotFound."""
+        found = self._aliases.get(function.name, {}).get(name)
+        if found is None:
+            raise NotFound(f"{function.name} has no alias {name}")
+        return found
+
+    def folders(self) -> set[str]:
+        """The copies that versions run in, of functions that are not in the project now, too."""
+        found: set[str] = set()
+        for row in self._made.all():
+            config = row.config.get("config") if row.kind == "version" else None
+            if isinstance(config, dict):
+                found |= {str(config.get("code_root")), *map(str, config.get("layers") or ())}
+        return found
+
+    async def tidy(self) -> None:
+        """Remove copies that no version runs in any more. Only where no environment runs."""
+        await asyncio.to_thread(self._frozen.tidy, self.folders())
+
+    # --- which one runs
+
+    def resolve(self, function: Function, qualifier: str | None) -> Function:
+        """What a qualifier stands for at this moment; a weighted alias is drawn anew each time. Raises NotFound."""
+        if qualifier is None or qualifier == LATEST:
+            return function
+        alias = self._aliases.get(function.name, {}).get(qualifier)
+        if alias is None and any(one.name == qualifier for one in function.config.published_aliases):
+            return function  # the first version is about to be published
+        number = qualifier
+        if alias is not None:
+            number = choose(alias.version, alias.weights, self._draw()) if alias.weights else alias.version
+        version = self._all.get(function.name, {}).get(number)
+        if version is None:
+            raise NotFound(f"{function.name} has no version or alias {qualifier}")
+        return version
+
+    async def serving(self, function: Function, qualifier: str | None) -> Function:
+        """As `resolve`; an alias that follows the files moves to what was saved just now before it is resolved."""
+        if qualifier is not None and any(one.name == qualifier for one in function.config.published_aliases):
+            await self.follow(function)
+        return self.resolve(function, qualifier)
+
+    # --- publishing
+
+    async def publish(
+        self,
+        function: Function,
+        *,
+        description: str | None = None,
+        expects: Callable[[Function], None] = lambda _: None,
+    ) -> tuple[Version, bool]:
+        """A version of the present code and configuration, and whether it is a new one.
+
+        What has not changed since the newest version was published is that version. `expects` may refuse the function
+        as it is at that moment. Raises NotFound, StoreError, OSError.
+        """
+        async with self._publishing:
+            config, snapshot, plan = await self._settled(function)
+            expects(function)
+            print_ = await asyncio.to_thread(self._fingerprint, config, snapshot, plan)
+            newest = self.newest(function)
+            if newest is not None and newest.fingerprint == print_:
+                return newest, False
+            config, plan = await asyncio.to_thread(self._freeze, config, snapshot, plan)
+            if description is not None:
+                config = msgspec.structs.replace(config, description=description)
+            number = await self._next_number(function.name)
+            stored = _Row(config=config, snapshot=snapshot, plan=plan, fingerprint=print_)
+            now = self._clock.now_us()
+            row = Made(
+                kind="version", name=f"{function.name}:{number}", own=True, config=msgspec.to_builtins(stored),
+                created_us=now, modified_us=now,
+            )  # fmt: skip
+            version = Version(row, stored, function, self._around, self._data, self._status)
+            await self._made.put(row)
+            self._all.setdefault(function.name, {})[version.version] = version
+            await self._tell()
+            return version, True
+
+    async def _settled(self, function: Function) -> tuple[FunctionConfig, Snapshot | None, Plan | None]:
+        """What the function is, at a moment when its files and the copy of them are the same."""
+        if function.config.unserved:
+            return function.config, None, None
+        for _ in range(_TRIES):
+            await self._reloader.settled(function)
+            config, snapshot, interpreter = function.config, function.snapshot, function.interpreter
+            assert snapshot is not None and interpreter is not None
+            plan = Plan(interpreter=interpreter, needs=function.needs, problem=function.manifest_problem)
+            if config.inline_code is None:
+                await asyncio.to_thread(self._frozen.copy, Path(config.code_root), snapshot.sha)
+            await self._reloader.settled(function)
+            if function.code_sha == snapshot.sha:
+                return function.config, snapshot, plan
+        raise StoreError(f"the code of {function.name} does not come to rest: publish it when it is saved")
+
+    def _fingerprint(self, config: FunctionConfig, snapshot: Snapshot | None, plan: Plan | None) -> str:
+        content = {name: each for name, each in msgspec.to_builtins(config).items() if name not in _UNVERSIONED}
+        layers = [self._frozen.content(layer) for layer in config.layers]
+        needs = [need.key for need in plan.needs] if plan else []
+        text = msgspec.json.encode([content, snapshot.sha if snapshot else "", layers, needs], order="sorted")
+        return hashlib.sha256(text).hexdigest()
+
+    def _freeze(
+        self, config: FunctionConfig, snapshot: Snapshot | None, plan: Plan | None
+    ) -> tuple[FunctionConfig, Plan | None]:
+        """The same with the copies in place of the project's folders."""
+        root = config.code_root
+        if snapshot is not None and config.inline_code is None:
+            root = str(self._frozen.path(snapshot.sha))
+        copies = {layer: str(self._frozen.copy(Path(layer), self._frozen.content(layer))) for layer in config.layers}
+        if plan is not None:
+            needs = [msgspec.structs.replace(one, layer=copies.get(one.layer or "")) for one in plan.needs]
+            plan = msgspec.structs.replace(plan, needs=tuple(needs))
+        layers = tuple(copies[layer] for layer in config.layers)
+        return msgspec.structs.replace(config, code_root=root, layers=layers), plan
+
+    async def _next_number(self, name: str) -> int:
+        """Numbers are never used again. The row without a number keeps the last one."""
+        kept = self._made.get("version", name)
+        last = max([int(one) for one in self._all.get(name, {})], default=0)
+        number = max(last, int(kept.config.get("last", 0)) if kept else 0) + 1
+        now = self._clock.now_us()
+        await self._made.put(
+            Made(kind="version", name=name, own=True, config={"last": number}, created_us=now, modified_us=now)
+        )
+        return number
+
+    async def delete(self, function: Function, number: str) -> Version:
+        """Forget a version; the caller ends its environments. Raises NotFound, VersionInUse."""
+        version = self._all.get(function.name, {}).get(number)
+        if version is None:
+            raise NotFound(f"{function.name} has no version {number}")
+        users = [alias.name for alias in self.aliases(function) if number in alias.versions]
+        if users:
+            raise VersionInUse(f"{function.name}:{number} is what the alias {users[0]} points to")
+        await self._made.delete("version", f"{function.name}:{number}")
+        self._all[function.name].pop(number, None)
+        await self._tell()
+        return version
+
+    # --- aliases
+
+    async def put_alias(
+        self, function: Function, name: str, version: str, weights: dict[str, float], description: str
+    ) -> Alias:
+        """Make or change an alias."""
+        kept = self._made.get("alias", f"{function.name}:{name}")
+        config: dict[str, Any] = {"version": version, "weights": weights, "description": description}
+        return await self._keep_alias(function, name, config, kept.base if kept else {}, own=kept is None or kept.own)
+
+    async def delete_alias(self, function: Function, name: str) -> None:
+        """Nothing happens where there is none."""
+        await self._made.delete("alias", f"{function.name}:{name}")
+        if self._aliases.get(function.name, {}).pop(name, None) is not None:
+            await self._tell()
+
+    async def _keep_alias(
+        self, function: Function, name: str, config: dict[str, Any], base: dict[str, Any], *, own: bool
+    ) -> Alias:
+        kept = self._made.get("alias", f"{function.name}:{name}")
+        now = self._clock.now_us()
+        row = Made(
+            kind="alias", name=f"{function.name}:{name}", own=own, config=config, base=base,
+            created_us=kept.created_us if kept else now, modified_us=max(now, kept.modified_us + 1 if kept else 0),
+        )  # fmt: skip
+        await self._made.put(row)
+        alias = self._aliases.setdefault(function.name, {})[name] = _alias(row)
+        await self._tell()
+        return alias
+
+    # --- what the project declares
+
+    async def follow(self, function: Function) -> None:
+        """Publish what was saved and move the declared aliases to it. Code that does not compile changes nothing."""
+        declared = function.config.published_aliases
+        await self._forget_undeclared(function)
+        if not declared:
+            return
+        try:
+            if not function.config.unserved:
+                await self._reloader.ready(function)
+            state = (function.generation, declared)
+            broken = any(problem.severity == "error" for problem in function.code_problems)
+            if broken or self._followed.get(function.name) == state:
+                return
+            version, new = await self.publish(function)
+            moved = [await self._move(function, one, version) for one in declared]
+        except (OSError, LambdaTuiError) as error:
+            self._telemetry.say("notice", function.name, f"no version was published: {error}")
+            return
+        self._followed[function.name] = state
+        if new or any(moved):
+            names = ", ".join(one.name for one in declared)
+            self._telemetry.say("config", function.name, f"version {version.version} published, {names} points to it")
+
+    async def _move(self, function: Function, declared: AliasConfig, newest: Version) -> bool:
+        """Bring one declared alias up to date, unless nothing of it has changed since: whether it moved."""
+        base = {"declared": msgspec.to_builtins(declared), "newest": newest.version}
+        kept = self._made.get("alias", f"{function.name}:{declared.name}")
+        if kept is not None and not kept.own and kept.base == base:
+            return False
+        published = self._all[function.name]
+        version = declared.version or newest.version
+        if version not in published:
+            self._telemetry.say(
+                "notice", function.name,
+                f"{declared.name} is declared for version {version}, which was not published here: it points to "
+                f"{newest.version}",
+            )  # fmt: skip
+            version = newest.version
+        weights = {each: share for each, share in declared.weights.items() if each in published and each != version}
+        config: dict[str, Any] = {"version": version, "weights": weights, "description": declared.description}
+        await self._keep_alias(function, declared.name, config, base, own=False)
+        return True
+
+    async def _forget_undeclared(self, function: Function) -> None:
+        names = {one.name for one in function.config.published_aliases}
+        for alias in self.aliases(function):
+            if alias.declared and alias.name not in names:
+                await self.delete_alias(function, alias.name)
+
+
+def _alias(row: Made) -> Alias:
+    config = row.config
+    return Alias(
+        name=row.name.partition(":")[2],
+        version=str(config.get("version")),
+        weights=dict(config.get("weights") or {}),
+        description=str(config.get("description") or ""),
+        declared=not row.own,
+        modified_us=row.modified_us,
+    )
