@@ -429,6 +429,9 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     ProvisionedConcurrencyUtilization: float = 0.0  # 0..1
     UnreservedConcurrentExecutions: int = 0
     ClaimedAccountConcurrency: int = 0
+    BilledDuration: float = 0  # milliseconds
+    BilledGBSeconds: float = 0.0
+    CostUSD: float = 0.0  # list price, without the free tier
     Duration: Distribution = Distribution()
     IteratorAge: Distribution = Distribution()
     AsyncEventAge: Distribution = Distribution()

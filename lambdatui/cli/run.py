@@ -61,6 +61,9 @@ def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
     "--retry-delays", callback=_delays, metavar="S,S", help="Async retry waits in seconds; default 60,120 as on AWS."
 )
 @click.option("--account-concurrency", type=click.IntRange(1), metavar="N", help="Default 1000.")
+@click.option(
+    "--billing", type=click.Choice(["current", "classic"]), help="classic: steps of 100 ms, init free, as until 2020."
+)
 @click.option("--fresh", is_flag=True, help="Every environment is a fresh process.")
 @click.option(
     "--use-venv", is_flag=True, help="Packages of the active virtual environment or DIR/.venv; none installed."

@@ -12,6 +12,7 @@ from lambdatui.config import stand_ins
 from lambdatui.config.model import Problem, kept_texts
 from lambdatui.config.triggers import triggers
 from lambdatui.engine.environment import Environment
+from lambdatui.engine.spending import month_of, monthly_usd
 
 if TYPE_CHECKING:
     from lambdatui.engine.engine import Engine
@@ -75,6 +76,9 @@ class Views:
             rate=figures.rate,
             line60=figures.line60,
             last_error=function.last_error,
+            billed_ms=figures.billed_ms,
+            cost_usd=figures.cost_usd,
+            monthly_usd=monthly_usd([month_of(config, figures.spent)], free_tier=False),
         )
 
     def environments(self) -> list[schema.EnvironmentRow]:
@@ -123,7 +127,8 @@ class Views:
 
     def header(self) -> schema.Header:
         engine = self._engine
-        figures = engine.telemetry.metrics.figures()
+        metrics = engine.telemetry.metrics
+        figures, own = metrics.figures(), [(one.config, metrics.figures(one.name)) for one in engine.functions()]
         dlq = [engine.store.queues.depth(name) for name in engine.dlq_names()]
         limit, _ = engine.account_concurrency()
         return schema.Header(
@@ -137,6 +142,8 @@ class Views:
             throttles=figures.throttles,
             concurrency=engine.in_flight(),
             concurrency_limit=limit,
+            cost_usd=sum(each.cost_usd for _, each in own),
+            monthly_usd=monthly_usd([month_of(config, each.spent) for config, each in own], free_tier=True),
             host_wait=engine.pool.waiting,
             dlq_depth=sum(one.visible + one.in_flight for one in dlq),
             in_flight=engine.in_flight(),

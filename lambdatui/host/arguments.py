@@ -12,6 +12,7 @@ import psutil
 
 from lambdatui.config.env_vars import load_env_vars
 from lambdatui.errors import UsageError
+from lambdatui.telemetry.cost import RULES, Rule
 
 DEFAULT_PORT = 3001  # as `sam local start-lambda`
 DEFAULT_HTTP_PORT = 3000  # as `sam local start-api`
@@ -27,6 +28,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     retry_delays: tuple[float, ...]
     account_concurrency: int
+    billing: Rule
     max_environments: int
     aws: str
     env_vars: dict[str, dict[str, str]]
@@ -57,6 +59,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         parser.add_argument(name, type=int)
     for name in ("--host", "--aws", "--env-vars", "--data", "--region", "--retry-delays", "--template"):
         parser.add_argument(name)
+    parser.add_argument("--billing", choices=RULES, default="current")
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--parameter", action="append", default=[])
@@ -74,6 +77,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         http_port=found.http_port,
         host=host,
         retry_delays=_delays(found.retry_delays),
+        billing=found.billing,
         account_concurrency=_at_least(1, "--account-concurrency", found.account_concurrency, 1000),
         max_environments=_at_least(1, "--max-environments", found.max_environments, _machine_limit()),
         aws=found.aws or "auto",

@@ -122,7 +122,7 @@ class Host:
 
         store = Store.open(data, self._clock)
         await store.start()
-        telemetry = Telemetry(store.history, self._clock)
+        telemetry = Telemetry(store.history, self._clock, arguments.billing)
         await telemetry.start()
         engine = Engine(
             project,

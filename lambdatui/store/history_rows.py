@@ -44,7 +44,7 @@ class Batch(msgspec.Struct):
 
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
     """Write `batch`, and how far ids are reserved."""
-    _insert(connection, "invocation", 25, [_invocation(connection, each) for each in batch.invocations])
+    _insert(connection, "invocation", 28, [_invocation(connection, each) for each in batch.invocations])
     _insert(
         connection,
         "log",
@@ -104,6 +104,9 @@ def _invocation(connection: sqlite3.Connection, row: InvocationRecord) -> tuple[
         None if row.result is None else put_payload(connection, row.result),
         clean(row.error),
         row.frames,
+        row.qualifier,
+        row.provisioned,
+        row.cost_usd,
     )
 
 

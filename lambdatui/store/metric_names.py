@@ -80,6 +80,8 @@ METRICS: dict[str, Metric] = {
         Metric("DeletedEventCount", "sum", "Count", "Events of a mapping that were deleted when done.", "mapping"),
     )
 }
+# Ours, beside CloudWatch's: what the invocations would be billed.
+BILLED_MS, BILLED_GB_SECONDS, COST_USD = "BilledDuration", "BilledGBSeconds", "CostUSD"
 SUMS = tuple(m.name for m in METRICS.values() if m.kind == "sum" and m.scope == "function")
 DISTRIBUTIONS = tuple(m.name for m in METRICS.values() if m.kind == "distribution")
 MAXIMA = tuple(m.name for m in METRICS.values() if m.kind == "maximum")

@@ -50,10 +50,11 @@ class Reader:
         where.equals("i.status", status)
         if since_us is not None:
             where.add("i.started_us >= ?", since_us)
-        sql = f"SELECT {reader_rows.INVOCATION} FROM invocation i{where} ORDER BY i.id DESC LIMIT ?"
         with self._history() as connection:
             if connection is None:
                 return []
+            columns = reader_rows.invocation_columns(connection)
+            sql = f"SELECT {columns} FROM invocation i{where} ORDER BY i.id DESC LIMIT ?"
             return [reader_rows.invocation(row) for row in connection.execute(sql, (*where.values, _limit(limit)))]
 
     def invocation(self, request_id: str) -> schema.InvocationDetail | None:
@@ -62,8 +63,9 @@ class Reader:
         with self._history() as connection:
             if connection is None:
                 return None
+            columns = reader_rows.invocation_columns(connection)
             rows = connection.execute(
-                f"SELECT {reader_rows.INVOCATION} FROM invocation i WHERE i.request_id = ? ORDER BY i.id", (key,)
+                f"SELECT {columns} FROM invocation i WHERE i.request_id = ? ORDER BY i.id", (key,)
             ).fetchall()
             if not rows:
                 return None

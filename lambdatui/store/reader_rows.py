@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 from lambdatui import schema
 from lambdatui.clock import iso
 from lambdatui.store.ids import unpack_id, unpack_optional
+from lambdatui.store.reader_stats import has_column
 from lambdatui.store.records import Message
 
 INVOCATION = (
@@ -17,6 +19,8 @@ INVOCATION = (
     " i.started_us, i.queued_us, i.init_us, i.duration_us, i.billed_ms, i.max_memory_mb, i.attempt, i.cold,"
     " i.environment, i.code_sha, i.parent_id, i.replay_of"
 )
+_BILLED = ", i.qualifier, i.provisioned, i.cost_usd"
+_NOT_BILLED = ", NULL, 0, NULL"
 LOG = "id, time_us, function, request_id, level, message"
 
 
@@ -28,8 +32,13 @@ def _ms(us: int | None) -> float | None:
     return None if us is None else us / 1000
 
 
+def invocation_columns(connection: sqlite3.Connection) -> str:
+    """INVOCATION and what a file that an older lambdatui left does not have."""
+    return INVOCATION + (_BILLED if has_column(connection, "invocation", "cost_usd") else _NOT_BILLED)
+
+
 def invocation(row: Sequence[Any]) -> schema.InvocationRow:
-    """The InvocationRow of a row of INVOCATION."""
+    """The InvocationRow of a row of `invocation_columns`."""
     return schema.InvocationRow(
         id=row[0],
         request_id=unpack_id(row[1]),
@@ -52,6 +61,9 @@ def invocation(row: Sequence[Any]) -> schema.InvocationRow:
         code_sha=row[18],
         parent_id=unpack_optional(row[19]),
         replay_of=unpack_optional(row[20]),
+        qualifier=row[21],
+        provisioned=bool(row[22]),
+        cost_usd=row[23],
     )
 
 

@@ -9,9 +9,10 @@ from lambdatui.clock import MICROS
 from lambdatui.schema import Distribution, Stats
 from lambdatui.store.buckets import quantiles
 from lambdatui.store.history_rows import add_histogram
-from lambdatui.store.metric_names import DISTRIBUTIONS, MAXIMA, SUMS
+from lambdatui.store.metric_names import BILLED_GB_SECONDS, BILLED_MS, COST_USD, DISTRIBUTIONS, MAXIMA, SUMS
 
 ACCOUNT = "_account"
+BILLED = (BILLED_MS, BILLED_GB_SECONDS, COST_USD)
 
 
 class _Total:
@@ -69,6 +70,7 @@ def _add(totals: dict[str, dict[str, _Total]], owner: str, name: str, minute: in
 
 def _stats(metrics: dict[str, _Total]) -> Stats:
     figures: dict[str, Any] = {name: round(metrics[name].sum) for name in SUMS if name in metrics}
+    figures.update({name: _whole(metrics[name].sum) for name in BILLED if name in metrics})
     figures.update({name: _whole(metrics[name].max) for name in MAXIMA if name in metrics})
     figures.update({name: metrics[name].distribution() for name in DISTRIBUTIONS if name in metrics})
     return Stats(**figures)

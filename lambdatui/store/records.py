@@ -46,6 +46,8 @@ class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True):
     provisioned: bool = False  # ran in provisioned concurrency
     cold: bool = False
     environment: str | None = None
+    gb_seconds: float = 0.0  # billed compute; not stored with the row
+    cost_usd: float | None = None
     code_sha: str = ""
     parent_id: str | None = None
     replay_of: str | None = None

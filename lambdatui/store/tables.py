@@ -130,3 +130,6 @@ HISTORY: tuple[tuple[str, ...], ...] = (
         "DROP TABLE metric_by_function",
     ),
 )
+        "ALTER TABLE invocation ADD COLUMN qualifier TEXT",
+        "ALTER TABLE invocation ADD COLUMN provisioned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE invocation ADD COLUMN cost_usd REAL",

@@ -14,7 +14,17 @@ import msgspec
 from lambdatui.clock import MICROS, Clock
 from lambdatui.schema import SERIES_SECONDS, Series
 from lambdatui.store.buckets import bucket_of, quantiles
-from lambdatui.store.metric_names import CONCURRENT, DURATION, ERRORS, INVOCATIONS, ITERATOR_AGE, THROTTLES
+from lambdatui.store.metric_names import (
+    BILLED_GB_SECONDS,
+    BILLED_MS,
+    CONCURRENT,
+    COST_USD,
+    DURATION,
+    ERRORS,
+    INVOCATIONS,
+    ITERATOR_AGE,
+    THROTTLES,
+)
 from lambdatui.store.reader_stats import ACCOUNT
 from lambdatui.store.records import MetricDelta
 from lambdatui.telemetry.histogram import Histogram
@@ -23,6 +33,16 @@ LATEST = "$LATEST"
 _SUMMED = (CONCURRENT, "ProvisionedConcurrentExecutions")  # maxima that the account has too
 RATE_S = 10
 LINE_S = 60
+LEAST_S = 10  # that a month's projection goes by
+
+
+class Spent(msgspec.Struct, kw_only=True):
+    """What was billed in the last `seconds`; compute in GB-seconds."""
+
+    seconds: int
+    requests: int = 0
+    compute: float = 0.0
+    provisioned_compute: float = 0.0  # in provisioned concurrency
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +58,17 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     line60: list[int] = []
     iterator_age_ms: float | None = None  # the newest one of the last two minutes
     concurrency: int = 0
+    billed_ms: int = 0
+    cost_usd: float = 0.0
+    spent: Spent | None = None  # None: nothing was billed in the last 60 s
 
 
 class _Second:
     """What happened in one second."""
 
-    __slots__ = ("age", "durations", "errors", "invocations", "longest", "quantiles", "throttles")
+    __slots__ = (
+        "age", "compute", "durations", "errors", "invocations", "longest", "provisioned", "quantiles", "throttles"
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.invocations = 0
@@ -51,6 +76,8 @@ class _Second:
         self.throttles = 0
         self.age: float | None = None
         self.longest = 0.0
+        self.compute = 0.0
+        self.provisioned = 0.0
         self.durations: dict[int, int] | None = None
         self.quantiles: list[float | None] | None = None  # kept once they have been asked for
 
@@ -58,11 +85,13 @@ class _Second:
 class _Function:
     """One function's ring of seconds, newest last, and its life."""
 
-    __slots__ = ("counts", "durations", "found", "found_count", "seconds")
+    __slots__ = ("billed_ms", "cost_usd", "counts", "durations", "found", "found_count", "seconds")
 
     def __init__(self) -> None:
         self.seconds: dict[int, _Second] = {}  # epoch second -> what happened; rising, idle seconds are absent
         self.counts: dict[str, int] = {}
+        self.billed_ms = 0
+        self.cost_usd = 0.0
         self.durations = Histogram()
         self.found: list[float | None] = [None, None]
         self.found_count = 0
@@ -119,7 +148,7 @@ class Life:
 
     def __init__(self, dimensions: Dimensions) -> None:
         self.dimensions = dimensions
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, float] = {}
         self.distributions: dict[str, Histogram] = {}
         self.levels: dict[str, float] = {}
         self.minute = -1  # to which `gained` belongs
@@ -211,6 +240,32 @@ class Metrics:
             elif name == ITERATOR_AGE:
                 second = each.second(now)
                 second.age = ms if second.age is None else max(second.age, ms)
+
+    def bill(
+        self,
+        function: str,
+        billed_ms: int,
+        gb_seconds: float,
+        usd: float,
+        *,
+        provisioned: bool = False,
+        qualifier: str | None = None,
+        version: str | None = None,
+    ) -> None:
+        """Add what one invocation is billed."""
+        now = self._clock.now_us() // MICROS
+        life = self._life(function, qualifier, version, None)
+        for name, value in ((BILLED_MS, billed_ms), (BILLED_GB_SECONDS, gb_seconds), (COST_USD, usd)):
+            life.counts[name] = life.counts.get(name, 0) + value
+            self._delta(now, life, name).add(value)
+        each = self._of(function)
+        each.billed_ms += billed_ms
+        each.cost_usd += usd
+        second = each.second(now)
+        if provisioned:
+            second.provisioned += gb_seconds
+        else:
+            second.compute += gb_seconds
 
     def level(
         self,
@@ -304,6 +359,7 @@ class Metrics:
         line = [0] * LINE_S
         errors = recent = 0
         age: float | None = None
+        spent = Spent(seconds=max(LEAST_S, min(LINE_S, now - self._began + 1)))
         for at, second in each.seconds.items():
             ago = now - at
             if not 0 <= ago < SERIES_SECONDS:
@@ -313,9 +369,11 @@ class Metrics:
             if ago < LINE_S:
                 line[LINE_S - 1 - ago] = second.invocations
                 errors += second.errors
+                spent.compute += second.compute
+                spent.provisioned_compute += second.provisioned
             if ago < RATE_S:
                 recent += second.invocations
-        in_line = sum(line)
+        spent.requests = in_line = sum(line)
         if each.found_count != each.durations.count:
             each.found = each.durations.quantiles((0.5, 0.95))
             each.found_count = each.durations.count
@@ -330,6 +388,9 @@ class Metrics:
             line60=line,
             iterator_age_ms=age,
             concurrency=round(self._level(function, CONCURRENT)),
+            billed_ms=each.billed_ms,
+            cost_usd=each.cost_usd,
+            spent=spent if in_line else None,
         )
 
     def series(self, function: str = ACCOUNT) -> Series:

@@ -11,6 +11,7 @@ from lambdatui.schema import Happening, LogLine
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.metric_names import DURATION, ERRORS, INVOCATIONS, THROTTLES
 from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord
+from lambdatui.telemetry.cost import Rule
 from lambdatui.telemetry.happenings import Happenings
 from lambdatui.telemetry.loghub import LogHub
 from lambdatui.telemetry.metrics import Metrics
@@ -22,7 +23,8 @@ RESTORED_HAPPENINGS = 200
 class Telemetry:
     """On the loop only. Nothing here waits; history writes in its own time."""
 
-    def __init__(self, history: HistoryStore, clock: Clock) -> None:
+    def __init__(self, history: HistoryStore, clock: Clock, billing: Rule = "current") -> None:
+        self.billing = billing
         self._history = history
         self._clock = clock
         self._ticker: asyncio.Task[None] | None = None
@@ -96,6 +98,11 @@ class Telemetry:
             count(function, ERRORS, qualifier=qualifier, version=version)
         if record.provisioned:
             count(function, "ProvisionedConcurrencyInvocations", qualifier=qualifier, version=version)
+        if record.billed_ms is not None and record.cost_usd is not None:
+            self.metrics.bill(
+                function, record.billed_ms, record.gb_seconds, record.cost_usd,
+                provisioned=record.provisioned, qualifier=qualifier, version=version,
+            )  # fmt: skip
         if record.duration_us is not None:
             self.metrics.measure(function, DURATION, record.duration_us / 1000, qualifier=qualifier, version=version)
 
