@@ -24,6 +24,8 @@ from lambdatui.config.made import Kind, Made, with_made
 from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.engine.admission import Admission
 from lambdatui.engine.code import IGNORED_FOLDERS
+from lambdatui.engine.destinations import Deliver, Delivery
+from lambdatui.engine.event_invoke import EVENT_INVOKE, EventInvokeConfigs
 from lambdatui.engine.events import EventQueue
 from lambdatui.engine.functions import Function
 from lambdatui.engine.installer import Installer
@@ -38,7 +40,7 @@ from lambdatui.engine.variables import Surroundings
 from lambdatui.engine.versions import Versions
 from lambdatui.engine.views import Views
 from lambdatui.engine.watch import FolderWatch
-from lambdatui.errors import LambdaTuiError, NotFound, UsageError
+from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageError
 from lambdatui.spawner import tree
 from lambdatui.store.reader import Reader
 from lambdatui.store.store import Store
@@ -116,6 +118,8 @@ class Engine:
         self.versions = Versions(
             store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed
         )
+        self.event_invoke = EventInvokeConfigs(store.made, clock)
+        self.deliver: Deliver = _nowhere  # the sources put theirs in its place
         self._events = EventQueue(self, options.retry_delays, held=options.one_shot)
         self._views = Views(self)
         self._watch = FolderWatch(self._touched)
@@ -210,11 +214,17 @@ class Engine:
         source: str = "api",
         client_context: str | None = None,
         parent_id: str | None = None,
+        qualifier: str | None = None,
     ) -> str:
         """An asynchronous event: on disk when this returns its request id."""
-        found, _ = self._registry.find(function)
+        found, qualifier = self._registry.find(function, qualifier)
         return await self._events.accept(
-            found, payload, source=source, client_context=client_context, parent_id=parent_id
+            found,
+            payload,
+            source=source,
+            client_context=client_context,
+            parent_id=parent_id,
+            qualifier=qualifier,
         )
 
     def caller(self, trace_header: str | None) -> Caller:
@@ -275,6 +285,9 @@ class Engine:
     async def reset_override(self, function: str, property: str) -> None:
         """What the files say is in force again. Raises NotFound."""
         found = self.function(function)
+        if property == EVENT_INVOKE and self.event_invoke.changed(found):
+            await self.event_invoke.reset(found)
+            return
         await self._registry.reset(found, property)
         self._admission.set_reserved(found.name, found.config.reserved_concurrency)
         self._events.slot_freed(found.name)
@@ -465,6 +478,10 @@ class Engine:
                         self.telemetry.say("config", None, f"the configuration could not be taken over: {error}")
         finally:
             self._configuring = None
+
+
+async def _nowhere(delivery: Delivery) -> None:
+    raise OperationFailed(f"nothing here delivers to the {delivery.destination.kind} {delivery.destination.name}")
 
 
 def _subfolders(root: Path) -> set[Path]:

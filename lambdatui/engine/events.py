@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambdatui.clock import MICROS, iso, new_request_id
-from lambdatui.config.model import queue_destination
+from lambdatui.clock import MICROS, new_request_id
+from lambdatui.config.model import Destination
+from lambdatui.engine.destinations import Delivery, dead_letter, destination_record, encoded, object_key
+from lambdatui.engine.functions import LATEST
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.retry import Again, Finished, RetryPolicy, after_attempt, before_attempt, throttle_backoff
-from lambdatui.errors import LambdaTuiError, NotFound
+from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed
 from lambdatui.store.records import AsyncEvent, NewMessage
 
 if TYPE_CHECKING:
@@ -25,11 +27,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 256  # events in work at a time; the rest stays on disk
 _LONGEST_SLEEP = 60.0
 _STORE_PAUSE = 1.0
-_REASONS = {
-    "ZeroReservedConcurrency": "The function's reserved concurrency is 0: it was not run.",
-    "EventAgeExceeded": "The event waited longer than its maximum age.",
-}
-_MESSAGE_LIMIT = 1024  # bytes of a dead letter's ErrorMessage attribute
 
 
 class EventQueue:
@@ -52,7 +49,14 @@ class EventQueue:
     # --- accepting
 
     async def accept(
-        self, function: Function, payload: bytes, *, source: str, client_context: str | None, parent_id: str | None
+        self,
+        function: Function,
+        payload: bytes,
+        *,
+        source: str,
+        client_context: str | None,
+        parent_id: str | None,
+        qualifier: str | None = None,
     ) -> str:
         """Store the event; on disk when this returns. The request id stays the same over all attempts."""
         now = self._engine.clock.now_us()
@@ -65,6 +69,7 @@ class EventQueue:
             client_context=client_context,
             source=source,
             parent_id=parent_id,
+            qualifier=qualifier,
         )
         await self._engine.store.events.accept(event)
         self._engine.telemetry.metrics.count(function.name, "AsyncEventsReceived")
@@ -187,11 +192,8 @@ class EventQueue:
 
     async def _try(self, event: AsyncEvent, function: Function) -> None:
         engine, config = self._engine, function.config
-        policy = RetryPolicy(
-            delays=self._delays,
-            maximum_retries=config.maximum_retry_attempts,
-            maximum_age=config.maximum_event_age,
-        )
+        settings = engine.event_invoke.of(function, event.qualifier)
+        policy = RetryPolicy(delays=self._delays, maximum_retries=settings.retries, maximum_age=settings.age)
         now = engine.clock.now_us()
         step: Again | Finished | None = before_attempt(
             policy, accepted_us=event.accepted_us, now_us=now, reserve=config.reserved_concurrency
@@ -285,45 +287,119 @@ class EventQueue:
     async def _finished(
         self, event: AsyncEvent, function: Function, step: Finished, result: InvokeResult | None
     ) -> None:
+        """Tell destinations and dead-letter queue or topic, then let the event go. Queues get theirs with its end."""
         self._backoff.pop(event.function, None)
-        engine, config = self._engine, function.config
-        queue = queue_destination(config.on_success if step.condition == "Success" else config.on_failure)
-        if queue is not None:
-            record = destination_record(event, function.arn, step, result, engine.clock.now_us())
-            if not await self._deliver(function, queue, record):
-                return
-        if step.condition == "Success":
-            await self._surely(function.name, lambda: engine.store.events.done(event.request_id))
-            return
-        engine.telemetry.metrics.count(function.name, "AsyncEventsDropped")
+        succeeded = step.condition == "Success"
+        settings = self._engine.event_invoke.of(function, event.qualifier)
         letter = dead_letter(event, step, result)
-        dead = config.dead_letter_queue
-        if dead is None:
-            if await self._surely(function.name, lambda: engine.store.events.done(event.request_id)):
-                engine.telemetry.say(
-                    "error", function.name, f"event dropped after {letter.attempts} attempts: no DLQ is configured"
-                )
-            return
+        outbox: list[tuple[str, NewMessage]] = []
+        told: list[str] = []  # where a failed event's record or letter went
+        target = settings.on_success if succeeded else settings.on_failure
+        if target is not None:
+            arn = f"{function.arn}:{event.qualifier or LATEST}"
+            record = destination_record(event, arn, step, result, self._engine.clock.now_us())
+            if not await self._tell(event, function, target, arn, encoded(record, target), letter, outbox):
+                return
+            told.append(target.name)
+        if not succeeded:
+            self._engine.telemetry.metrics.count(function.name, "AsyncEventsDropped")
+            if not await self._bury(event, function, letter, outbox):
+                return
+            told += [one for one in (function.config.dead_letter_queue, function.config.dead_letter_topic) if one]
         if not await self._surely(
             function.name,
-            lambda: engine.store.events.dead_letter(event.request_id, dead, letter),
-            counted_as="DeadLetterErrors",
+            lambda: self._engine.store.events.finish(event.request_id, outbox),
+            counted_as="DeadLetterErrors" if outbox and not succeeded else None,
         ):
             return
-        now = engine.clock.now_us()
-        text = f"DLQ → {dead} after {letter.attempts} attempts"
-        engine.telemetry.log_lines(function.name, event.request_id, [(now, "PLATFORM", text)])
-        engine.telemetry.say("dlq", function.name, f"dead letter in {dead}: {letter.error_code}")
+        if not succeeded:
+            self._say_dead(event, letter, told)
 
-    async def _deliver(self, function: Function, queue: str, record: dict[str, object]) -> bool:
-        """False where the engine ends before the disk takes it."""
-        body = msgspec.json.encode(record).decode("utf-8", "replace")
-        config = next((one for one in self._engine.project.queues if one.name == queue), None)
-        if config is None:
-            self._engine.telemetry.metrics.count(function.name, "DestinationDeliveryFailures")
+    async def _tell(
+        self,
+        event: AsyncEvent,
+        function: Function,
+        target: Destination,
+        arn: str,
+        body: bytes,
+        letter: NewMessage,
+        outbox: list[tuple[str, NewMessage]],
+    ) -> bool:
+        """A record to one destination; False where the engine ends before it is there."""
+        succeeded = letter.error_code == "Success"
+        if target.kind == "queue":
+            if not any(one.name == target.name for one in self._engine.project.queues):
+                self._undelivered(function, f"there is no queue {target.name}")
+                return True
+            text = body.decode("utf-8", "replace")
+            message = (
+                NewMessage(body=text, function=function.name)
+                if succeeded
+                else msgspec.structs.replace(letter, body=text, attributes={})
+            )
+            outbox.append((target.name, message))
             return True
-        message = NewMessage(body=body, function=function.name)
-        return await self._surely(function.name, lambda: self._engine.store.queues.send(config, [message]))
+        return await self._carry(
+            function,
+            Delivery(
+                destination=target,
+                body=body,
+                function=function.name,
+                arn=arn,
+                succeeded=succeeded,
+                key=object_key(function.name, event.request_id, self._engine.clock.now_us()),
+                parent_id=event.request_id,
+            ),
+            "DestinationDeliveryFailures",
+        )
+
+    async def _bury(
+        self, event: AsyncEvent, function: Function, letter: NewMessage, outbox: list[tuple[str, NewMessage]]
+    ) -> bool:
+        """The dead letter to queue or topic; False where the engine ends before it is there."""
+        config = function.config
+        if config.dead_letter_queue is not None:
+            outbox.append((config.dead_letter_queue, letter))
+        if config.dead_letter_topic is None:
+            return True
+        return await self._carry(
+            function,
+            Delivery(
+                destination=Destination(kind="topic", name=config.dead_letter_topic),
+                body=event.payload,
+                function=function.name,
+                arn=function.arn,
+                attributes=letter.attributes,
+                parent_id=event.request_id,
+            ),
+            "DeadLetterErrors",
+        )
+
+    async def _carry(self, function: Function, delivery: Delivery, counted_as: str) -> bool:
+        """To what is no queue. What cannot be delivered is counted and said; the event goes on."""
+
+        async def work() -> None:
+            try:
+                await self._engine.deliver(delivery)
+            except (NotFound, OperationFailed) as error:
+                self._undelivered(function, str(error), counted_as)
+
+        return await self._surely(function.name, work)
+
+    def _undelivered(self, function: Function, why: str, counted_as: str = "DestinationDeliveryFailures") -> None:
+        self._engine.telemetry.metrics.count(function.name, counted_as)
+        self._notice(function.name, f"a record of an event could not be delivered: {why}")
+
+    def _say_dead(self, event: AsyncEvent, letter: NewMessage, told: list[str]) -> None:
+        telemetry, name = self._engine.telemetry, event.function
+        if not told:
+            text = f"event dropped after {letter.attempts} attempts: no DLQ is configured"
+            telemetry.say("error", name, text)
+            return
+        now, places = self._engine.clock.now_us(), " and ".join(dict.fromkeys(told))
+        text = f"DLQ → {places} after {letter.attempts} attempts"
+        telemetry.log_lines(name, event.request_id, [(now, "PLATFORM", text)])
+        telemetry.say("dlq", name, f"dead letter in {places}: {letter.error_code}")
 
 
 def _told(error: Exception) -> str:
@@ -334,6 +410,7 @@ def _told(error: Exception) -> str:
 def _request(event: AsyncEvent) -> InvokeRequest:
     return InvokeRequest(
         function=event.function,
+        qualifier=event.qualifier,
         payload=event.payload,
         type="Event",
         source=event.source if ":" in event.source else "async",
@@ -344,52 +421,3 @@ def _request(event: AsyncEvent) -> InvokeRequest:
         patient=True,
         queued_since_us=max(event.accepted_us, event.visible_us),
     )
-
-
-def dead_letter(event: AsyncEvent, step: Finished, result: InvokeResult | None) -> NewMessage:
-    """AWS's dead letter: the event as the body, what went wrong as attributes. Pure."""
-    error_type = (result.error_type if result else event.error_type) or step.condition
-    message = (result.error_message if result else event.error_message) or _REASONS.get(step.condition, error_type)
-    tried = 0 if result is None and event.attempt == 1 else event.attempt
-    return NewMessage(
-        body=event.payload.decode("utf-8", "replace"),
-        attributes={
-            "RequestID": {"DataType": "String", "StringValue": event.request_id},
-            "ErrorCode": {"DataType": "Number", "StringValue": "200"},
-            "ErrorMessage": {
-                "DataType": "String",
-                "StringValue": message.encode()[:_MESSAGE_LIMIT].decode("utf-8", "ignore"),
-            },
-        },
-        function=event.function,
-        request_id=event.request_id,
-        error_code=error_type,
-        error_message=message,
-        attempts=tried,
-        first_us=event.accepted_us,
-    )
-
-
-def destination_record(
-    event: AsyncEvent, arn: str, step: Finished, result: InvokeResult | None, now_us: int
-) -> dict[str, object]:
-    """The record that an OnSuccess or OnFailure destination gets. Pure; the shape is as recorded from AWS."""
-    context: dict[str, object] = {
-        "requestId": event.request_id,
-        "functionArn": f"{arn}:$LATEST",
-        "condition": step.condition,
-        "approximateInvokeCount": event.attempt if result is not None else event.attempt - 1,
-    }
-    record: dict[str, object] = {
-        "version": "1.0",
-        "timestamp": iso(now_us)[:-4] + "Z",
-        "requestContext": context,
-        "requestPayload": msgspec.Raw(event.payload or b"{}"),
-    }
-    if result is not None and result.status != "throttled":
-        response: dict[str, object] = {"statusCode": 200, "executedVersion": result.executed_version}
-        if result.function_error:
-            response["functionError"] = result.function_error
-        record["responseContext"] = response
-        record["responsePayload"] = msgspec.Raw(result.payload or b"null")
-    return record

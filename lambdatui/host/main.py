@@ -163,6 +163,8 @@ class Host:
             if not arguments.one_shot:  # nobody else may begin to use an engine that ends with its call
                 lock.publish(info)
 
+        if arguments.aws == "auto" and MotoServer.available():
+            sources.destinations.put_object = local_aws.put_object
         told: set[str] = set()
 
         async def start_aws() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from urllib.parse import quote
 
 from lambdatui.config.model import Project, ResourceConfig
 from lambdatui.errors import LambdaTuiError, OperationFailed
@@ -49,6 +50,11 @@ class LocalAws:
                 self._say(f"local AWS (moto) started: {told(made)}; it keeps everything in memory")
                 await self._pump(url, self._engine.project)
         return url
+
+    async def put_object(self, bucket: str, key: str, content: bytes) -> None:
+        """An object into a bucket. Raises LambdaTuiError, OSError."""
+        call = calls.Call(service="s3", method="PUT", path=f"/{quote(bucket)}/{quote(key)}", body=content)
+        await calls.send(await self.url(), self._engine.project.region, call)
 
     async def configure(self, project: Project) -> None:
         """Create what a save has added; what it has changed or removed stays as it is until the server starts anew."""

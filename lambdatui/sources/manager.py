@@ -21,6 +21,7 @@ from lambdatui.config.model import (
 from lambdatui.errors import NotFound, StoreError, UsageError
 from lambdatui.sources import overview
 from lambdatui.sources.catalog import Catalog
+from lambdatui.sources.destinations import Destinations
 from lambdatui.sources.moves import Mover
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.push import Pusher, publication
@@ -57,6 +58,7 @@ class SourceManager:
         self._traffic: dict[str, overview.Traffic] = {}  # by route
         self._http_url = http_url
         self.pushes = Pusher(engine, lambda: self._catalog)
+        self.destinations = Destinations(engine, lambda: self._catalog, self.pushes)
         self._replayer = Replayer(engine, lambda: self._catalog)
         self._trimmer = _Trimmer(engine, self._timer)
         self._mover = Mover(engine, self._timer)
@@ -68,6 +70,7 @@ class SourceManager:
         self._engine.store.queues.add_listener(self._queue_changed)
         self._engine.store.streams.add_listener(self._stream_changed)
         self._engine.on_project(self.configure)
+        self._engine.deliver = self.destinations.deliver
         await self.configure(self._engine.project)
         if not self._paused_all:
             self._trimmer.start()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
     from lambdatui.config.model import FunctionConfig, Project
+    from lambdatui.engine.destinations import Deliver
     from lambdatui.engine.model import InvokeRequest, InvokeResult
     from lambdatui.store.reader import Reader
     from lambdatui.store.store import Store
@@ -24,6 +25,7 @@ class Function(Protocol):
 
 
 class Metrics(Protocol):
+    def count(self, function: str, name: str, value: int = 1, /, *, mapping: str | None = None) -> None: ...
     def measure(self, function: str, name: str, ms: float, /) -> None: ...
 
 
@@ -55,6 +57,8 @@ class Engine(Protocol):
     @property
     def stopping(self) -> bool: ...
 
+    deliver: Deliver  # to destinations; the sources put theirs here
+
     def installing(self, function: str, /) -> bool:
         """Whether it waits for its packages: nothing is received for it meanwhile."""
         ...
@@ -67,7 +71,16 @@ class Engine(Protocol):
         """One attempt; what the function does never raises, a throttle is a status."""
         ...
 
-    async def accept(self, function: str, payload: bytes, /, *, source: str, parent_id: str | None = None) -> str:
+    async def accept(
+        self,
+        function: str,
+        payload: bytes,
+        /,
+        *,
+        source: str,
+        parent_id: str | None = None,
+        qualifier: str | None = None,
+    ) -> str:
         """An asynchronous event, on disk when this returns; its request id. Raises errors.NotFound, StoreError."""
         ...
 

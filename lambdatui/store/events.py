@@ -19,7 +19,7 @@ from lambdatui.store.writer import Writer
 
 _COLUMNS = (
     "e.request_id, e.function, e.visible_us, e.accepted_us, e.attempt, e.client_context, e.source, e.parent_id,"
-    " e.throttles, e.error_type, e.error_message, p.data"
+    " e.throttles, e.error_type, e.error_message, p.data, e.qualifier"
 )
 
 
@@ -43,8 +43,8 @@ class EventStore:
         def work(connection: sqlite3.Connection) -> int:
             connection.execute(
                 "INSERT INTO event(request_id, visible_us, seq, function, payload, accepted_us, attempt,"
-                " client_context, source, parent_id, throttles, error_type, error_message)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " client_context, source, parent_id, throttles, error_type, error_message, qualifier)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     pack_id(event.request_id),
                     event.visible_us,
@@ -59,6 +59,7 @@ class EventStore:
                     event.throttles,
                     event.error_type,
                     clean(event.error_message),
+                    event.qualifier,
                 ),
             )
             return 1
@@ -118,24 +119,22 @@ class EventStore:
 
         await self._writer.run(work)
 
-    async def done(self, request_id: str) -> None:
-        """Remove the event; nothing happens where it is gone already."""
-        await self._writer.run(lambda connection: _remove(connection, request_id), self._changed)
-
-    async def dead_letter(self, request_id: str, queue: str, message: NewMessage) -> None:
-        """Remove the event and send `message` to `queue`, both or neither; neither where the event is gone already."""
+    async def finish(self, request_id: str, messages: Sequence[tuple[str, NewMessage]] = ()) -> None:
+        """Remove the event and send each message to its queue, all or nothing; nothing where the event is gone."""
         now_us = self._clock.now_us()
 
         def work(connection: sqlite3.Connection) -> int:
             removed = _remove(connection, request_id)
             if removed:
-                self._queues.insert(connection, queue, message, now_us)
+                for queue, message in messages:
+                    self._queues.insert(connection, queue, message, now_us)
             return removed
 
         def committed(removed: int) -> None:
             self._changed(removed)
             if removed:
-                self._queues.changed(queue, 1, announce=True)
+                for queue, _ in messages:
+                    self._queues.changed(queue, 1, announce=True)
 
         await self._writer.run(work, committed)
 
@@ -172,4 +171,5 @@ def _event(row: Sequence[Any]) -> AsyncEvent:
         error_type=row[9],
         error_message=row[10],
         payload=bytes(row[11]),
+        qualifier=row[12],
     )

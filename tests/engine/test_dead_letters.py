@@ -2,7 +2,8 @@
 
 import msgspec
 
-from lambdatui.engine.events import dead_letter, destination_record
+from lambdatui.config.model import Destination
+from lambdatui.engine.destinations import dead_letter, destination_record, encoded, object_key
 from lambdatui.engine.model import InvokeResult
 from lambdatui.engine.retry import Finished
 from lambdatui.store.records import AsyncEvent
@@ -51,7 +52,8 @@ def test_an_event_that_was_never_run_counts_no_attempt() -> None:
 
 
 def test_the_on_failure_record_carries_request_and_response() -> None:
-    record = destination_record(EVENT, "arn:aws:lambda:us-east-1:000000000000:function:ship", EXHAUSTED, FAILED, 0)
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:ship:$LATEST"
+    record = destination_record(EVENT, arn, EXHAUSTED, FAILED, 0)
     assert msgspec.json.decode(msgspec.json.encode(record)) == {
         "version": "1.0",
         "timestamp": "1970-01-01T00:00:00.000Z",
@@ -72,3 +74,17 @@ def test_a_record_of_an_event_that_never_ran_has_no_response() -> None:
     record = destination_record(first, "arn", Finished(condition="ZeroReservedConcurrency"), None, 0)
     assert "responseContext" not in record
     assert record["requestContext"]["approximateInvokeCount"] == 0  # type: ignore[index]
+
+
+def test_a_topics_record_beyond_its_limit_goes_without_payloads() -> None:
+    large = msgspec.structs.replace(EVENT, payload=b'"' + b"x" * 300_000 + b'"')
+    record = destination_record(large, "arn", EXHAUSTED, FAILED, 0)
+    sent = msgspec.json.decode(encoded(record, Destination(kind="topic", name="news")))
+    assert set(sent) == {"version", "timestamp", "requestContext", "responseContext"}
+    assert len(encoded(record, Destination(kind="queue", name="lost"))) > 300_000
+
+
+def test_a_bucket_keeps_records_by_function_and_day() -> None:
+    assert (
+        object_key("ship", "0f0e", 1_700_000_000_000_000) == "aws/lambda/async/ship/2023/11/14/2023-11-14T22.13.20-0f0e"
+    )

@@ -201,7 +201,7 @@ async def test_what_has_succeeded_does_not_run_again_because_the_disk_refuses(
     monkeypatch.setattr(events, "_STORE_PAUSE", 0.05)
     engine = await start(project("def handler(event, context):\n    return 1\n"))
     full = StoreError("the disk is full")
-    monkeypatch.setattr(engine.store.events, "done", failing(engine.store.events.done, 3, full))
+    monkeypatch.setattr(engine.store.events, "finish", failing(engine.store.events.finish, 3, full))
     with monkeypatch.context() as patch:
         patch.setattr(engine.store.history, "flush", failing(engine.store.history.flush, 1000, full))
         await engine.accept("job", b"{}")
@@ -219,7 +219,7 @@ async def test_a_failed_attempt_counts_once_though_the_disk_refuses_its_outcome(
     monkeypatch.setattr(events, "_STORE_PAUSE", 0.05)
     engine = await start(project(FAILS), retry_delays=(0.05, 0.05))
     full = StoreError("the disk is full")
-    for name in ("retry", "dead_letter"):
+    for name in ("retry", "finish"):
         monkeypatch.setattr(engine.store.events, name, failing(getattr(engine.store.events, name), 2, full))
     await engine.accept("job", b'{"n":1}')
     await eventually(lambda: letters(engine) == 1, 5)

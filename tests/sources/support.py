@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 
 from lambdatui.clock import MICROS, ManualClock, new_request_id
 from lambdatui.config.model import FunctionConfig, Project
+from lambdatui.engine.destinations import Deliver
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.errors import NotFound
 from lambdatui.sources.manager import SourceManager
@@ -83,6 +85,10 @@ class ManualTimer:
 class Metrics:
     def __init__(self) -> None:
         self.measured: list[tuple[str, str, float]] = []
+        self.counted: Counter[tuple[str | None, str]] = Counter()  # by mapping and name
+
+    def count(self, function: str, name: str, value: int = 1, *, mapping: str | None = None) -> None:
+        self.counted[mapping, name] += value
 
     def measure(self, function: str, name: str, ms: float) -> None:
         self.measured.append((function, name, ms))
@@ -122,6 +128,7 @@ class SmallEngine:
         self.running = 0
         self.peak = 0
         self.without_packages: set[str] = set()
+        self.deliver: Deliver | None = None
 
     def installing(self, function: str) -> bool:
         return function in self.without_packages
@@ -164,7 +171,15 @@ class SmallEngine:
             self.running -= 1
         return InvokeResult(request_id=request_id, status="ok", payload=json.dumps(answer).encode())
 
-    async def accept(self, function: str, payload: bytes, *, source: str = "api", parent_id: str | None = None) -> str:
+    async def accept(
+        self,
+        function: str,
+        payload: bytes,
+        *,
+        source: str = "api",
+        parent_id: str | None = None,
+        qualifier: str | None = None,
+    ) -> str:
         self.function(function)
         self.accepted.append((function, payload, source))
         return new_request_id()

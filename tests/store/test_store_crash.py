@@ -43,7 +43,7 @@ async def main():
             (message,) = await store.queues.send(QUEUE, [NewMessage(body=name)])
             (record,) = await store.streams.put(STREAM, [(name, name.encode(), None)])
             if n % 3 == 0:
-                await store.events.done(name)
+                await store.events.finish(name)
             key = store.history.next_log_id()
             store.history.add(
                 logs=[LogRecord(id=key, time_us=now, function="f", request_id=None, level="INFO", message=str(key))])

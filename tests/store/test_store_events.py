@@ -92,10 +92,10 @@ async def test_done_removes_event_and_payload_once(store: Store, clock: ManualCl
     for each in same:
         await store.events.accept(each)
     assert payloads(store) == [(b"same", 2)]
-    await store.events.done(same[0].request_id)
-    await store.events.done(same[0].request_id)
+    await store.events.finish(same[0].request_id)
+    await store.events.finish(same[0].request_id)
     assert (store.events.count(), payloads(store)) == (1, [(b"same", 1)])
-    await store.events.done(same[1].request_id)
+    await store.events.finish(same[1].request_id)
     assert (store.events.count(), payloads(store), store.events.next_visible_us()) == (0, [], None)
 
 
@@ -105,8 +105,8 @@ async def test_a_dead_letter_moves_or_nothing_happens(store: Store, clock: Manua
     sent = event(clock, b'{"order":1}')
     await store.events.accept(sent)
     letter = NewMessage(body='{"order":1}', function="f", request_id=sent.request_id, error_code="KeyError", attempts=3)
-    await store.events.dead_letter(sent.request_id, "dlq", letter)
-    await store.events.dead_letter(sent.request_id, "dlq", letter)
+    await store.events.finish(sent.request_id, [("dlq", letter)])
+    await store.events.finish(sent.request_id, [("dlq", letter)])
     assert (store.events.count(), store.queues.depth("dlq").visible, heard) == (0, 1, ["dlq"])
     assert payloads(store) == [(b'{"order":1}', 1)]
 
