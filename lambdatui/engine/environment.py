@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +26,7 @@ from lambdatui.spawner import tree
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
     from lambdatui.engine.spawner import Spawner
+    from lambdatui.store.records import LogStream
 
 _LINGER = 0.005  # seconds between an invocation's end and the freeze
 _EXIT_PATIENCE = 2.0  # seconds to wait for the exit status once the channel has closed
@@ -51,7 +51,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     code_sha: str
     home: str  # the environment's own folder, TMPDIR
-    log_stream: str
+    log_stream: LogStream
+    runtime: str  # as INIT_START names it: "python:3.13.v0"
     argv: tuple[str, ...]
     variables: dict[str, str]
     cwd: str
@@ -77,6 +78,22 @@ class Blueprint(Protocol):
 
     def build(self, environment_id: str) -> Launch:
         """Everything for one new environment, its own folder made."""
+        ...
+
+
+class Output(Protocol):
+    """Who takes what an environment writes: at first for its init, then for one invocation after the other."""
+
+    def starting(self, launch: Launch) -> None:
+        """The environment's init begins."""
+        ...
+
+    def joined(self, launch: Launch) -> None:
+        """What comes from now on is written by this environment, which is warm."""
+        ...
+
+    def feed(self, data: bytes) -> None:
+        """Bytes of fds 1 and 2, cut anywhere."""
         ...
 
 
@@ -112,7 +129,7 @@ _done = msgspec.json.Decoder(_Done)
 class Environment:
     """A started process. After an `Outcome` that is not result or error it is over and must not be used again."""
 
-    def __init__(self, launch: Launch, spawner: Spawner, clock: Clock, on_log: Callable[[bytes], None]) -> None:
+    def __init__(self, launch: Launch, spawner: Spawner, clock: Clock, output: Output) -> None:
         self.launch = launch
         self.id = launch.id
         self.state = State.INIT
@@ -124,7 +141,7 @@ class Environment:
         self.project_files: list[str] = []
         self.retired = False  # its code or configuration is no longer the function's
         self.request_id: str | None = None
-        self.on_log = on_log
+        self._output = output
         self._spawner = spawner
         self._clock = clock
         self._channel: Channel | None = None
@@ -145,6 +162,7 @@ class Environment:
         answer = self._expect()
         self._channel = Channel(ours, self._on_frame, self._on_close)
         self._pipe = LogPipe(log_read, self._on_output)
+        self._output.starting(self.launch)
         until = self._clock.monotonic() + limit_s
         try:
             self.pid = await self._spawn((theirs.fileno(), log_write), limit_s)
@@ -189,6 +207,11 @@ class Environment:
         if self._spawner.pid:
             with contextlib.suppress(OSError):
                 os.kill(self._spawner.pid, signal.SIGCONT)
+
+    def write_to(self, output: Output) -> None:
+        """Give what it writes from now on to `output`."""
+        self._output = output
+        output.joined(self.launch)
 
     async def invoke(self, request_id: str, payload: bytes, meta: dict[str, object], timeout_s: float) -> Outcome:
         """Run the handler once. `timeout_s` is enforced here: at its end the whole process tree is killed."""
@@ -353,7 +376,7 @@ class Environment:
             self._resolve(outcome)
 
     def _on_output(self, data: bytes) -> None:
-        self.on_log(data)
+        self._output.feed(data)
 
     def _on_close(self) -> None:
         self._resolve(Outcome(kind="exit"))

@@ -20,7 +20,8 @@ from lambdatui.engine.installer import Installation, State
 from lambdatui.engine.interpreters import Boto3, Interpreter
 from lambdatui.engine.model import LATEST as LATEST
 from lambdatui.engine.provision import Need, Plan
-from lambdatui.engine.variables import Surroundings, build, log_stream
+from lambdatui.engine.variables import Surroundings, build, log_group, log_stream
+from lambdatui.store.records import LogStream
 
 START_SCRIPT = str(Path(lambdatui.__file__).parent / "runtime" / "start.py")
 
@@ -106,7 +107,8 @@ class Function:
             generation=self.generation,
             code_sha=self.code_sha,
             home=str(home),
-            log_stream=stream,
+            log_stream=LogStream(self.log_group, stream),
+            runtime=f"python:{python.version}.v0",  # AWS counts the releases of its runtimes; this is none of them
             argv=(python.path, *python.flags, START_SCRIPT),
             variables=self._library_path() | build(
                 self.config, self._around, version=self.version, python=python.version, path=self._path(),
@@ -162,7 +164,7 @@ class Function:
             "function_name": self.config.name,
             "function_version": self.version,
             "memory_mb": self.config.memory,
-            "log_group": f"/aws/lambda/{self.config.name}",
+            "log_group": self.log_group,
             "log_stream": stream,
             "log_format": "Text",
         }
@@ -172,6 +174,10 @@ class Function:
     @property
     def name(self) -> str:
         return self.config.name
+
+    @property
+    def log_group(self) -> str:
+        return log_group(self.config)
 
     @property
     def loaded(self) -> bool:

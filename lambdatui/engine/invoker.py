@@ -118,7 +118,7 @@ class Invoker:
         try:
             await self.prepared(function)
             lease = await self._pool.lease(
-                function, log.feed, wait=None if run.request.patient else function.config.timeout
+                function, log, wait=None if run.request.patient else function.config.timeout
             )
         except NotInstalled as error:
             failure = results.not_installed(function.config.handler, error)

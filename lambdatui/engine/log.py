@@ -8,21 +8,33 @@ from lambdatui.telemetry.lines import LineSplitter
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
+    from lambdatui.engine.environment import Launch
+    from lambdatui.store.records import LogStream
     from lambdatui.telemetry.telemetry import Telemetry
 
 TAIL = 4096  # bytes of X-Amz-Log-Result before base64
 
 
 class InvocationLog:
-    """Takes raw bytes of fds 1 and 2, attributes each line to the request."""
+    """An `Output`: takes raw bytes of fds 1 and 2, attributes each line to the request and the environment's stream.
 
-    def __init__(self, telemetry: Telemetry, clock: Clock, function: str, request_id: str) -> None:
+    `request_id` None: an init that no request waits for.
+    """
+
+    def __init__(self, telemetry: Telemetry, clock: Clock, function: str, request_id: str | None) -> None:
         self._telemetry = telemetry
         self._clock = clock
         self._function = function
         self._request_id = request_id
+        self._stream: LogStream | None = None  # until there is an environment
         self._splitter = LineSplitter()
         self._tail = bytearray()
+
+    def starting(self, launch: Launch) -> None:
+        self._stream = launch.log_stream
+
+    def joined(self, launch: Launch) -> None:
+        self._stream = launch.log_stream
 
     def feed(self, data: bytes) -> None:
         """Bytes as they were read from the pipe, cut anywhere."""
@@ -59,5 +71,8 @@ class InvocationLog:
         if lines:
             now = self._clock.now_us()
             self._telemetry.log_lines(
-                self._function, self._request_id, [(now, level, message) for level, message in lines]
+                self._function,
+                self._request_id,
+                [(now, level, message) for level, message in lines],
+                stream=self._stream,
             )

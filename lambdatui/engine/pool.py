@@ -9,11 +9,11 @@ import shutil
 import signal
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lambdatui.clock import MICROS
-from lambdatui.engine.environment import Blueprint, Environment, Outcome, State
+from lambdatui.engine.environment import Blueprint, Environment, Outcome, Output, State
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -59,7 +59,7 @@ class Pool:
     async def lease(
         self,
         blueprint: Blueprint,
-        on_log: Callable[[bytes], None],
+        output: Output,
         *,
         init_limit: float = INIT_LIMIT,
         wait: float | None = None,
@@ -74,7 +74,7 @@ class Pool:
                 raise HostFull
             warm = self._warm(blueprint)
             if warm is not None:
-                warm.on_log = on_log
+                warm.write_to(output)
                 self._take(warm)
                 return Lease(warm, None)
             if len(self._all) < self._limit or self._evict():
@@ -85,7 +85,7 @@ class Pool:
         except BaseException:
             self._wake()  # the room that was made is another's
             raise
-        environment = Environment(launch, self._spawner, self._clock, on_log)
+        environment = Environment(launch, self._spawner, self._clock, output)
         self._all[environment.id] = environment
         self._take(environment)
         try:

@@ -39,6 +39,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     shell: Mapping[str, str]  # the engine's own variables, from which a few are passed on
 
 
+def log_group(config: FunctionConfig) -> str:
+    """The group that its log streams are in."""
+    return config.logging.group or f"/aws/lambda/{config.name}"
+
+
 def log_stream(version: str, environment_id: str, day: str) -> str:
     """`2026/11/21/[$LATEST]<32 hex>`; `day` is YYYY/MM/DD."""
     return f"{day}/[{version}]{environment_id}"
@@ -78,7 +83,7 @@ def build(
         "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{config.name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(config),
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
         "AWS_SECRET_ACCESS_KEY": "local",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from lambdatui.clock import MICROS
+from lambdatui.store import log_rows
 from lambdatui.store.ids import clean, pack_id, pack_optional, put_payload
 from lambdatui.store.limits import (
     HISTORY_AGE_US,
@@ -45,15 +46,7 @@ class Batch(msgspec.Struct):
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
     """Write `batch`, and how far ids are reserved."""
     _insert(connection, "invocation", 28, [_invocation(connection, each) for each in batch.invocations])
-    _insert(
-        connection,
-        "log",
-        6,
-        [
-            (each.id, each.time_us, each.function, pack_optional(each.request_id), each.level, clean(each.message))
-            for each in batch.logs
-        ],
-    )
+    _insert(connection, "log", 8, log_rows.packed(connection, batch.logs))
     _insert(
         connection,
         "happening",
@@ -144,6 +137,7 @@ def trim_step(connection: sqlite3.Connection, now_us: int, *, max_bytes: int = H
         (before_us // MINUTE_US, STEP_ROWS),
     ).rowcount
     gone += _roll_up(connection, now_us // MINUTE_US - MINUTES_KEPT)
+    log_rows.forget_empty_streams(connection)
     if not gone and used_bytes(connection) > max_bytes:
         gone = _give_up_oldest(connection)
     return gone

@@ -74,7 +74,9 @@ class Reader:
                 " LEFT JOIN payload r ON r.id = i.result WHERE i.id = ?",
                 (rows[-1][0],),
             ).fetchone() or (b"", None, None, None)  # trimmed since the list was read
-            log = connection.execute(f"SELECT {reader_rows.LOG} FROM log WHERE request_id = ? ORDER BY id", (key,))
+            log = connection.execute(
+                f"SELECT {reader_rows.LOG} FROM {reader_rows.LOGS} WHERE l.request_id = ? ORDER BY l.id", (key,)
+            )
             attempts = [reader_rows.invocation(row) for row in rows]
             return schema.InvocationDetail(
                 row=attempts[-1],
@@ -100,18 +102,18 @@ class Reader:
         """Log lines, oldest first, the last `limit` of those that match. `pattern` is searched in the message."""
         where = _Where()
         if functions:
-            where.among("function", functions)
+            where.among("l.function", functions)
         if min_level is not None:
             least = schema.LEVELS.get(min_level.upper(), 0)
-            where.among("level", [name for name, rank in schema.LEVELS.items() if rank >= least])
+            where.among("l.level", [name for name, rank in schema.LEVELS.items() if rank >= least])
         if request_id is not None:
-            where.add("request_id = ?", pack_id(request_id))
+            where.add("l.request_id = ?", pack_id(request_id))
         if since_us is not None:
-            where.add("time_us >= ?", since_us)
+            where.add("l.time_us >= ?", since_us)
         if after_id:
-            where.add("id > ?", after_id)
+            where.add("l.id > ?", after_id)
         most = _limit(limit)
-        sql = f"SELECT {reader_rows.LOG} FROM log{where} ORDER BY id DESC"
+        sql = f"SELECT {reader_rows.LOG} FROM {reader_rows.LOGS}{where} ORDER BY l.id DESC"
         with self._history() as connection:
             if connection is None or most == 0:
                 return []

@@ -21,7 +21,8 @@ INVOCATION = (
 )
 _BILLED = ", i.qualifier, i.provisioned, i.cost_usd"
 _NOT_BILLED = ", NULL, 0, NULL"
-LOG = "id, time_us, function, request_id, level, message"
+LOG = "l.id, l.time_us, l.function, l.request_id, l.level, l.message, s.name"
+LOGS = "log l LEFT JOIN log_stream s ON s.id = l.stream"
 
 
 class _Frames(msgspec.Struct):
@@ -76,6 +77,7 @@ def log_line(row: Sequence[Any]) -> schema.LogLine:
         request_id=unpack_optional(row[3]),
         level=row[4],
         message=row[5],
+        stream=row[6],
     )
 
 

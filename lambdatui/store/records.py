@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 
@@ -57,8 +59,15 @@ class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True):
     frames: bytes | None = None  # JSON list of schema.TraceFrame, or {"frames": [...]}
 
 
+class LogStream(NamedTuple):
+    """Where an environment's lines stand in CloudWatch's terms; `name` is YYYY/MM/DD/[VERSION]ENVIRONMENT."""
+
+    group: str
+    name: str
+
+
 class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a log; `level` is a key of schema.LEVELS."""
+    """One line of a log; `level` is a key of schema.LEVELS. `stream` None: a line of ours, which AWS does not have."""
 
     id: int
     time_us: int
@@ -66,6 +75,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None
     level: str
     message: str
+    stream: LogStream | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

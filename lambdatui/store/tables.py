@@ -128,8 +128,22 @@ HISTORY: tuple[tuple[str, ...], ...] = (
             CASE WHEN name = 'ConcurrentExecutions' THEN '' ELSE function END, '', '', sum, NULL, max, NULL, last,
             histogram FROM metric_by_function""",
         "DROP TABLE metric_by_function",
-    ),
-)
         "ALTER TABLE invocation ADD COLUMN qualifier TEXT",
         "ALTER TABLE invocation ADD COLUMN provisioned INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE invocation ADD COLUMN cost_usd REAL",
+    ),
+    (
+        # AUTOINCREMENT: lines of a group or stream that was deleted keep its number, which must not become another's.
+        # `tags` is JSON; `retention_days` NULL: for ever (which here ends with the line's own retention).
+        """CREATE TABLE log_group (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, created_us INTEGER NOT NULL,
+            retention_days INTEGER, tags TEXT NOT NULL DEFAULT '{}')""",
+        """CREATE TABLE log_stream (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, log_group INTEGER NOT NULL, name TEXT NOT NULL,
+            created_us INTEGER NOT NULL, last_us INTEGER, UNIQUE (log_group, name))""",
+        "ALTER TABLE log ADD COLUMN log_group INTEGER",
+        "ALTER TABLE log ADD COLUMN stream INTEGER",
+        "CREATE INDEX log_group_time ON log(log_group, time_us) WHERE log_group IS NOT NULL",
+        "CREATE INDEX log_stream_time ON log(stream, time_us) WHERE stream IS NOT NULL",
+    ),
+)

@@ -10,7 +10,7 @@ from lambdatui.clock import Clock, iso
 from lambdatui.schema import Happening, LogLine
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.metric_names import DURATION, ERRORS, INVOCATIONS, THROTTLES
-from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord
+from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, LogStream
 from lambdatui.telemetry.cost import Rule
 from lambdatui.telemetry.happenings import Happenings
 from lambdatui.telemetry.loghub import LogHub
@@ -61,20 +61,40 @@ class Telemetry:
         """Sentences with greater ids, oldest first."""
         return self.happenings.after(happening_id)
 
-    def log_lines(self, function: str, request_id: str | None, lines: Iterable[tuple[int, str, str]]) -> None:
-        """Add (time in microseconds, level, message), in order."""
+    def log_lines(
+        self,
+        function: str,
+        request_id: str | None,
+        lines: Iterable[tuple[int, str, str]],
+        *,
+        stream: LogStream | None = None,
+    ) -> None:
+        """Add (time in microseconds, level, message), in order. `stream` None: lines of ours, which AWS has not."""
+        name = None if stream is None else stream.name
         rows: list[LogLine] = []
         records: list[LogRecord] = []
         for time_us, level, message in lines:
             key = self._history.next_log_id()
             rows.append(
                 LogLine(
-                    id=key, time=iso(time_us), function=function, request_id=request_id, level=level, message=message
+                    id=key,
+                    time=iso(time_us),
+                    function=function,
+                    request_id=request_id,
+                    level=level,
+                    message=message,
+                    stream=name,
                 )
             )
             records.append(
                 LogRecord(
-                    id=key, time_us=time_us, function=function, request_id=request_id, level=level, message=message
+                    id=key,
+                    time_us=time_us,
+                    function=function,
+                    request_id=request_id,
+                    level=level,
+                    message=message,
+                    stream=stream,
                 )
             )
         if rows:

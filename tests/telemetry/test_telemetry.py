@@ -9,7 +9,7 @@ import pytest
 
 from lambdatui.clock import ManualClock, iso, new_request_id
 from lambdatui.store.reader import Reader
-from lambdatui.store.records import InvocationRecord
+from lambdatui.store.records import InvocationRecord, LogStream
 from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
 
@@ -55,14 +55,16 @@ async def test_throttles_are_neither_invocations_nor_errors(store: Store, clock:
 async def test_lines_reach_followers_and_history_with_the_same_ids(store: Store, clock: ManualClock) -> None:
     telemetry = Telemetry(store.history, clock)
     request_id = new_request_id()
-    telemetry.log_lines("f", request_id, [(clock.now_us(), "INFO", "a"), (clock.now_us() + 5, "ERROR", "b\rc")])
+    stream = LogStream("/aws/lambda/f", "2026/11/21/[$LATEST]0123")
+    telemetry.log_lines("f", request_id, [(clock.now_us(), "INFO", "a")], stream=stream)
+    telemetry.log_lines("f", request_id, [(clock.now_us() + 5, "ERROR", "b\rc")])
     telemetry.log_lines("f", None, [])
     lines, dropped = telemetry.logs.after(0)
     await telemetry.close()
     assert (Reader(store.data).logs(), dropped) == (lines, 0)
-    assert [(each.time, each.level, each.message) for each in lines] == [
-        (iso(clock.now_us()), "INFO", "a"),
-        (iso(clock.now_us() + 5), "ERROR", "b\rc"),
+    assert [(each.time, each.level, each.message, each.stream) for each in lines] == [
+        (iso(clock.now_us()), "INFO", "a", stream.name),
+        (iso(clock.now_us() + 5), "ERROR", "b\rc", None),
     ]
 
 
