@@ -19,6 +19,7 @@ from lambdatui.engine.tracing import Caller
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
+    from lambdatui.engine.event_invoke import EventInvokeConfigs
     from lambdatui.sources.push_shapes import BusEvent, ObjectChange, Publication
     from lambdatui.store.reader import Reader
     from lambdatui.store.records import NewMessage
@@ -30,7 +31,14 @@ class FunctionPort(Protocol):
     """One function as the engine knows it, overrides applied."""
 
     @property
+    def name(self) -> str: ...
+    @property
     def config(self) -> FunctionConfig: ...
+    @property
+    def declared(self) -> FunctionConfig:
+        """As the files say it, without overrides."""
+        ...
+
     @property
     def arn(self) -> str: ...
     @property
@@ -57,6 +65,10 @@ class EnginePort(Protocol):
     def reader(self) -> Reader: ...
     @property
     def stopping(self) -> bool: ...
+    @property
+    def started_us(self) -> int: ...
+    @property
+    def event_invoke(self) -> EventInvokeConfigs: ...
 
     def function(self, name_or_arn: str, qualifier: str | None = None) -> FunctionPort:
         """The function of a name, logical id or ARN; raises errors.NotFound."""
@@ -81,6 +93,7 @@ class EnginePort(Protocol):
         source: str = "api",
         client_context: str | None = None,
         parent_id: str | None = None,
+        qualifier: str | None = None,
     ) -> str: ...
     async def set_reserved_concurrency(self, function: str, value: int | None) -> None: ...
     def reserved_concurrency(self, function: str) -> int | None: ...

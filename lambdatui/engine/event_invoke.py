@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -15,13 +15,21 @@ from lambdatui.engine.functions import LATEST
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
-    from lambdatui.engine.functions import Function
     from lambdatui.store.made import MadeStore
 
 KIND: Literal["event-invoke"] = "event-invoke"
 EVENT_INVOKE = "event_invoke_config"  # as an override is called
 MAXIMUM_RETRIES = 2
 MAXIMUM_AGE = 21_600  # seconds
+
+
+class Function(Protocol):
+    """Whose events they are."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def declared(self) -> FunctionConfig: ...
 
 
 class EventInvoke(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from lambdatui.api.server import HttpServer
 from lambdatui.clock import SystemClock, iso, new_request_id
 from lambdatui.config.made import Kind, Made, with_made
 from lambdatui.config.model import FunctionConfig, Project, QueueConfig, RouteConfig, StreamConfig
+from lambdatui.engine.event_invoke import EventInvokeConfigs
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import Caller, Traces
 from lambdatui.errors import NotFound, UsageError
@@ -40,7 +41,8 @@ class Throttle(Exception):
 
 class FakeFunction:
     def __init__(self, config: FunctionConfig) -> None:
-        self.config = config
+        self.config = self.declared = config
+        self.name = config.name
         self.arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{config.name}"
         self.code_sha = "ab" * 32
 
@@ -57,6 +59,8 @@ class FakeEngine:
         self.clock = SystemClock()
         self.reader = Reader(store.data)
         self.stopping = False
+        self.started_us = self.clock.now_us()
+        self.event_invoke = EventInvokeConfigs(store.made, self.clock)
         self.handlers = handlers
         self.requests: list[InvokeRequest] = []
         self.reserves: dict[str, int] = {}
@@ -117,13 +121,13 @@ class FakeEngine:
 
     async def accept(
         self, function: str, payload: bytes, *, source: str = "api", client_context: str | None = None,
-        parent_id: str | None = None,
+        parent_id: str | None = None, qualifier: str | None = None,
     ) -> str:  # fmt: skip
         request_id, now = new_request_id(), self.clock.now_us()
         await self.store.events.accept(
             AsyncEvent(
                 request_id=request_id, function=function, payload=payload, accepted_us=now, visible_us=now,
-                client_context=client_context, source=source,
+                client_context=client_context, source=source, qualifier=qualifier,
             )
         )  # fmt: skip
         return request_id

@@ -27,11 +27,11 @@ LESS_THAN_LEAST = {"PositiveIntegerObject", "MetricsNameList"}
 _ELSEWHERE = {"header", "headers", "statusCode"}  # members that do not travel in the body
 
 
-def watched_client(service: str, url: str) -> tuple[Any, ModelCheck]:
+def watched_client(service: str, url: str, **config: Any) -> tuple[Any, ModelCheck]:
     """A boto3 client whose every answer is checked, and what it has seen."""
     client = boto3.client(
         service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret",
-        config=Config(retries={"max_attempts": 0}, max_pool_connections=50),
+        config=Config(retries={"max_attempts": 0}, max_pool_connections=50, **config),
     )  # fmt: skip
     return client, ModelCheck(client)
 

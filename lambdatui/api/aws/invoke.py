@@ -60,7 +60,9 @@ async def invoke(door: Door, raw_name: bytes, scope: Scope, receive: Receive, se
         tail = headers.get(b"x-amz-log-type") == b"Tail"
         await _answer(send, result, tail=tail)
     elif kind == b"Event":
-        request_id = await door.engine.accept(function.config.name, payload, client_context=context, parent_id=parent)
+        request_id = await door.engine.accept(
+            function.config.name, payload, client_context=context, parent_id=parent, qualifier=qualifier
+        )
         await respond(send, 202, b"", [(b"x-amzn-requestid", request_id.encode())])
     else:
         await respond(send, 204, b"", [(b"x-amzn-requestid", new_request_id().encode())])
@@ -71,7 +73,7 @@ async def invoke_async(door: Door, raw_name: bytes, receive: Receive, send: Send
     name, qualifier = names.parse(raw_name)
     function = find(door, name, qualifier)
     payload = await _payload(receive, MAX_EVENT_PAYLOAD)
-    request_id = await door.engine.accept(function.config.name, payload)
+    request_id = await door.engine.accept(function.config.name, payload, qualifier=qualifier)
     await respond(send, 202, b"", [_JSON, (b"x-amzn-requestid", request_id.encode())])
 
 
