@@ -64,6 +64,11 @@ def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 @click.option(
     "--billing", type=click.Choice(["current", "classic"]), help="classic: steps of 100 ms, init free, as until 2020."
 )
+@click.option(
+    "--burst-model",
+    type=click.Choice(["current", "classic"]),
+    help="How fast functions scale: 1,000 environments each per 10 s, or AWS's rule until 2023; default current.",
+)
 @click.option("--fresh", is_flag=True, help="Every environment is a fresh process.")
 @click.option(
     "--use-venv", is_flag=True, help="Packages of the active virtual environment or DIR/.venv; none installed."

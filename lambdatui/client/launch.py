@@ -34,6 +34,7 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
     allow_remote: bool = False
     retry_delays: tuple[float, ...] | None = None
     account_concurrency: int | None = None
+    burst_model: str | None = None
     billing: str | None = None
     fresh: bool = False
     use_venv: bool = False
@@ -56,6 +57,7 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
             "--host": self.host,
             "--retry-delays": delays,
             "--account-concurrency": self.account_concurrency,
+            "--burst-model": self.burst_model,
             "--billing": self.billing,
             "--aws": self.aws,
             "--max-environments": self.max_environments,

@@ -34,6 +34,7 @@ from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import Pool
 from lambdatui.engine.registry import RESERVED, Registry
 from lambdatui.engine.reload import Reloader
+from lambdatui.engine.scaling import BurstModel
 from lambdatui.engine.spawner import Spawner
 from lambdatui.engine.tracing import Caller
 from lambdatui.engine.variables import Surroundings
@@ -58,6 +59,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     engine_mark: str  # value of the marker variable in every environment of this data directory
     account_concurrency: int = 1000
+    burst_model: BurstModel = "current"
     max_environments: int = 256
     retry_delays: tuple[float, ...] = (60.0, 120.0)
     use_venv: bool = False  # the virtual environment that is there serves instead of installed packages
@@ -88,7 +90,12 @@ class Engine:
         self._load = load
         self._broken: tuple[Problem, ...] = ()  # of a template that stopped parsing: what was loaded stays in force
         self._listeners: list[Callable[[Project], Awaitable[None]]] = []
-        self._admission = Admission(options.account_concurrency)
+        self._admission = Admission(
+            options.account_concurrency,
+            clock=clock.monotonic,
+            burst_model=options.burst_model,
+            region=options.region,
+        )
         self.spawner = Spawner(self._spawner_died)
         self.pool = Pool(self.spawner, clock, options.max_environments)
         around = Surroundings(

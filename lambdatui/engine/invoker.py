@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambdatui.clock import new_request_id
-from lambdatui.engine import admission as limits
 from lambdatui.engine import results
+from lambdatui.engine.admission import HOST, Refusal
 from lambdatui.engine.environment import Environment, Outcome
 from lambdatui.engine.installer import NotInstalled
 from lambdatui.engine.log import InvocationLog
@@ -82,18 +82,18 @@ class Invoker:
             arrived_us=request.queued_since_us or self._clock.now_us(),
         )
         run.started_us = self._clock.now_us()
-        reason = self._admission.admit(function.name)
-        if reason is not None:
-            return self._throttled(run, reason)
+        slot = self._admission.admit(function.name, synchronous=request.type != "Event")
+        if isinstance(slot, Refusal):
+            return self._throttled(run, slot)
         self._measure_concurrency(function.name)
         try:
             if function.config.unserved:
                 return self._failed_without_running(run, results.unserved(function.config.unserved))
             return await self._run(run)
         except HostFull:
-            return self._throttled(run, limits.ACCOUNT_LIMIT)
+            return self._throttled(run, HOST)
         finally:
-            self._admission.release(function.name)
+            self._admission.release(slot)
             self._measure_concurrency(function.name)
 
     @contextmanager
@@ -117,9 +117,7 @@ class Invoker:
         log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id)
         try:
             await self.prepared(function)
-            lease = await self._pool.lease(
-                function, log, wait=None if run.request.patient else function.config.timeout
-            )
+            lease = await self._pool.lease(function, log, wait=None if run.request.patient else function.config.timeout)
         except NotInstalled as error:
             failure = results.not_installed(function.config.handler, error)
             log.runtime_error(failure.error_message)
@@ -223,17 +221,19 @@ class Invoker:
             row=invocation_row(record),
         )
 
-    def _throttled(self, run: _Run, reason: str) -> InvokeResult:
+    def _throttled(self, run: _Run, refusal: Refusal) -> InvokeResult:
         run.function.throttled_at = self._clock.monotonic()
-        record = self._record(run, status="throttled", error_type="TooManyRequestsException", error_message=reason)
-        self._telemetry.say("throttle", run.function.name, f"throttled ({_spoken(reason)})")
+        record = self._record(
+            run, status="throttled", error_type="TooManyRequestsException", error_message=refusal.reason
+        )
+        self._telemetry.say("throttle", run.function.name, f"throttled ({refusal.words})")
         return InvokeResult(
             request_id=run.request_id,
             status="throttled",
             payload=b"",
             error_type="TooManyRequestsException",
             error_message="Rate Exceeded.",
-            throttle_reason=reason,
+            throttle_reason=refusal.reason,
             row=invocation_row(record),
         )
 
@@ -306,10 +306,6 @@ class Invoker:
 
     def _measure_concurrency(self, name: str) -> None:
         self._telemetry.metrics.level(name, "ConcurrentExecutions", self._admission.used(name))
-
-
-def _spoken(reason: str) -> str:
-    return "its reserve is in use" if reason == limits.RESERVED_LIMIT else "the account's concurrency is in use"
 
 
 def _first_line(text: str | None) -> str:

@@ -11,6 +11,7 @@ import msgspec
 import psutil
 
 from lambdatui.config.env_vars import load_env_vars
+from lambdatui.engine.scaling import BurstModel
 from lambdatui.errors import UsageError
 from lambdatui.telemetry.cost import RULES, Rule
 
@@ -28,6 +29,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     retry_delays: tuple[float, ...]
     account_concurrency: int
+    burst_model: BurstModel
     billing: Rule
     max_environments: int
     aws: str
@@ -57,7 +59,16 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
     parser.add_argument("project", type=Path)
     for name in ("--port", "--http-port", "--account-concurrency", "--max-environments", "--leash", "--ready"):
         parser.add_argument(name, type=int)
-    for name in ("--host", "--aws", "--env-vars", "--data", "--region", "--retry-delays", "--template"):
+    for name in (
+        "--host",
+        "--aws",
+        "--env-vars",
+        "--data",
+        "--region",
+        "--retry-delays",
+        "--template",
+        "--burst-model",
+    ):
         parser.add_argument(name)
     parser.add_argument("--billing", choices=RULES, default="current")
     parser.add_argument("--grace", type=float, default=10.0)
@@ -79,6 +90,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         retry_delays=_delays(found.retry_delays),
         billing=found.billing,
         account_concurrency=_at_least(1, "--account-concurrency", found.account_concurrency, 1000),
+        burst_model=_burst_model(found.burst_model),
         max_environments=_at_least(1, "--max-environments", found.max_environments, _machine_limit()),
         aws=found.aws or "auto",
         env_vars=load_env_vars(Path(found.env_vars)) if found.env_vars else {},
@@ -119,6 +131,14 @@ def _delays(text: str | None) -> tuple[float, ...]:
     if any(delay < 0 or delay != delay for delay in delays):
         raise UsageError(f"--retry-delays {text}: give seconds separated by a comma, such as 1,2")
     return delays
+
+
+def _burst_model(text: str | None) -> BurstModel:
+    if text in (None, "current"):
+        return "current"
+    if text == "classic":
+        return "classic"
+    raise UsageError(f"--burst-model {text}: give current or classic")
 
 
 def _parameters(pairs: Sequence[str]) -> dict[str, str]:

@@ -136,6 +136,7 @@ class Host:
                 account=ACCOUNT,
                 engine_mark=mark,
                 account_concurrency=arguments.account_concurrency,
+                burst_model=arguments.burst_model,
                 max_environments=arguments.max_environments,
                 retry_delays=arguments.retry_delays,
                 use_venv=arguments.use_venv,
