@@ -7,13 +7,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
 from lambdatui.clock import new_request_id
+from lambdatui.config.model import Destination
 from lambdatui.engine import events
+from lambdatui.engine.destinations import Delivery
 from lambdatui.engine.engine import Engine
-from lambdatui.errors import StoreError
+from lambdatui.engine.event_invoke import EventInvoke
+from lambdatui.errors import NotFound, StoreError
 from lambdatui.store.records import AsyncEvent
 from tests.engine.conftest import Start, call, eventually, running
 
@@ -235,3 +239,99 @@ async def test_an_environment_is_started_when_the_spawner_is_back(start: Start) 
             await asyncio.sleep(0)
     assert (await call(engine, "job")).status == "ok"
     assert (engine.spawner.present, engine.spawner.deaths) == (True, 1)
+
+
+def told(engine: Engine, error: Exception | None = None) -> list[Delivery]:
+    """What goes to destinations that are no queues; with `error` none of it arrives."""
+    heard: list[Delivery] = []
+
+    async def deliver(delivery: Delivery) -> None:
+        heard.append(delivery)
+        if error is not None:
+            raise error
+
+    engine.deliver = deliver
+    return heard
+
+
+def settings(engine: Engine, **changes: Any) -> Any:
+    return engine.event_invoke.put(engine.function("job"), "$LATEST", EventInvoke(**changes))
+
+
+async def test_a_success_is_told_to_its_destination_with_event_and_result(start: Start) -> None:
+    engine = await start(project("def handler(event, context):\n    return 'done'\n"))
+    heard = told(engine)
+    await settings(engine, on_success=Destination(kind="function", name="next"))
+    request_id = await engine.accept("job", b'{"n":1}')
+    await eventually(lambda: engine.store.events.count() == 0)
+    (delivery,) = heard
+    record = json.loads(delivery.body)
+    assert (delivery.succeeded, record["requestPayload"], record["responsePayload"]) == (True, {"n": 1}, "done")
+    assert record["requestContext"] == {
+        "requestId": request_id,
+        "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:job:$LATEST",
+        "condition": "Success",
+        "approximateInvokeCount": 1,
+    }
+
+
+async def test_a_failure_goes_to_destination_and_dead_letter_queue(start: Start) -> None:
+    engine = await start(project(FAILS + "\n", "dead_letter_queue = 'dead'\n[queues.failed]"))
+    await settings(engine, maximum_retry_attempts=0, on_failure=Destination(kind="queue", name="failed"))
+    request_id = await engine.accept("job", b'{"n":1}')
+    await eventually(lambda: engine.store.events.count() == 0)
+    failed, dead = engine.reader.dlq_entries(["failed"]), engine.reader.dlq_entries(["dead"])
+    assert json.loads(failed[0].event)["requestContext"]["condition"] == "RetriesExhausted"
+    assert (failed[0].request_id, failed[0].error_message, failed[0].attempts) == (request_id, "no 1", 1)
+    assert dead[0].event == '{"n":1}'
+
+
+async def test_a_topic_for_dead_letters_gets_the_event_with_awss_attributes(start: Start) -> None:
+    engine = await start(project(FAILS, "maximum_retry_attempts = 0"))
+    heard = told(engine)
+    function = engine.function("job")
+    function.config = msgspec.structs.replace(function.config, dead_letter_topic="alarms")
+    request_id = await engine.accept("job", b'{"n":1}')
+    await eventually(lambda: engine.store.events.count() == 0)
+    (delivery,) = heard
+    assert (delivery.destination, delivery.body) == (Destination(kind="topic", name="alarms"), b'{"n":1}')
+    assert delivery.attributes["RequestID"]["StringValue"] == request_id
+    assert delivery.attributes["ErrorMessage"]["StringValue"] == "no 1"
+
+
+async def test_what_cannot_be_delivered_is_counted_and_the_event_goes(start: Start) -> None:
+    engine = await start(project(FAILS))
+    told(engine, NotFound("there is no function next"))
+    await settings(engine, maximum_retry_attempts=0, on_failure=Destination(kind="function", name="next"))
+    await engine.accept("job", b'{"n":1}')
+    await eventually(lambda: letters(engine) == 1)
+    said = [one.message for one in engine.telemetry.happenings_after(0) if one.kind == "notice"]
+    assert "a record of an event could not be delivered: there is no function next" in said
+
+
+async def test_a_delivery_that_may_work_later_is_tried_again_before_the_event_goes(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_STORE_PAUSE", 0.05)
+    engine = await start(project("def handler(event, context):\n    return 1\n"))
+    heard = told(engine)
+    monkeypatch.setattr(engine, "deliver", failing(engine.deliver, 2, StoreError("the disk is full")))
+    await settings(engine, on_success=Destination(kind="topic", name="news"))
+    await engine.accept("job", b"{}")
+    await eventually(lambda: engine.store.events.count() == 0)
+    assert len(heard) == 1
+    await engine.store.history.flush()
+    assert len(engine.reader.invocations(function="job")) == 1
+
+
+async def test_settings_by_api_outlive_a_restart_and_give_way_to_an_edit_of_the_file(tmp_path: Path) -> None:
+    for name, text in project("def handler(event, context):\n    return 1\n").items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    async with running(tmp_path) as engine:
+        await settings(engine, maximum_retry_attempts=1)
+    async with running(tmp_path) as engine:
+        assert engine.event_invoke.of(engine.function("job"), None).retries == 1
+    (tmp_path / "lambdatui.toml").write_text(TOML % "maximum_retry_attempts = 0")
+    async with running(tmp_path) as engine:
+        assert engine.event_invoke.of(engine.function("job"), None).retries == 0
