@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from lambdatui.config.aws_names import Resource
+from lambdatui.config.declared import qualifier_of
 from lambdatui.config.intrinsics import Unresolved, plain
 from lambdatui.config.model import ApiConfig, AuthorizerConfig, CorsConfig, RouteConfig
 from lambdatui.config.support import Table
@@ -234,6 +235,7 @@ class Integration(NamedTuple):
 
     function: str
     refused: str | None = None
+    qualifier: str | None = None
 
 
 def integration(
@@ -248,8 +250,8 @@ def integration(
         return Integration(function, f"REST method with a non-proxy integration ({type_}): not served; use AWS_PROXY")
     if type_ != "AWS_PROXY":
         return Integration("", f"HTTP API route with an integration of type {type_}: not served; use AWS_PROXY")
-    if function:
-        return Integration(function)
+    if function and reference:
+        return Integration(function, qualifier=qualifier_of(reference))
     if reference:
         return Integration("", f"its function {reference.rpartition(':function:')[2]} is not in this project")
     return Integration("", "its integration names no function of this project")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from lambdatui.config.declared import resource_name
+from lambdatui.config.declared import partition, resource_name
 from lambdatui.config.intrinsics import NO_VALUE, Names, Resolved, Resolver, Unresolved, as_written
 from lambdatui.config.model import LoadOptions
 from lambdatui.config.yaml_lines import Map, ParseError, Value, parse_json
@@ -15,12 +15,14 @@ from lambdatui.config.yaml_lines import Map, ParseError, Value, parse_json
 FUNCTION_TYPES = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
 LAYER_TYPES = {"AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion"}
 TABLE_TYPES = {"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::Serverless::SimpleTable"}
+_VERSION, _ALIAS = "AWS::Lambda::Version", "AWS::Lambda::Alias"
 # The last part of a table's stream ARN. On AWS it is the time when the stream was enabled.
 STREAM_LABEL = "2026-01-01T00:00:00.000"
 # The property that holds the name a person gave, where a type has one. `Ref` gives it, save for _REF_IS_ARN.
 _NAME_PROPERTY = {
     "AWS::Serverless::Function": "FunctionName",
     "AWS::Lambda::Function": "FunctionName",
+    _ALIAS: "Name",
     "AWS::SQS::Queue": "QueueName",
     "AWS::Kinesis::Stream": "Name",
     "AWS::Kinesis::StreamConsumer": "ConsumerName",
@@ -95,7 +97,6 @@ _API_ATTRIBUTES = {
 }
 _NAME_ATTRIBUTES = {"QueueName", "TopicName", "Name", "RoleName", "ConsumerName"}
 _CONSUMER = "AWS::Kinesis::StreamConsumer"
-_PUBLISHED = {"AWS::Lambda::Version", "AWS::Lambda::Alias"}
 _BUCKET_ATTRIBUTES = {
     "DomainName": "{name}.s3.amazonaws.com",
     "RegionalDomainName": "{name}.s3.{region}.amazonaws.com",
@@ -122,6 +123,7 @@ class TemplateNames(Names):
         self.resources = resources
         self.resolver = resolver
         self.options = options
+        self.published_alias: Value = None  # AutoPublishAlias of Globals
         self.left_out: set[str] = set()  # resources that are not here because of their conditions
         self.valid: Callable[[Resource, str], bool] = lambda resource, name: True
         self._names: dict[str, str | Unresolved] = {}
@@ -193,8 +195,10 @@ class TemplateNames(Names):
             return self._implicit(logical_id) or self._missing(logical_id)
         if resource.type in _REF_IS_ARN:
             return self.arn(resource)
-        if resource.type in _PUBLISHED:  # versions are not published locally: $LATEST answers
+        if resource.type == _VERSION:  # its number is known when it is published: $LATEST answers
             return self._value(resource, "FunctionName")
+        if resource.type == _ALIAS:
+            return self._alias_arn(resource)
         if resource.type == _CONSUMER:
             return self._consumer_arn(resource)
         name = self.name(resource)
@@ -223,8 +227,12 @@ class TemplateNames(Names):
             return self.ref(logical_id)
         if name in _NAME_ATTRIBUTES:
             return self.name(resource)
-        if resource.type in FUNCTION_TYPES and name in {"Version", "Alias"}:
-            return self.arn(resource)  # what AutoPublishAlias adds; versions are not published locally
+        if resource.type == _ALIAS and name == "AliasArn":
+            return self._alias_arn(resource)
+        if resource.type == _VERSION and name in {"Version", "FunctionArn"}:
+            return "$LATEST" if name == "Version" else self.ref(logical_id)
+        if resource.type in FUNCTION_TYPES and name in {"Version", "Version.Version", "Alias"}:
+            return self._published(resource, name)
         if resource.type == _CONSUMER and name == "ConsumerARN":
             return self._consumer_arn(resource)
         if name == "FunctionUrl" and resource.type == "AWS::Lambda::Url":
@@ -281,8 +289,34 @@ class TemplateNames(Names):
             return self.attribute(api, part)
         if part in {"Alias", "Version"} and api in self.resources:  # those of its `AutoPublishAlias`
             return self.attribute(api, part)
+        head, _, alias = logical_id.rpartition("Alias")
+        if (function := self.resources.get(head)) is not None and alias == self._auto_alias(function):
+            return self._published(function, "Alias")  # SAM's own logical id
         owner = self._owner(logical_id, "Role")
         return logical_id if owner else None
+
+    def _auto_alias(self, function: Resource) -> str | None:
+        """The AutoPublishAlias of a SAM function, which Globals may give to all of them."""
+        if function.type != "AWS::Serverless::Function":
+            return None
+        written = function.properties.get("AutoPublishAlias", self.published_alias)
+        alias = self.resolver.resolve(written)
+        return as_written(alias) if isinstance(alias, str) else None
+
+    def _published(self, function: Resource, name: str) -> Resolved:
+        """What AutoPublishAlias adds to a function. The number of its version is not known here: $LATEST answers."""
+        arn, alias = self.arn(function), self._auto_alias(function)
+        if name == "Version.Version":
+            return "$LATEST"
+        return f"{arn}:{alias}" if name == "Alias" and alias and isinstance(arn, str) else arn
+
+    def _alias_arn(self, alias: Resource) -> Resolved:
+        function, name = self._value(alias, "FunctionName"), self.name(alias)
+        if not isinstance(function, str) or isinstance(name, Unresolved):
+            return name if isinstance(name, Unresolved) else function
+        region, account = self.options.region, self.options.account
+        base = resource_name(as_written(function)).partition(":")[0]
+        return f"arn:{partition(region)}:lambda:{region}:{account}:function:{base}:{name}"
 
     def _api_attribute(self, resource: Resource, name: str) -> Resolved:
         """Of an API or a part of one: ids, and the addresses under which the engine serves it."""
@@ -333,10 +367,3 @@ def _secret_part(text: Resolved, key: str) -> Resolved:
         if isinstance(value, Map) and isinstance(value.get(key), str):
             return value[key]
     return Unresolved(f"the secret has no key {key}")
-
-
-def partition(region: str) -> str:
-    """`aws`, `aws-cn` or `aws-us-gov`."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

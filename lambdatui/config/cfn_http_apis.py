@@ -132,6 +132,7 @@ def _route(template: Template, logical_id: str, reader: Reader) -> None:
         authorizer=asked_authorizer(template, api, wanted, reader, "AuthorizerId"),
         refused=found.refused,
         line=reader.values.line,
+        qualifier=found.qualifier,
     )
     add_integrated_route(template, route, reader, "Target")
 
@@ -168,5 +169,6 @@ def _quick(template: Template, api: str, reader: Reader) -> None:
         api=api,
         refused=found.refused,
         line=reader.line("Target"),
+        qualifier=found.qualifier,
     )
     add_integrated_route(template, route, reader, "Target")

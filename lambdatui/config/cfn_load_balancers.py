@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from lambdatui.config.apis import add_api, add_route, function_name, of_type
+from lambdatui.config.declared import qualifier_of
 from lambdatui.config.model import ApiConfig, RouteConfig
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
@@ -99,7 +100,7 @@ def _forward(
             f"{reader.where}: an action of type {kind} is not served", _NOT_SERVED, line=reader.line(key)
         )
         return
-    function, multi_value = _target(template, action)
+    function, qualifier, multi_value = _target(template, action)
     refused = None if function else "its target group holds no function of this project"
     if refused:
         reader.warn(key, f"{refused}: the rule is refused", "Requests to it are answered with an error that says so.")
@@ -121,6 +122,7 @@ def _forward(
                 priority=priority,
                 multi_value=multi_value,
                 line=reader.values.line,
+                qualifier=qualifier,
             ),
         )
 
@@ -134,8 +136,8 @@ def _last_action(reader: Reader, key: str) -> Reader | None:
     return actions[-1] if actions else None
 
 
-def _target(template: Template, action: Reader) -> tuple[str, bool]:
-    """(function, multi-value headers) of the first target group that holds a function of the project."""
+def _target(template: Template, action: Reader) -> tuple[str, str | None, bool]:
+    """(function, qualifier, multi-value headers) of the first target group that holds a function of the project."""
     groups = [action.text("TargetGroupArn")]
     inner = action.child("ForwardConfig")
     groups += [
@@ -147,10 +149,11 @@ def _target(template: Template, action: Reader) -> tuple[str, bool]:
             continue
         reader = template.reader(group)
         for item in reader.items("Targets"):
-            function = function_name(template, reader.inside(item).text("Id")) if isinstance(item, Map) else None
-            if function is not None:
-                return function, _multi_value(reader)
-    return "", False
+            target = reader.inside(item).text("Id") if isinstance(item, Map) else None
+            function = function_name(template, target)
+            if function is not None and target is not None:
+                return function, qualifier_of(target), _multi_value(reader)
+    return "", None, False
 
 
 def _multi_value(group: Reader) -> bool:

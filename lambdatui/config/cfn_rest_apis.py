@@ -127,6 +127,7 @@ def _method(template: Template, logical_id: str, reader: Reader, preflights: dic
         authorizer=asked_authorizer(template, api, wanted, reader, "AuthorizerId"),
         refused=found.refused,
         line=reader.values.line,
+        qualifier=found.qualifier,
     )
     add_integrated_route(template, route, reader, "Integration")
 

@@ -26,6 +26,7 @@ from lambdatui.config.problems import Problems
 
 # The root of all mapping ids: a fixed value, so that checkpoints find their mapping again after every load.
 _NAMESPACE = uuid.UUID("5f0a2a52-6a2c-5d3e-9f0b-1a3d8c5b7e10")
+_STAND_INS = {"AWS::S3::Bucket": "bucket", "AWS::SNS::Topic": "topic", "AWS::Events::EventBus": "event bus"}
 
 
 @dataclass
@@ -112,6 +113,21 @@ class Declared:
                 )
         return stream.name
 
+    def need_resource(
+        self, kind: str, name: str, problems: Problems, line: int | None, function: str | None = None
+    ) -> None:
+        """A bucket, topic or event bus that is declared elsewhere gets a stand-in in the local AWS, which is said."""
+        if any(one.type == kind and one.name == name for one in self.resources):
+            return
+        self.resources.append(ResourceConfig(type=kind, logical_id=name, name=name, file=problems.file, line=line))
+        problems.notice(
+            f"the {_STAND_INS[kind]} {name} is not declared in this project: the local AWS gets one that stands in "
+            "for it",
+            "Nothing needs to be done.",
+            line=line,
+            function=function,
+        )
+
     def update_function(self, name: str, **changes: object) -> None:
         """Replace fields of one function."""
         self.functions[name] = msgspec.structs.replace(self.functions[name], **changes)
@@ -120,6 +136,12 @@ class Declared:
 def table_stream(table: str) -> str:
     """The name under which the change stream of a table stands among the streams; no Kinesis stream can have it."""
     return f"{table}/stream"
+
+
+def qualifier_of(reference: str) -> str | None:
+    """The version or alias that a function's ARN or `name:qualifier` names; None for $LATEST, which is the same."""
+    qualifier = reference.split(":function:", 1)[-1].partition(":")[2]
+    return qualifier if qualifier and qualifier != "$LATEST" else None
 
 
 def resource_name(reference: str) -> str:
@@ -138,3 +160,10 @@ def resource_name(reference: str) -> str:
     if "://" in reference:
         return reference.rstrip("/").rpartition("/")[2]
     return reference
+
+
+def partition(region: str) -> str:
+    """`aws`, `aws-cn` or `aws-us-gov`."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

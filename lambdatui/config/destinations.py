@@ -1,9 +1,27 @@
-"""Destinations as ARNs, and back: pure."""
+"""Destinations: as ARNs, which kinds may stand where, and what stands in for those of other projects."""
 
 from __future__ import annotations
 
-from lambdatui.config.aws_names import partition
+from collections.abc import Collection
+
+import msgspec
+
+from lambdatui.config.declared import Declared, partition
 from lambdatui.config.model import Destination
+from lambdatui.config.problems import Problems
+
+Kinds = Collection[str]
+ON_FAILURE: Kinds = ("queue", "topic", "function", "bus", "bucket")
+ON_SUCCESS: Kinds = ("queue", "topic", "function", "bus")
+STREAM_FAILURE: Kinds = ("queue", "topic", "bucket")
+DEAD_LETTERS: Kinds = ("queue", "topic")
+WORDS = {
+    "queue": "an SQS queue",
+    "topic": "an SNS topic",
+    "function": "a function",
+    "bus": "an event bus",
+    "bucket": "an S3 bucket",
+}
 
 _SERVICES = {"queue": "sqs", "topic": "sns", "function": "lambda", "bus": "events", "bucket": "s3"}
 
@@ -38,3 +56,33 @@ def to_arn(destination: Destination, region: str, account: str) -> str:
     prefix = {"function": "function:", "bus": "event-bus/"}.get(destination.kind, "")
     ending = f":{destination.qualifier}" if destination.qualifier else ""
     return f"{start}:{region}:{account}:{prefix}{destination.name}{ending}"
+
+
+def known(
+    into: Declared, wanted: Destination, problems: Problems, line: int | None, function: str | None
+) -> Destination | None:
+    """The destination by the name that the project knows it by. What is declared elsewhere gets a stand-in, which is
+    said; None for a function of another project."""
+    name = wanted.name
+    match wanted.kind:
+        case "queue":
+            name = into.need_queue(name, problems, line, function)
+            if into.queues[name].fifo:
+                problems.warning(
+                    f"{function}: the queue {name} is a FIFO queue, which takes no records or dead letters on AWS",
+                    "Name a standard queue.",
+                    line=line,
+                    function=function,
+                )
+        case "topic":
+            into.need_resource("AWS::SNS::Topic", name, problems, line, function)
+        case "bucket":
+            into.need_resource("AWS::S3::Bucket", name, problems, line, function)
+        case "bus" if name != "default":
+            into.need_resource("AWS::Events::EventBus", name, problems, line, function)
+        case "function":
+            found = into.function_named(name)
+            if found is None:
+                return None
+            name = found.name
+    return msgspec.structs.replace(wanted, name=name)

@@ -180,6 +180,7 @@ class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
     expression: str
     input: str | None = None  # JSON text instead of the scheduled event
     enabled: bool = True
+    qualifier: str | None = None  # version or alias of the function, here and below
 
 
 class BucketTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="bucket"):
@@ -194,6 +195,7 @@ class BucketTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="bucket"):
     bus: bool = False
     prefix: str = ""
     suffix: str = ""
+    qualifier: str | None = None
 
 
 class TopicSubscription(msgspec.Struct, frozen=True, kw_only=True, tag="topic"):
@@ -207,6 +209,7 @@ class TopicSubscription(msgspec.Struct, frozen=True, kw_only=True, tag="topic"):
     filter_scope: Literal["MessageAttributes", "MessageBody"] = "MessageAttributes"
     raw: bool = False  # to a queue: the message alone, without SNS's envelope
     dead_letter_queue: str | None = None
+    qualifier: str | None = None
 
 
 class EventRule(msgspec.Struct, frozen=True, kw_only=True, tag="rule"):
@@ -225,6 +228,7 @@ class EventRule(msgspec.Struct, frozen=True, kw_only=True, tag="rule"):
     input_template: str | None = None
     dead_letter_queue: str | None = None
     enabled: bool = True
+    qualifier: str | None = None
 
 
 PushTrigger = BucketTrigger | TopicSubscription | EventRule
@@ -290,6 +294,7 @@ class RouteConfig(msgspec.Struct, frozen=True, kw_only=True):
     multi_value: bool = False  # alb: lambda.multi_value_headers.enabled
     kept: dict[str, Any] = {}  # settings that mean nothing here (RequestParameters, RouteSettings, ...)
     line: int | None = None
+    qualifier: str | None = None
 
 
 class ResourceConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -185,6 +185,7 @@ class _Definition:
             authorizer=self._authorizer(operation),
             refused=found.refused,
             line=line,
+            qualifier=found.qualifier,
         )
         add_integrated_route(self.template, route, operation, key)
 

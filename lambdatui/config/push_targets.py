@@ -8,14 +8,11 @@ from typing import Any
 import msgspec
 
 from lambdatui.config import patterns
-from lambdatui.config.declared import resource_name
+from lambdatui.config.declared import qualifier_of, resource_name
 from lambdatui.config.intrinsics import Unresolved, plain
-from lambdatui.config.model import ResourceConfig
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, ParseError, Seq, parse_json
-
-_KINDS = {"AWS::S3::Bucket": "bucket", "AWS::SNS::Topic": "topic", "AWS::Events::EventBus": "event bus"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +22,7 @@ class Target:
     function: str | None = None
     queue: str | None = None
     topic: str | None = None
+    qualifier: str | None = None  # of the function
 
 
 def required(reader: Reader, key: str, remedy: str) -> str | None:
@@ -54,23 +52,18 @@ def target_of(template: Template, reader: Reader, key: str) -> Target | None:
             line=reader.line(key),
         )
         return None
-    return Target(function=function.name)
+    return Target(function=function.name, qualifier=qualifier_of(arn))
+
+
+def own_target(template: Template, reader: Reader) -> Target:
+    """The SAM function whose event is read: its alias, where it publishes one."""
+    function = reader.function or ""
+    return Target(function=function, qualifier=template.published.get(function))
 
 
 def need(template: Template, kind: str, name: str, reader: Reader) -> None:
     """What is declared elsewhere gets a stand-in in the local AWS, which is said."""
-    held = template.into.resources
-    if any(one.type == kind and one.name == name for one in held):
-        return
-    held.append(
-        ResourceConfig(type=kind, logical_id=name, name=name, file=template.problems.file, line=reader.values.line)
-    )
-    template.problems.notice(
-        f"the {_KINDS[kind]} {name} is not declared in this project: the local AWS gets one that stands in for it",
-        "Nothing needs to be done.",
-        line=reader.values.line,
-        function=reader.function,
-    )
+    template.into.need_resource(kind, name, template.problems, reader.values.line, reader.function)
 
 
 def understood(reader: Reader, key: str, text: str) -> bool:

@@ -5,32 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lambdatui.config.aws_names import FUNCTION_TYPES, Resource, TemplateNames, partition
+from lambdatui.config.aws_names import FUNCTION_TYPES, Resource, TemplateNames
 from lambdatui.config.cfn_http_apis import declare_base_paths, declare_http_apis
 from lambdatui.config.cfn_load_balancers import declare_load_balancers
 from lambdatui.config.cfn_rest_apis import declare_rest_apis
 from lambdatui.config.cycles import circles
-from lambdatui.config.declared import Declared
+from lambdatui.config.declared import Declared, partition
 from lambdatui.config.finding import TEMPLATES, exists
 from lambdatui.config.intrinsics import Resolver, Unresolved
 from lambdatui.config.loops import Loops
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.sam_apis import declare_sam_apis
-from lambdatui.config.sam_events import declare_events, declare_mapping, declare_rule
+from lambdatui.config.sam_destinations import declare_invoke_config, declare_invoke_config_resource
+from lambdatui.config.sam_events import declare_events, declare_rule
 from lambdatui.config.sam_functions import (
     FUNCTION_NAME,
     construct_aliases,
     declare_function,
-    declare_invoke_config,
-    declare_invoke_config_resource,
     merged,
 )
 from lambdatui.config.sam_layers import declare_layers
+from lambdatui.config.sam_mappings import declare_mapping
 from lambdatui.config.sam_parameters import SAMCONFIG, Given, parameter_values, samconfig, say_unknown
 from lambdatui.config.sam_push import PUSHING
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
 from lambdatui.config.sam_routes import declare_url
+from lambdatui.config.sam_versions import declare_alias, declare_version
 from lambdatui.config.support import SAM_FUNCTION, nearest_resource, of_resource
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY
@@ -206,6 +207,8 @@ def _template(
     _check_circles(resources, resolver, problems)
     globals_ = _section(root, "Globals", problems)
     _check_globals(globals_, problems)
+    defaults = globals_.get("Function")
+    names.published_alias = defaults.get("AutoPublishAlias") if isinstance(defaults, Map) else None
     return Template(path, globals_, resolver, names, resources, into, problems)
 
 
@@ -339,6 +342,10 @@ def _declare(template: Template) -> None:
             declare_invoke_config_resource(template, resource)
         elif resource.type == "AWS::Lambda::Url":
             declare_url(template, resource)
+        elif resource.type == "AWS::Lambda::Alias":
+            declare_alias(template, resource)
+        elif resource.type == "AWS::Lambda::Version":
+            declare_version(template, resource)
         elif resource.type == "AWS::Events::Rule":
             declare_rule(template, resource)
         elif resource.type in PUSHING:

@@ -1,17 +1,18 @@
-"""AWS::Serverless::Function and AWS::Lambda::Function: configuration, code, variables, dead letters."""
+"""AWS::Serverless::Function and AWS::Lambda::Function: configuration, code, variables, logging."""
 
 from __future__ import annotations
 
 import re
 
 from lambdatui.config.aws_names import Resource
-from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved, as_written, is_intrinsic, plain
-from lambdatui.config.model import Destination, FunctionConfig
+from lambdatui.config.model import FunctionConfig, LoggingConfig
 from lambdatui.config.problems import did_you_mean
 from lambdatui.config.pythons import own_runtime, wanted_version
 from lambdatui.config.sam_code import function_code
 from lambdatui.config.sam_layers import layers_of
+from lambdatui.config.sam_versions import declare_published_alias
+from lambdatui.config.settings import chosen, logging_config
 from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION, Table
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader, out_of_range
@@ -64,6 +65,8 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
             f"{resource.logical_id}: {message}", "Set Handler: app.handler.", line=resource.line, function=name
         )
     timeout = reader.number("Timeout", 1, 900)
+    logging = reader.child("LoggingConfig") if "LoggingConfig" in reader else reader.inside(Map())
+    storage = reader.child("EphemeralStorage") if "EphemeralStorage" in reader else reader.inside(Map())
     template.into.functions[name] = FunctionConfig(
         name=name,
         logical_id=resource.logical_id,
@@ -75,6 +78,11 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
         timeout=3 if timeout is None else timeout,
         reserved_concurrency=_reserve(reader),
         environment=environment(reader, name, resource.logical_id, template.into.options.env_vars),
+        ephemeral_storage=storage.integer("Size", 512, 10_240) or 512,
+        logging=logging_config(
+            logging, "LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup", LoggingConfig()
+        ),
+        recursive_loop="Allow" if chosen(reader, "RecursiveLoop", ("Allow", "Terminate")) == "Allow" else "Terminate",
         description=reader.text("Description") or "",
         architecture=next(iter(reader.texts("Architectures")), "x86_64"),
         aliases=template.aliases.get(resource.logical_id, ()),
@@ -86,6 +94,8 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
     )
     template.function_names[resource.logical_id] = name
     template.properties[resource.logical_id] = values
+    if sam:
+        declare_published_alias(template, reader)
 
 
 def _reserve(reader: Reader) -> int | None:
@@ -221,72 +231,3 @@ def environment(reader: Reader, name: str, logical_id: str, given: dict[str, dic
         elif value is None or isinstance(value, Map | Seq):
             variables.warn(key, f"the variable {key} is left out: it is no text", "Write it as a text.")
     return result
-
-
-def declare_invoke_config(template: Template, name: str, values: Map) -> None:
-    """DeadLetterQueue, DeadLetterConfig and EventInvokeConfig, once all queues are known."""
-    function = template.into.functions[name]
-    reader = template.read(values, function.logical_id, name)
-    for key in ("DeadLetterQueue", "DeadLetterConfig"):
-        if key in reader:
-            inner = reader.child(key)
-            queue = _queue(template, inner, "TargetArn", inner.text("Type"))
-            if queue:
-                template.into.update_function(name, dead_letter_queue=queue)
-    if "EventInvokeConfig" in reader:
-        _apply_invoke_config(template, name, reader.child("EventInvokeConfig"))
-
-
-def declare_invoke_config_resource(template: Template, resource: Resource) -> None:
-    """AWS::Lambda::EventInvokeConfig."""
-    reader = template.reader(resource)
-    function = template.into.function_named(reader.text("FunctionName") or "")
-    if function is None:
-        reader.warn("FunctionName", "it names no function of the template", "Name one by !Ref.")
-        return
-    reader.function = function.name
-    _apply_invoke_config(template, function.name, reader)
-
-
-def _apply_invoke_config(template: Template, name: str, reader: Reader) -> None:
-    changes: dict[str, object] = {}
-    attempts = reader.integer("MaximumRetryAttempts", 0, 2)
-    age = reader.integer("MaximumEventAgeInSeconds", 60, 21_600)
-    if attempts is not None:
-        changes["maximum_retry_attempts"] = attempts
-    if age is not None:
-        changes["maximum_event_age"] = age
-    if "DestinationConfig" in reader:
-        destinations = reader.child("DestinationConfig")
-        for key, target in (("OnFailure", "on_failure"), ("OnSuccess", "on_success")):
-            if key in destinations:
-                inner = destinations.child(key)
-                kind = inner.text("Type")
-                if kind == "SQS" and "Destination" not in inner:  # SAM adds a queue of its own
-                    logical = template.into.functions[name].logical_id
-                    own = f"{logical}EventInvokeConfig{key}Queue"
-                    made = template.into.need_queue(own, template.problems, inner.line("Type"), name)
-                    changes[target] = Destination(kind="queue", name=made)
-                else:
-                    queue = _queue(template, inner, "Destination", kind)
-                    changes[target] = None if queue is None else Destination(kind="queue", name=queue)
-    template.into.update_function(name, **changes)
-
-
-def _queue(template: Template, reader: Reader, key: str, kind: str | None) -> str | None:
-    """The queue that `key` names; other targets are not served."""
-    target = reader.text(key)
-    service = (kind or "").upper()
-    if target is not None and not service:
-        service = target.split(":")[2].upper() if target.startswith("arn:") and target.count(":") >= 5 else "SQS"
-    if service not in {"SQS", ""}:
-        reader.warn(key, f"a target of type {kind or service} is not served", "Use an SQS queue for local runs.")
-        return None
-    if target is None:
-        if key not in reader:
-            reader.warn(key, f"{key} is missing", "Name a queue's ARN: !GetAtt Queue.Arn.")
-        return None
-    if not resource_name(target):
-        reader.warn(key, f"{target!r} names no queue", "Name a queue's ARN: !GetAtt Queue.Arn.")
-        return None
-    return template.into.need_queue(target, template.problems, reader.line(key), reader.function)

@@ -11,7 +11,7 @@ from lambdatui.config.aws_names import Resource
 from lambdatui.config.declared import resource_name
 from lambdatui.config.intrinsics import Unresolved
 from lambdatui.config.model import BucketTrigger
-from lambdatui.config.push_targets import Target, entries, need, required, target_of
+from lambdatui.config.push_targets import Target, entries, need, own_target, required, target_of
 from lambdatui.config.sam_rules import add_rule_event
 from lambdatui.config.sam_topics import add_topic_event, declare_subscription, declare_topic
 from lambdatui.config.template import Template
@@ -36,7 +36,7 @@ def _add_bucket_event(template: Template, logical_id: str, reader: Reader) -> No
         return
     prefix, suffix = _key_filter(reader, "S3Key", "Rules")
     _add_bucket(
-        template, reader, logical_id, bucket, _events(reader, "Events"), Target(reader.function), prefix, suffix
+        template, reader, logical_id, bucket, _events(reader, "Events"), own_target(template, reader), prefix, suffix
     )
 
 
@@ -105,6 +105,7 @@ def _add_bucket(
             topic=target.topic,
             prefix=prefix,
             suffix=suffix,
+            qualifier=target.qualifier,
         )
     )
 

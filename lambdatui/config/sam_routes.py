@@ -17,6 +17,7 @@ from lambdatui.config.apis import (
     normal_path,
 )
 from lambdatui.config.aws_names import Resource
+from lambdatui.config.declared import qualifier_of
 from lambdatui.config.model import ApiConfig, RouteConfig
 from lambdatui.config.sam_apis import implicit_api, known_api
 from lambdatui.config.support import EVENT_PROPERTIES
@@ -59,6 +60,7 @@ def add_event_route(
             authorizer=authorizer,
             kept=kept(reader, EVENT_PROPERTIES["Api" if kind == "rest" else "HttpApi"]),
             line=reader.values.line,
+            qualifier=template.published.get(function),
         ),
     )
 
@@ -97,11 +99,12 @@ def declare_url(template: Template, resource: Resource) -> None:
         reader.warn("TargetFunctionArn", "it names no function of the template", "Name one by !Ref.")
         return
     reader.function = function.name
-    add_url(template, resource.logical_id, function.name, reader)
+    named = qualifier_of(reader.text("TargetFunctionArn") or "")
+    add_url(template, resource.logical_id, function.name, reader, reader.text("Qualifier") or named)
 
 
-def add_url(template: Template, logical_id: str, function: str, reader: Reader) -> None:
-    """A function's URL: an API of its own, whose id is the function's name."""
+def add_url(template: Template, logical_id: str, function: str, reader: Reader, qualifier: str | None) -> None:
+    """A function's URL: an API of its own, whose id is the function's name. `qualifier`: of the alias behind it."""
     if reader.text("InvokeMode") == "RESPONSE_STREAM":
         reader.warn("InvokeMode", "responses are not streamed: they come whole", "Nothing to be done.")
     add_api(
@@ -127,5 +130,6 @@ def add_url(template: Template, logical_id: str, function: str, reader: Reader) 
             api=function,
             authorizer=asked_authorizer(template, function, IAM, reader, "AuthType") if secured else None,
             line=reader.values.line,
+            qualifier=qualifier,
         ),
     )

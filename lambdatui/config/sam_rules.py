@@ -5,7 +5,7 @@ from __future__ import annotations
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.intrinsics import plain
 from lambdatui.config.model import EventRule, QueueConfig
-from lambdatui.config.push_targets import Target, entries, json_text, need, target_of, understood
+from lambdatui.config.push_targets import Target, entries, json_text, need, own_target, target_of, understood
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 
@@ -24,7 +24,7 @@ def add_rule_event(template: Template, logical_id: str, reader: Reader) -> None:
             template.into.queues.setdefault(own, QueueConfig(name=own, logical_id=own, file=template.problems.file))
         dead = template.into.need_queue(arn or own, template.problems, letters.line("Arn"), reader.function)
     on = reader.text("State") != "DISABLED" and reader.flag("Enabled") is not False
-    _add_rule(template, reader, reader, logical_id, pattern, Target(function=reader.function), dead, enabled=on)
+    _add_rule(template, reader, reader, logical_id, pattern, own_target(template, reader), dead, enabled=on)
 
 
 def declare_pattern(template: Template, resource: Resource) -> None:
@@ -78,6 +78,7 @@ def _add_rule(
             input_template=transformer.text("InputTemplate") if transformer else None,
             dead_letter_queue=dead,
             enabled=enabled,
+            qualifier=target.qualifier,
         )
     )
 

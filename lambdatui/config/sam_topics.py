@@ -9,7 +9,7 @@ import msgspec
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.declared import resource_name
 from lambdatui.config.model import QueueConfig, QueueMapping, TopicSubscription
-from lambdatui.config.push_targets import Target, entries, json_text, need, required, target_of, understood
+from lambdatui.config.push_targets import Target, entries, json_text, need, own_target, required, target_of, understood
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map
@@ -24,7 +24,7 @@ def add_topic_event(template: Template, logical_id: str, reader: Reader) -> None
     between = reader.resolved("SqsSubscription")
     wanted = isinstance(between, Map) or (isinstance(between, str) and between.lower() == "true")
     if not wanted:
-        _add_subscription(template, reader, logical_id, topic, Target(function=function))
+        _add_subscription(template, reader, logical_id, topic, own_target(template, reader))
         return
     settings = reader.child("SqsSubscription") if isinstance(between, Map) else reader.inside(Map(reader.values.line))
     given = settings.text("QueueArn")
@@ -41,6 +41,7 @@ def add_topic_event(template: Template, logical_id: str, reader: Reader) -> None
             queue=queue,
             batch_size=settings.integer("BatchSize", 1, 10_000) or 10,
             enabled=settings.flag("Enabled") is not False,
+            qualifier=template.published.get(function),
         )
     )
 
@@ -96,6 +97,7 @@ def _add_subscription(template: Template, reader: Reader, id: str, topic: str, t
             filter_scope=chosen,
             raw=reader.flag("RawMessageDelivery") or False,
             dead_letter_queue=_redrive(template, reader),
+            qualifier=target.qualifier,
         )
     )
 

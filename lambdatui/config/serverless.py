@@ -303,7 +303,9 @@ def _finish(service: Service, template: Template, into: Declared) -> None:
             into.routes[place] = msgspec.structs.replace(route, refused=service.refused[route.id])
     names = {key: template.function_names.get(logical_id) for logical_id, key in service.keys.items()}
     for route in service.balanced:
-        if names.get(route.function):
+        behind = names.get(route.function)
+        if behind is not None:
             if _BALANCER not in into.apis:
                 add_api(template, ApiConfig(id=_BALANCER, kind="alb", file=template.problems.file, line=route.line))
-            add_route(template, msgspec.structs.replace(route, function=names[route.function], api=_BALANCER))
+            qualifier = template.published.get(behind)
+            add_route(template, msgspec.structs.replace(route, function=behind, api=_BALANCER, qualifier=qualifier))

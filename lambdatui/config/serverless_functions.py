@@ -27,6 +27,13 @@ from lambdatui.config.yaml_lines import Map, Seq, Text, Value
 PYTHON_LAYER = "PythonRequirementsLambdaLayer"  # what serverless-python-requirements makes with `layer: true`
 _MEMORY, _TIMEOUT = "1024", "6"  # the framework's defaults, not Lambda's
 _DEFAULT_RUNTIME = "nodejs20.x"  # the framework's
+PROVISIONED_ALIAS = "provisioned"  # the framework's: what invokes such a function names it
+_LOGS = {
+    "logFormat": "LogFormat",
+    "applicationLogLevel": "ApplicationLogLevel",
+    "systemLogLevel": "SystemLogLevel",
+    "logGroup": "LogGroup",
+}
 # What both the provider and a function may set, in SAM's words.
 _SHARED = {
     "runtime": "Runtime",
@@ -107,9 +114,12 @@ def _properties(service: Service, key: str, values: Map) -> Map:
     put(properties, "Layers", _layers(service, values), values.line_of("layers"))
     if (size := values.get("ephemeralStorageSize")) is not None:
         put(properties, "EphemeralStorage", made(line, Size=size), values.line_of("ephemeralStorageSize"))
-    if (provisioned := values.get("provisionedConcurrency")) is not None:
-        config = made(line, ProvisionedConcurrentExecutions=provisioned)
-        put(properties, "ProvisionedConcurrencyConfig", config, values.line_of("provisionedConcurrency"))
+    if (provisioned := values.get("provisionedConcurrency")) is not None and provisioned != "0":
+        at = values.line_of("provisionedConcurrency")
+        put(properties, "AutoPublishAlias", Text(PROVISIONED_ALIAS, at), at)
+        config = made(at, ProvisionedConcurrentExecutions=provisioned)
+        put(properties, "ProvisionedConcurrencyConfig", config, at)
+    put(properties, "LoggingConfig", _logging(provider, values), values.line_of("logs"))
     if values.get("onError") is not None:
         put(properties, "DeadLetterQueue", made(line, TargetArn=values["onError"]), values.line_of("onError"))
     put(properties, "EventInvokeConfig", _invoke_config(service, values), line)
@@ -128,6 +138,13 @@ def _properties(service: Service, key: str, values: Map) -> Map:
         )
     _code(service, key, values, properties)
     return properties
+
+
+def _logging(provider: Map, values: Map) -> Map | None:
+    """The function's own logs on top of the provider's."""
+    own, shared = renamed(mapping(values, "logs"), _LOGS), renamed(mapping(mapping(provider, "logs"), "lambda"), _LOGS)
+    found = joined(shared, own)
+    return found if isinstance(found, Map) and found else None
 
 
 def _environment(provider: Map, values: Map) -> Map | None:
@@ -173,7 +190,7 @@ def _destination(service: Service, value: Value, line: int | None) -> Map:
     if isinstance(value, str) and as_written(value) in service.functions:
         return made(line, Type=Text("Lambda", line), Destination=arn(function_id(as_written(value)), line))
     if isinstance(value, Map) and "arn" in value:
-        kinds = {"sns": "SNS", "sqs": "SQS", "eventbus": "EventBridge", "function": "Lambda"}
+        kinds = {"sns": "SNS", "sqs": "SQS", "eventbus": "EventBridge", "function": "Lambda", "s3": "S3"}
         kind = kinds.get((text(value, "type") or "").lower())
         return made(line, Type=Text(kind, line) if kind else None, Destination=value["arn"])
     return made(line, Destination=value)

@@ -11,6 +11,7 @@ from lambdatui.config.support import Support, Table
 
 _SERVED = Support("served")
 _KEPT = Support("kept")
+_UNPUBLISHED = Support("kept", "versions are published where an alias asks for them")
 _SAMPLE = "Invoke the function with a sample: lambdatui event lists them."
 
 
@@ -56,11 +57,9 @@ _SHARED_KEPT = (
     "kmsKeyArn",
     "logDataProtectionPolicy",
     "logRetentionInDays",
-    "logs",
     "runtimeManagement",
     "snapStart",
     "tracing",
-    "versionFunction",
 )
 PROVIDER: Table = _table(
     (*_SHARED, "stage", "stackName", "s3", "eventBridge"),
@@ -92,7 +91,6 @@ PROVIDER: Table = _table(
         "stackTags",
         "timeoutInMillis",
         "usagePlan",
-        "versionFunctions",
         "vpcEndpointIds",
         "websocket",
         "websocketsApiName",
@@ -104,6 +102,8 @@ PROVIDER: Table = _table(
     region=Support("served", "unless --region names another"),
     apiGateway=Support("served", "binaryMediaTypes; the rest is kept"),
     httpApi=Support("served", "cors, authorizers, payload, name"),
+    logs=Support("served", "lambda: as of a function; the rest is kept"),
+    versionFunctions=_UNPUBLISHED,
     alb=Support("kept", "authorizers of load balancers are not served"),
 )
 FUNCTION: Table = _table(
@@ -119,14 +119,17 @@ FUNCTION: Table = _table(
         "condition",
         "url",
     ),
-    (*_SHARED_KEPT, "awsKmsKeyArn", "build", "dependsOn", "ephemeralStorageSize", "fileSystemConfig"),
-    onError=Support("served", "SQS queues"),
-    destinations=Support("served", "SQS queues"),
+    (*_SHARED_KEPT, "awsKmsKeyArn", "build", "dependsOn", "fileSystemConfig"),
+    onError=Support("served", "an SQS queue or an SNS topic"),
+    destinations=Support("served", "queues, topics, functions, event buses; onFailure buckets too"),
     module=Support("served", "of serverless-python-requirements with package.individually"),
     package=Support("served", "artifact, where it is there; patterns are kept: the folder is the code"),
     image=Support("kept", "a function with an image is listed and does not run"),
     imageConfig=Support("kept", "a function with an image is listed and does not run"),
-    provisionedConcurrency=Support("kept", "environments start on demand"),
+    provisionedConcurrency=Support("served", "by the framework's alias `provisioned`, which events and routes reach"),
+    logs=Support("served", "logFormat, applicationLogLevel, systemLogLevel, logGroup"),
+    ephemeralStorageSize=_SERVED,
+    versionFunction=_UNPUBLISHED,
 )
 LAYER: Table = _table(
     ("path", "name"),

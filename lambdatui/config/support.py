@@ -61,10 +61,10 @@ RESOURCES: Table = {
     "AWS::Lambda::Function": _served(),
     "AWS::Lambda::LayerVersion": _served("from a folder or a local archive"),
     "AWS::Lambda::EventSourceMapping": _served("of SQS queues, Kinesis streams and DynamoDB streams"),
-    "AWS::Lambda::EventInvokeConfig": _served(),
+    "AWS::Lambda::EventInvokeConfig": _served("for the whole function, whatever its Qualifier"),
     "AWS::Lambda::Url": _served(),
-    "AWS::Lambda::Version": _kept("a reference to it reaches $LATEST"),
-    "AWS::Lambda::Alias": _kept("a reference to it reaches $LATEST"),
+    "AWS::Lambda::Version": _served("each new code is published where an alias asks for it; references reach $LATEST"),
+    "AWS::Lambda::Alias": _served("one more version with a weight; provisioned concurrency"),
     "AWS::Lambda::Permission": _kept("permissions are not checked"),
     "AWS::Lambda::LayerVersionPermission": _kept("permissions are not checked"),
     "AWS::Lambda::CodeSigningConfig": _kept("signatures of code are not checked"),
@@ -144,7 +144,7 @@ _FUNCTION: Table = {
     "Description": _served(),
     "DurableConfig": _not("durable executions are not served", "Each invocation runs from its beginning."),
     "Environment": _served(),
-    "EphemeralStorage": _kept("/tmp is this machine's"),
+    "EphemeralStorage": _served(),
     "FileSystemConfigs": _not("file systems are not mounted", "Use a folder that exists on this machine."),
     "FunctionName": _served(),
     "FunctionScalingConfig": _kept(),
@@ -154,11 +154,11 @@ _FUNCTION: Table = {
     "Layers": _served(
         "the template's; Powertools and AWS SDK for pandas from PyPI; of others it is said what replaces them"
     ),
-    "LoggingConfig": _kept(),
+    "LoggingConfig": _served(),
     "MemorySize": _served(),
     "PackageType": _served("Zip; a function of type Image is listed and does not run"),
     "PublishToLatestPublished": _kept(),
-    "RecursiveLoop": _kept(),
+    "RecursiveLoop": _served(),
     "ReservedConcurrentExecutions": _served(),
     "Role": _kept("permissions are not checked"),
     "Runtime": _served("Python; others are listed and do not run"),
@@ -171,13 +171,15 @@ _FUNCTION: Table = {
 }
 SAM_FUNCTION: Table = _FUNCTION | {
     "AssumeRolePolicyDocument": _kept("permissions are not checked"),
-    "AutoPublishAlias": _kept("references to the alias reach $LATEST"),
+    "AutoPublishAlias": _served("each new code is published as a version; events and routes reach it by the alias"),
     "AutoPublishAliasAllProperties": _kept(),
     "AutoPublishCodeSha256": _kept(),
     "CodeUri": _served("a folder, a file, an archive or nothing; not S3"),
-    "DeadLetterQueue": _served("SQS queues"),
+    "DeadLetterQueue": _served("an SQS queue or an SNS topic"),
     "DeploymentPreference": _kept("deployments mean nothing here"),
-    "EventInvokeConfig": _served("destinations: SQS queues"),
+    "EventInvokeConfig": _served(
+        "destinations of every kind: queue, topic, function, event bus; OnFailure a bucket too"
+    ),
     "Events": _served("by type, as below"),
     "FunctionUrlConfig": _served(),
     "ImageUri": _kept("a function of type Image is listed and does not run"),
@@ -186,7 +188,7 @@ SAM_FUNCTION: Table = _FUNCTION | {
     "PermissionsBoundary": _kept("permissions are not checked"),
     "Policies": _kept("permissions are not checked"),
     "PropagateTags": _kept(),
-    "ProvisionedConcurrencyConfig": _kept("environments start on demand"),
+    "ProvisionedConcurrencyConfig": _served("with AutoPublishAlias"),
     "RolePath": _kept("permissions are not checked"),
     "SourceKMSKeyArn": _kept(),
     "Tracing": _kept(),
@@ -195,7 +197,7 @@ SAM_FUNCTION: Table = _FUNCTION | {
 }
 CFN_FUNCTION: Table = _FUNCTION | {
     "Code": _served("ZipFile, a folder, an archive or a CDK asset; not S3"),
-    "DeadLetterConfig": _served("SQS queues"),
+    "DeadLetterConfig": _served("an SQS queue or an SNS topic"),
     "TracingConfig": _kept(),
 }
 
@@ -234,26 +236,23 @@ EVENTS: Table = {
     "DocumentDB": _not("events of type DocumentDB are not served", _SAMPLE),
 }
 
-_FILTERS = _not(
-    "event filters are not served: every message reaches the function", "Check in the handler for what it should skip."
-)
 _STREAM: Table = {
     "BatchSize": _served(),
     "BisectBatchOnFunctionError": _served(),
-    "DestinationConfig": _served("OnFailure to an SQS queue"),
+    "DestinationConfig": _served("OnFailure: an SQS queue, an SNS topic or an S3 bucket"),
     "Enabled": _served(),
-    "FilterCriteria": _FILTERS,
+    "FilterCriteria": _served(),
     "FunctionResponseTypes": _served(),
     "KmsKeyArn": _kept(),
     "MaximumBatchingWindowInSeconds": _served(),
     "MaximumRecordAgeInSeconds": _served(),
     "MaximumRetryAttempts": _served(),
     "MetricsConfig": _kept(),
-    "ParallelizationFactor": _served("always 1: one batch a shard at a time"),
+    "ParallelizationFactor": _served(),
     "StartingPosition": _served(),
     "StartingPositionTimestamp": _served(),
     "Stream": _served(),
-    "TumblingWindowInSeconds": _not("tumbling windows are not served", "The batches come without state."),
+    "TumblingWindowInSeconds": _served(),
 }
 _RULE: Table = {
     "DeadLetterConfig": _served(),
@@ -273,14 +272,14 @@ EVENT_PROPERTIES: dict[str, Table] = {
     "SQS": {
         "BatchSize": _served(),
         "Enabled": _served(),
-        "FilterCriteria": _FILTERS,
+        "FilterCriteria": _served(),
         "FunctionResponseTypes": _served(),
         "KmsKeyArn": _kept(),
         "MaximumBatchingWindowInSeconds": _served(),
         "MetricsConfig": _kept(),
         "ProvisionedPollerConfig": _kept(),
         "Queue": _served(),
-        "ScalingConfig": _served(),
+        "ScalingConfig": _served("MaximumConcurrency"),
     },
     "Kinesis": _STREAM | {"FunctionScalingConfig": _kept()},
     "DynamoDB": _STREAM,

@@ -28,6 +28,7 @@ class Template:
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # logical id -> more names of the function
     assets: dict[str, Path] = field(default_factory=dict)  # S3 key -> folder or archive: what the CDK synthesised
     layers: dict[str, Path | None] = field(default_factory=dict)  # ARN and logical id -> folder, if it can be had
+    published: dict[str, str] = field(default_factory=dict)  # function's name -> its `AutoPublishAlias`
     default_authorizers: dict[str, str] = field(default_factory=dict)  # API -> authorizer of routes that name none
     properties: dict[str, Map] = field(default_factory=dict)  # logical id -> properties with Globals merged in
 

@@ -8,15 +8,14 @@ from typing import Any
 
 from lambdatui.config import toml_table
 from lambdatui.config.declared import Declared
-from lambdatui.config.model import (
-    Destination,
-    FunctionConfig,
-    QueueConfig,
-    StreamConfig,
-)
+from lambdatui.config.destinations import ON_FAILURE, ON_SUCCESS
+from lambdatui.config.model import FunctionConfig, QueueConfig, StreamConfig
 from lambdatui.config.plain import FUNCTION_NAME, entry_of
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.pythons import own_runtime, wanted_version
+from lambdatui.config.settings import chosen, logging_config
+from lambdatui.config.toml_aliases import declare_aliases
+from lambdatui.config.toml_destinations import dead_letters, destination
 from lambdatui.config.toml_events import TomlEvents
 from lambdatui.config.toml_table import Table
 
@@ -28,13 +27,18 @@ SETTINGS = (
     "timeout",
     "reserved_concurrency",
     "environment",
+    "ephemeral_storage",
+    "logging",
     "dead_letter_queue",
+    "dead_letter_topic",
     "on_failure",
     "on_success",
     "maximum_retry_attempts",
     "maximum_event_age",
+    "recursive_loop",
     "description",
 )
+LOGGING = ("format", "application_level", "system_level", "group")
 
 
 class TomlFile:
@@ -104,6 +108,7 @@ class _Application:
                 table = functions.table(written)
                 table.function = known
                 self._settings(known, table)
+                declare_aliases(self.into, known, table)
                 events = TomlEvents(self.into, self.problems, known)
                 for index, event in enumerate(table.tables("events")):
                     events.add(index, event)
@@ -164,7 +169,7 @@ class _Application:
 
     def _function(self, written: str, table: Table) -> str | None:
         """The name of the function that the table is about, declared by it where it is new; None: neither."""
-        table.only(("handler", "code", *SETTINGS, "events"))
+        table.only(("handler", "code", *SETTINGS, "aliases", "events"))
         known = self.into.function_named(written)
         if known is not None:
             table.function = known.name
@@ -235,6 +240,8 @@ class _Application:
             "reserved_concurrency": table.integer("reserved_concurrency", 0, 10_000_000),
             "maximum_retry_attempts": table.integer("maximum_retry_attempts", 0, 2),
             "maximum_event_age": table.integer("maximum_event_age", 1, 21_600),
+            "ephemeral_storage": table.integer("ephemeral_storage", 512, 10_240),
+            "recursive_loop": chosen(table, "recursive_loop", ("Terminate", "Allow")),
             "description": table.text("description"),
         }
         runtime = table.text("runtime")
@@ -244,11 +251,16 @@ class _Application:
             if not served:
                 table.warn("runtime", f"the runtime {runtime} is not served", f'Write runtime = "{own_runtime()}".')
                 changes["unserved"] = old.unserved or f"the runtime {runtime} is not served"
-        for key in ("dead_letter_queue", "on_failure", "on_success"):
-            queue = table.text(key)
-            if queue:
-                found = self.into.need_queue(queue, self.problems, table.line(key), name)
-                changes[key] = found if key == "dead_letter_queue" else Destination(kind="queue", name=found)
+        letters = dead_letters(self.into, name, table)
+        for key, kinds in (("on_failure", ON_FAILURE), ("on_success", ON_SUCCESS)):
+            changes[key] = destination(self.into, name, table, key, kinds)
+        if "logging" in table:
+            inner = table.table("logging")
+            inner.only(LOGGING)
+            changes["logging"] = logging_config(inner, *LOGGING, old.logging)
         if "environment" in table:
             changes["environment"] = {**old.environment, **table.texts("environment")}
-        self.into.update_function(name, **{key: value for key, value in changes.items() if value is not None})
+        given = {key: value for key, value in changes.items() if value is not None}
+        if letters is not None:  # the one takes the other's place
+            given |= {"dead_letter_queue": letters[0], "dead_letter_topic": letters[1]}
+        self.into.update_function(name, **given)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
+
+import msgspec
 
 from lambdatui.config.apis import normal_method, normal_path
 from lambdatui.config.declared import Declared
-from lambdatui.config.model import ApiConfig, Destination, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
+from lambdatui.config.destinations import STREAM_FAILURE
+from lambdatui.config.filters import Source
+from lambdatui.config.model import ApiConfig, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.schedules import expression_problem
+from lambdatui.config.settings import batching, filters_served
+from lambdatui.config.toml_destinations import destination
 from lambdatui.config.toml_table import Table
 
+Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 QUEUE_EVENT = (
     "type",
     "queue",
@@ -19,6 +27,8 @@ QUEUE_EVENT = (
     "report_batch_item_failures",
     "enabled",
     "maximum_concurrency",
+    "filters",
+    "qualifier",
 )
 STREAM_EVENT = (
     "type",
@@ -26,15 +36,20 @@ STREAM_EVENT = (
     "batch_size",
     "batching_window",
     "starting_position",
+    "starting_timestamp",
     "maximum_retry_attempts",
     "maximum_record_age",
     "bisect_on_error",
     "report_batch_item_failures",
+    "parallelization_factor",
+    "tumbling_window",
     "on_failure",
     "enabled",
+    "filters",
+    "qualifier",
 )
-SCHEDULE_EVENT = ("type", "every", "rate", "cron", "input", "enabled")
-HTTP_EVENT = ("type", "method", "path", "api")
+SCHEDULE_EVENT = ("type", "every", "rate", "cron", "input", "enabled", "qualifier")
+HTTP_EVENT = ("type", "method", "path", "api", "qualifier")
 
 
 class TomlEvents:
@@ -67,21 +82,24 @@ class TomlEvents:
             table.warn(None, f"it names no {key}", f'Write {key} = "…".')
         return source
 
+    def _filters(self, table: Table, source: Source) -> tuple[str, ...] | None:
+        """Patterns as tables or JSON texts; None where one cannot be served, so that the mapping has to wait."""
+        if "filters" not in table:
+            return ()
+        patterns = [
+            one if isinstance(one, str) else msgspec.json.encode(one, enc_hook=str).decode()
+            for one in table.list("filters")
+        ]
+        return tuple(patterns) if filters_served(table, "filters", patterns, source) else None
+
     def _from_queue(self, index: int, table: Table) -> None:
         table.only(QUEUE_EVENT)
         source = self._source(table, "queue")
         if not source:
             return
         queue = self.into.need_queue(source, self.problems, table.line("queue"), self.function)
-        window = table.number("batching_window", 0, 300) or 0
-        batch = table.integer("batch_size", 1, 10 if self.into.queues[queue].fifo else 10_000) or 10
-        if batch > 10 and window < 1:
-            table.warn(
-                "batch_size",
-                "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
-                "Set batching_window = 1; 1 is used.",
-            )
-            window = 1
+        batch, window = batching(table, "batch_size", "batching_window", fifo=self.into.queues[queue].fifo)
+        filters = self._filters(table, "sqs")
         self.into.mappings.append(
             QueueMapping(
                 uuid=self.into.mapping_uuid(f"{self.function}-queue-{queue}"),
@@ -90,8 +108,10 @@ class TomlEvents:
                 batch_size=batch,
                 batching_window=window,
                 report_batch_item_failures=table.flag("report_batch_item_failures") or False,
-                enabled=table.flag("enabled") is not False,
+                enabled=table.flag("enabled") is not False and filters is not None,
                 maximum_concurrency=table.integer("maximum_concurrency", 2, 1000),
+                qualifier=table.text("qualifier"),
+                filters=filters or (),
             )
         )
 
@@ -101,12 +121,11 @@ class TomlEvents:
         if not source:
             return
         stream = self.into.need_stream(source, self.problems, table.line("stream"), self.function)
-        position = (table.text("starting_position") or "TRIM_HORIZON").upper()
-        if position not in {"TRIM_HORIZON", "LATEST"}:
-            table.warn("starting_position", f"there is no {position}", "Write TRIM_HORIZON or LATEST.")
+        change_stream = self.into.streams[stream].table is not None
+        position, since = _position(table, change_stream=change_stream)
+        filters = self._filters(table, "dynamodb" if change_stream else "kinesis")
         attempts = table.integer("maximum_retry_attempts", -1, 10_000)
         age = table.integer("maximum_record_age", -1, 604_800)
-        failures = table.text("on_failure")
         self.into.mappings.append(
             StreamMapping(
                 uuid=self.into.mapping_uuid(f"{self.function}-stream-{stream}"),
@@ -114,18 +133,18 @@ class TomlEvents:
                 stream=stream,
                 batch_size=table.integer("batch_size", 1, 10_000) or 100,
                 batching_window=table.number("batching_window", 0, 300) or 0,
-                starting_position="LATEST" if position == "LATEST" else "TRIM_HORIZON",
+                starting_position=position,
+                starting_timestamp=since,
                 maximum_retry_attempts=-1 if attempts is None else attempts,
                 maximum_record_age=-1 if age is None else age,
                 bisect_on_error=table.flag("bisect_on_error") or False,
                 report_batch_item_failures=table.flag("report_batch_item_failures") or False,
-                on_failure=Destination(
-                    kind="queue",
-                    name=self.into.need_queue(failures, self.problems, table.line("on_failure"), self.function),
-                )
-                if failures
-                else None,
-                enabled=table.flag("enabled") is not False,
+                parallelization_factor=table.integer("parallelization_factor", 1, 10) or 1,
+                tumbling_window=table.integer("tumbling_window", 0, 900) or 0,
+                on_failure=destination(self.into, self.function, table, "on_failure", STREAM_FAILURE),
+                enabled=table.flag("enabled") is not False and filters is not None,
+                qualifier=table.text("qualifier"),
+                filters=filters or (),
             )
         )
 
@@ -153,6 +172,7 @@ class TomlEvents:
                 expression=expression,
                 input=table.text("input"),
                 enabled=table.flag("enabled") is not False,
+                qualifier=table.text("qualifier"),
             )
         )
 
@@ -177,5 +197,28 @@ class TomlEvents:
                 path=normal_path(path),
                 api=kind,
                 line=table.line("path"),
+                qualifier=table.text("qualifier"),
             )
         )
+
+
+def _position(table: Table, *, change_stream: bool) -> tuple[Position, float]:
+    """Where it begins, and the time in seconds for AT_TIMESTAMP, which streams of tables do not know."""
+    written = (table.text("starting_position") or "TRIM_HORIZON").upper()
+    if written not in {"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"}:
+        table.warn("starting_position", f"there is no {written}", "Write TRIM_HORIZON, LATEST or AT_TIMESTAMP.")
+    if written != "AT_TIMESTAMP":
+        return ("LATEST" if written == "LATEST" else "TRIM_HORIZON"), 0
+    if change_stream:
+        message = "AT_TIMESTAMP is not supported for DynamoDB streams; TRIM_HORIZON is used"
+        table.warn("starting_position", message, "Write TRIM_HORIZON or LATEST.")
+        return "TRIM_HORIZON", 0
+    when = table.values.get("starting_timestamp")
+    if isinstance(when, datetime):
+        return "AT_TIMESTAMP", (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    since = table.number("starting_timestamp", 0, 1e11)
+    if since is None:
+        message = "AT_TIMESTAMP needs a starting_timestamp; TRIM_HORIZON is used"
+        table.warn("starting_position", message, "Write starting_timestamp = 2026-01-31T08:00:00Z, or seconds.")
+        return "TRIM_HORIZON", 0
+    return "AT_TIMESTAMP", float(since)

@@ -150,6 +150,10 @@ class Table:
                 self.warn(key, f"{key} must be a list of tables", f"Write [[{self.where}.{key}]].")
         return result
 
+    def list(self, key: str) -> list[Any]:
+        """The items of a list as they are."""
+        return self._typed(key, list, "a list") or []
+
     def texts(self, key: str) -> dict[str, str]:
         """The variables of a table; booleans as `true` and `false`, numbers as written."""
         table = self.table(key)

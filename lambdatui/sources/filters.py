@@ -6,27 +6,20 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html, its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from lambdatui.config.patterns import is_or, matches, problem
+from lambdatui.config.filters import Source as Source
+from lambdatui.config.filters import problem
+from lambdatui.config.patterns import is_or, matches
 
-Source = Literal["sqs", "kinesis", "dynamodb"]
-_DATA = {"sqs": "body", "kinesis": "data", "dynamodb": "dynamodb"}  # the key that stands for what a producer wrote
 _decode = msgspec.json.decode
 
 
 def valid(text: str, source: Source) -> bool:
-    """Whether AWS takes `text` as a pattern: an object of EventBridge's rules, none of them an empty list; for streams
-    the rules about the data have to be an object too."""
-    try:
-        pattern = _decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    if problem(pattern) is not None or _has_empty_list(pattern):
-        return False
-    return source == "sqs" or all(isinstance(wanted, Mapping) for wanted in _wanted_of(pattern, _DATA[source]))
+    """Whether AWS takes `text` as a pattern."""
+    return problem(text, source) is None
 
 
 class Filters:
@@ -100,20 +93,3 @@ def _keys(pattern: Mapping[str, Any]) -> set[str]:
     for key, wanted in pattern.items():
         keys |= set().union(*map(_keys, wanted)) if is_or(key, wanted) else {key}
     return keys
-
-
-def _wanted_of(pattern: Mapping[str, Any], name: str) -> list[Any]:
-    """Every rule of a pattern for one field."""
-    found: list[Any] = []
-    for key, wanted in pattern.items():
-        if is_or(key, wanted):
-            found += [rule for each in wanted for rule in _wanted_of(each, name)]
-        elif key == name:
-            found.append(wanted)
-    return found
-
-
-def _has_empty_list(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_empty_list, value.values()))
-    return isinstance(value, list) and (not value or any(map(_has_empty_list, value)))

@@ -17,7 +17,7 @@ from urllib.parse import quote_plus
 import msgspec
 
 from lambdatui.clock import MICROS, new_request_id
-from lambdatui.config.aws_names import partition
+from lambdatui.config.declared import partition
 from lambdatui.config.model import EventRule, Project
 from lambdatui.sources.shapes import millis
 

@@ -23,15 +23,13 @@ def test_the_members_have_the_models_shape() -> None:
         "KmsKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k",
         "Tracing": "Active",
         "VpcConfig": {"SubnetIds": ["subnet-1", "<Net.Subnet is only known in an account>"], "SecurityGroupIds": []},
-        "EphemeralStorage": {"Size": 2048},
         "Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:common:1"],
-        "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG"},
         "SnapStart": {"ApplyOn": "PublishedVersions"},
         "FileSystemConfigs": [{"Arn": "arn:aws:elasticfilesystem:a:b:access-point/x", "LocalMountPath": "/mnt/x"}],
         "Policies": ["AWSLambdaBasicExecutionRole"],
     })  # fmt: skip
     assert valid(found)
-    assert found["TracingConfig"] == {"Mode": "Active"} and found["EphemeralStorage"] == {"Size": 2048}
+    assert found["TracingConfig"] == {"Mode": "Active"}
     assert found["VpcConfig"]["SubnetIds"] == ["subnet-1", "<Net.Subnet is only known in an account>"]
     assert found["Layers"] == [{"Arn": "arn:aws:lambda:us-east-1:000000000000:layer:common:1", "CodeSize": 0}]
     assert found["KMSKeyArn"].endswith("key/k") and "Policies" not in found
@@ -40,8 +38,8 @@ def test_the_members_have_the_models_shape() -> None:
 @pytest.mark.parametrize("value", ["text", 3, None, [], {}, [3], {"Size": "big"}, {"SubnetIds": "x"}, [{"Arn": 1}]])
 @pytest.mark.parametrize(
     "key",
-    ["Role", "KmsKeyArn", "Tracing", "TracingConfig", "VpcConfig", "EphemeralStorage", "Layers", "LoggingConfig",
-     "SnapStart", "FileSystemConfigs"],
+    ["Role", "KmsKeyArn", "Tracing", "TracingConfig", "VpcConfig", "Layers", "SnapStart",
+     "FileSystemConfigs"],
 )  # fmt: skip
 def test_whatever_was_written_the_shape_stands(key: str, value: object) -> None:
     assert valid(members({key: value}))

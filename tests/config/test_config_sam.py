@@ -275,7 +275,7 @@ def test_json_templates_have_lines_too(write: Write, load: Load) -> None:
         ("      Events: {E: {Type: Schedule, Properties: {Schedule: every 1s}}}\n", "no schedule expression", True),
         ("      Events: {E: {Type: Schedule, Properties: {Schedule: rate(1 minutes)}}}\n", "rate(1 minute)", True),
         ("      Events: {E: {Type: Schedule, Properties: {Schedule: cron(0 0 31 2 ? *)}}}\n", "never comes", True),
-        ("      DeadLetterQueue: {Type: SNS, TargetArn: 'arn:aws:sns:a:b:c'}\n", "type SNS is not served", True),
+        ("      DeadLetterQueue: {TargetArn: 'arn:aws:s3:::b'}\n", "it does not take an S3 bucket", True),
         ("      Environment: {Variables: {AWS_REGION: x}}\n", "Reserved keys used in this request: AWS_REGION", True),
         ("      Environment: {Variables: {a-b: x}}\n", "'a-b'", True),
         ("      Environment: {Variables: {AB: !ImportValue x}}\n", "the export x of another stack is only known", True),
@@ -474,7 +474,7 @@ def test_what_means_nothing_here_is_kept_and_shown(write: Write, load: Load) -> 
         "template.yaml",
         one(
             "      VpcConfig: {SubnetIds: [!Ref Net, subnet-2], SecurityGroupIds: [!GetAtt Net.GroupId]}\n"
-            "      EphemeralStorage: {Size: 1024}\n      Tracing: Active\n      KmsKeyArn: !ImportValue key\n"
+            "      RuntimeManagementConfig: {UpdateRuntimeOn: Auto}\n      Tracing: Active\n      KmsKeyArn: !ImportValue key\n"
             "      Policies:\n        - Version: 2012-10-17\n          Statement: []\n"
             "      Tags: {team: shop}\n      SnapStart: !If [Never, {ApplyOn: PublishedVersions}, !Ref AWS::NoValue]\n",
             header="Conditions: {Never: !Equals [a, b]}\n",
@@ -487,14 +487,14 @@ def test_what_means_nothing_here_is_kept_and_shown(write: Write, load: Load) -> 
             "SubnetIds": ["Net", "subnet-2"],
             "SecurityGroupIds": ["<Net.GroupId is only known in an account>"],
         },
-        "EphemeralStorage": {"Size": 1024},
+        "RuntimeManagementConfig": {"UpdateRuntimeOn": "Auto"},
         "Tracing": "Active",
         "KmsKeyArn": "<the export key of another stack is only known in an account>",
         "Policies": [{"Version": "2012-10-17", "Statement": []}],
         "Tags": {"team": "shop"},
     }
     assert not project.problems
-    assert kept_texts(project.functions[0])["EphemeralStorage"] == '{"Size":1024}'
+    assert kept_texts(project.functions[0])["RuntimeManagementConfig"] == '{"UpdateRuntimeOn":"Auto"}'
     assert kept_texts(project.functions[0])["Tracing"] == "Active"
 
 

@@ -12,6 +12,7 @@ from lambdatui.config.model import Project
 from lambdatui.config.yaml_lines import parse_yaml
 from tests.config.helpers import Load, Write, says
 
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:Other"
 HEAD = """
 Parameters:
   Stage: {Type: String, Default: prod}
@@ -271,8 +272,18 @@ def test_slips_in_globals_are_noticed(write: Write, load: Load) -> None:
     assert says(project, "Did you mean Timeout?") == ("notice", 3)
 
 
-@pytest.mark.parametrize("reference", ["!Ref Other.Alias", "!Ref Other.Version", "!Sub '${Other.Alias}'"])
-def test_what_auto_publish_alias_makes_reaches_the_function(reference: str, write: Write, load: Load) -> None:
+@pytest.mark.parametrize(
+    ("reference", "value"),
+    [
+        ("!Ref Other.Alias", f"{ARN}:live"),
+        ("!Ref OtherAliaslive", f"{ARN}:live"),
+        ("!Sub '${Other.Alias}'", f"{ARN}:live"),
+        ("!Ref Other.Version", ARN),
+        ("!GetAtt Other.Version.Version", "$LATEST"),
+    ],
+)
+def test_what_auto_publish_alias_makes_is_referred_to(reference: str, value: str, write: Write, load: Load) -> None:
+    """The number of its version is known only when it is published: a reference to it reaches $LATEST."""
     function = "Type: AWS::Serverless::Function, Properties: {Handler: a.b, Runtime: python3.12"
     write(
         "template.yaml",
@@ -280,7 +291,7 @@ def test_what_auto_publish_alias_makes_reaches_the_function(reference: str, writ
         f"  F: {{{function}, Environment: {{Variables: {{OTHER: {reference}}}}}}}}}\n",
     )
     environment = next(one.environment for one in load().functions if one.name == "F")
-    assert environment == {"OTHER": "arn:aws:lambda:us-east-1:000000000000:function:Other"}
+    assert environment == {"OTHER": value}
 
 
 def test_a_reference_to_what_a_condition_leaves_out_says_so(write: Write, load: Load) -> None:

@@ -71,7 +71,7 @@ def test_a_mapping_begins_where_the_template_says(
     (mapping,) = project.mappings
     assert isinstance(mapping, StreamMapping)
     assert (mapping.starting_position, mapping.starting_timestamp) == expected
-    assert sum("StartingPosition" in problem.message for problem in project.problems) == said
+    assert sum("tartingPosition" in problem.message for problem in project.problems) == said
 
 
 @pytest.mark.parametrize("reference", ["!Ref Readers", "!GetAtt Readers.ConsumerARN"])

@@ -16,6 +16,8 @@ from lambdatui.api.aws.invoke import find
 from lambdatui.api.aws.kept import members, tags
 from lambdatui.api.ports import FunctionPort
 from lambdatui.clock import from_iso, iso
+from lambdatui.config.destinations import to_arn
+from lambdatui.config.model import Destination, FunctionConfig
 from lambdatui.errors import UsageError
 
 PAGE = 50  # ListFunctions never gives more, whatever MaxItems says
@@ -149,15 +151,24 @@ def configuration(door: Door, function: FunctionPort) -> dict[str, Any]:
         "LastUpdateStatus": "Successful",
         "PackageType": "Zip",
         "Architectures": [config.architecture],
-        "EphemeralStorage": {"Size": 512},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{config.name}"},
+        "EphemeralStorage": {"Size": config.ephemeral_storage},
+        "LoggingConfig": _logging(config),
         **members(config.kept),
     }
     if config.environment:
         shown["Environment"] = {"Variables": config.environment}
-    if config.dead_letter_queue is not None:
-        arn = f"arn:aws:sqs:{door.region}:{door.account}:{config.dead_letter_queue}"
-        shown["DeadLetterConfig"] = {"TargetArn": arn}
+    if letters := config.dead_letter_queue or config.dead_letter_topic:
+        target = Destination(kind="queue" if config.dead_letter_queue else "topic", name=letters)
+        shown["DeadLetterConfig"] = {"TargetArn": to_arn(target, door.region, door.account)}
+    return shown
+
+
+def _logging(config: FunctionConfig) -> dict[str, str]:
+    """Levels are shown with the JSON format, as they count with it alone."""
+    logging = config.logging
+    shown = {"LogFormat": logging.format, "LogGroup": logging.group or f"/aws/lambda/{config.name}"}
+    if logging.format == "JSON":
+        shown |= {"ApplicationLogLevel": logging.application_level, "SystemLogLevel": logging.system_level}
     return shown
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 _TEXTS = {"KmsKeyArn": "KMSKeyArn", "Role": "Role"}
-_LOGGING = ("LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup")
 
 
 def members(kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,12 +19,8 @@ def members(kept: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(network := kept.get("VpcConfig"), dict):
         subnets, groups = _texts(network.get("SubnetIds")), _texts(network.get("SecurityGroupIds"))
         found["VpcConfig"] = {"SubnetIds": subnets, "SecurityGroupIds": groups, "VpcId": ""}
-    if isinstance(storage := kept.get("EphemeralStorage"), dict) and isinstance(size := storage.get("Size"), int):
-        found["EphemeralStorage"] = {"Size": size}
     if layers := _texts(kept.get("Layers")):
         found["Layers"] = [{"Arn": arn, "CodeSize": 0} for arn in layers]
-    if isinstance(logging := kept.get("LoggingConfig"), dict):
-        found["LoggingConfig"] = {key: logging[key] for key in _LOGGING if isinstance(logging.get(key), str)}
     if isinstance(snap := kept.get("SnapStart"), dict) and isinstance(apply := snap.get("ApplyOn"), str):
         found["SnapStart"] = {"ApplyOn": apply, "OptimizationStatus": "Off"}
     if mounts := _mounts(kept.get("FileSystemConfigs")):
