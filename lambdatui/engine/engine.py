@@ -25,7 +25,7 @@ from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.engine.admission import Admission
 from lambdatui.engine.code import IGNORED_FOLDERS
 from lambdatui.engine.destinations import Deliver, Delivery
-from lambdatui.engine.event_invoke import EVENT_INVOKE, EventInvokeConfigs
+from lambdatui.engine.event_invoke import EventInvokeConfigs
 from lambdatui.engine.events import EventQueue
 from lambdatui.engine.functions import Function
 from lambdatui.engine.installer import Installer
@@ -292,7 +292,7 @@ class Engine:
     async def reset_override(self, function: str, property: str) -> None:
         """What the files say is in force again. Raises NotFound."""
         found = self.function(function)
-        if property == EVENT_INVOKE and self.event_invoke.changed(found):
+        if property in self.event_invoke.override(found):
             await self.event_invoke.reset(found)
             return
         await self._registry.reset(found, property)

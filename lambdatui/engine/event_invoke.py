@@ -95,9 +95,10 @@ class EventInvokeConfigs:
         else:
             await self._put(function, qualifier, _Row(deleted=True))
 
-    def changed(self, function: Function) -> bool:
-        """Whether the API has laid other settings over those of $LATEST."""
-        return self._row(function, LATEST) is not None
+    def override(self, function: Function) -> dict[str, str]:
+        """What the API has laid over the files' settings of $LATEST, as an override is shown; empty where nothing."""
+        made = self._row(function, LATEST)
+        return {} if made is None else {EVENT_INVOKE: msgspec.json.encode(made.config).decode()}
 
     async def reset(self, function: Function) -> None:
         """What the files say of $LATEST is in force again."""

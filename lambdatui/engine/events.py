@@ -72,7 +72,7 @@ class EventQueue:
             qualifier=qualifier,
         )
         await self._engine.store.events.accept(event)
-        self._engine.telemetry.metrics.count(function.name, "AsyncEventsReceived")
+        self._engine.telemetry.metrics.count(function.name, "AsyncEventsReceived", qualifier=qualifier)
         self._wake.set()
         return event.request_id
 
@@ -200,7 +200,8 @@ class EventQueue:
         )
         result: InvokeResult | None = None
         if step is None:
-            engine.telemetry.metrics.measure(function.name, "AsyncEventAge", (now - event.accepted_us) / 1000)
+            age_ms = (now - event.accepted_us) / 1000
+            engine.telemetry.metrics.measure(function.name, "AsyncEventAge", age_ms, qualifier=event.qualifier)
             deaths = engine.spawner.deaths
             result = await engine.invoke(_request(event))
             if result.error_type == "Runtime.ExitError" and (
@@ -235,7 +236,7 @@ class EventQueue:
                 self._notice(None, f"history waits in memory: {_told(error)}")
 
     async def _surely(
-        self, function: str, write: Callable[[], Awaitable[object]], *, counted_as: str | None = None
+        self, event: AsyncEvent, write: Callable[[], Awaitable[object]], *, counted_as: str | None = None
     ) -> bool:
         """Carry out `write`, again and again until it works; False where the engine ends before that.
 
@@ -250,11 +251,14 @@ class EventQueue:
                 if not said:
                     said = True
                     if counted_as is not None:
-                        self._engine.telemetry.metrics.count(function, counted_as)
-                    self._notice(function, f"an event's outcome waits to be stored: {_told(error)}")
+                        self._count(event, counted_as)
+                    self._notice(event.function, f"an event's outcome waits to be stored: {_told(error)}")
             if self._engine.stopping:
                 return False
             await asyncio.sleep(_STORE_PAUSE)
+
+    def _count(self, event: AsyncEvent, name: str) -> None:
+        self._engine.telemetry.metrics.count(event.function, name, qualifier=event.qualifier)
 
     def _notice(self, function: str | None, text: str) -> None:
         with contextlib.suppress(Exception):  # a listener's fault ends no event and no dispatching
@@ -273,7 +277,7 @@ class EventQueue:
         # A throttled event is held back by the function's back-off, which ends as soon as a slot is free.
         visible_us = engine.clock.now_us() if throttled else step.at_us
         await self._surely(
-            event.function,
+            event,
             lambda: engine.store.events.retry(
                 event.request_id,
                 step.attempt,
@@ -302,12 +306,12 @@ class EventQueue:
                 return
             told.append(target.name)
         if not succeeded:
-            self._engine.telemetry.metrics.count(function.name, "AsyncEventsDropped")
+            self._count(event, "AsyncEventsDropped")
             if not await self._bury(event, function, letter, outbox):
                 return
             told += [one for one in (function.config.dead_letter_queue, function.config.dead_letter_topic) if one]
         if not await self._surely(
-            function.name,
+            event,
             lambda: self._engine.store.events.finish(event.request_id, outbox),
             counted_as="DeadLetterErrors" if outbox and not succeeded else None,
         ):
@@ -329,7 +333,7 @@ class EventQueue:
         succeeded = letter.error_code == "Success"
         if target.kind == "queue":
             if not any(one.name == target.name for one in self._engine.project.queues):
-                self._undelivered(function, f"there is no queue {target.name}")
+                self._undelivered(event, f"there is no queue {target.name}")
                 return True
             text = body.decode("utf-8", "replace")
             message = (
@@ -340,7 +344,7 @@ class EventQueue:
             outbox.append((target.name, message))
             return True
         return await self._carry(
-            function,
+            event,
             Delivery(
                 destination=target,
                 body=body,
@@ -363,7 +367,7 @@ class EventQueue:
         if config.dead_letter_topic is None:
             return True
         return await self._carry(
-            function,
+            event,
             Delivery(
                 destination=Destination(kind="topic", name=config.dead_letter_topic),
                 body=event.payload,
@@ -375,20 +379,20 @@ class EventQueue:
             "DeadLetterErrors",
         )
 
-    async def _carry(self, function: Function, delivery: Delivery, counted_as: str) -> bool:
+    async def _carry(self, event: AsyncEvent, delivery: Delivery, counted_as: str) -> bool:
         """To what is no queue. What cannot be delivered is counted and said; the event goes on."""
 
         async def work() -> None:
             try:
                 await self._engine.deliver(delivery)
             except (NotFound, OperationFailed) as error:
-                self._undelivered(function, str(error), counted_as)
+                self._undelivered(event, str(error), counted_as)
 
-        return await self._surely(function.name, work)
+        return await self._surely(event, work)
 
-    def _undelivered(self, function: Function, why: str, counted_as: str = "DestinationDeliveryFailures") -> None:
-        self._engine.telemetry.metrics.count(function.name, counted_as)
-        self._notice(function.name, f"a record of an event could not be delivered: {why}")
+    def _undelivered(self, event: AsyncEvent, why: str, counted_as: str = "DestinationDeliveryFailures") -> None:
+        self._count(event, counted_as)
+        self._notice(event.function, f"a record of an event could not be delivered: {why}")
 
     def _say_dead(self, event: AsyncEvent, letter: NewMessage, told: list[str]) -> None:
         telemetry, name = self._engine.telemetry, event.function

@@ -57,7 +57,7 @@ class Views:
             code_sha=function.code_sha,
             version=function.version,
             environment=config.environment,
-            overrides=function.overrides,
+            overrides=function.overrides | engine.event_invoke.override(function),
             triggers=runs_by,
             dead_letter_queue=queue,
             packages=function.packages,
