@@ -224,6 +224,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     consumer: str | None = None
     paused: bool = False
     mapping: str | None = None
+    filtered: int = 0  # messages that mappings' filters dropped since the engine began
 
 
 class ShardRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -128,6 +128,22 @@ class SourceManager:
             self._paused[key] = False
             await self._sources[key].resume()
 
+    async def set_polling(self, uuid: str, *, on: bool) -> None:
+        """A mapping was enabled or disabled on purpose: what a person's pause or resume said before is void."""
+        self._paused.pop(uuid, None)
+        source = self._sources.get(uuid)
+        if source is not None and source.paused is on:
+            await (source.resume() if on else source.pause())
+
+    def mapping_state(self, uuid: str) -> str | None:
+        """Enabled, Disabling while batches of a disabled mapping run, or Disabled; None where nothing of it is here."""
+        source = self._sources.get(uuid)
+        if source is None or isinstance(source, ScheduleSource):
+            return None
+        if not source.paused:
+            return "Enabled"
+        return "Disabling" if isinstance(source, QueueSource) and source.busy else "Disabled"
+
     def queue(self, name: str) -> QueueConfig:
         """By logical id, name, ARN or queue URL. Raises NotFound, naming the nearest."""
         return self._catalog.queue(name)

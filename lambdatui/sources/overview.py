@@ -63,13 +63,16 @@ def _route(row: schema.RouteRow, traffic: Traffic | None) -> schema.RouteRow:
 
 def _queues(engine: Engine, catalog: Catalog, sources: Mapping[str, AnySource]) -> list[schema.QueueRow]:
     mappings = {mapping.queue: mapping for mapping, _ in reversed(catalog.queue_mappings())}
+    readers = [source for source in sources.values() if isinstance(source, QueueSource)]
     dead = set(catalog.dlq_names())
     found = []
     for queue in catalog.project.queues:
         mapping = mappings.get(queue.name)
         source = sources.get(mapping.uuid) if mapping else None
         paused = mapping is not None and (source is None or source.paused)
-        found.append(_queue(engine, queue, mapping, paused=paused, dlq=queue.name in dead))
+        row = _queue(engine, queue, mapping, paused=paused, dlq=queue.name in dead)
+        filtered = sum(reader.filtered for reader in readers if reader.queue.name == queue.name)
+        found.append(msgspec.structs.replace(row, filtered=filtered))
     return found
 
 

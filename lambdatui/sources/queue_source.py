@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from lambdatui.clock import MICROS
 from lambdatui.config.model import Project, QueueConfig, QueueMapping
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.sources import shapes
+from lambdatui.sources.filters import Filters
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.queue_rules import Item, Scale, Verdict, Window, backoff, judge
 from lambdatui.sources.source import Loop, finish
@@ -42,6 +44,8 @@ class QueueSource(Loop):
         self._held: list[Held] = []
         self._running: dict[asyncio.Task[None], list[Item]] = {}
         self._scale = Scale(mapping.maximum_concurrency)
+        self._filters = Filters(mapping.filters)
+        self.filtered = 0  # messages that the filters dropped since the source began
         self.mapping = mapping
         self.update(project, mapping, queue)
 
@@ -49,6 +53,8 @@ class QueueSource(Loop):
         """Takes over changed settings from the next batch on."""
         if self.mapping.maximum_concurrency != mapping.maximum_concurrency:
             self._scale = Scale(mapping.maximum_concurrency)
+        if self.mapping.filters != mapping.filters:
+            self._filters = Filters(mapping.filters)
         self.mapping = mapping
         self.queue = queue
         self._region = project.region
@@ -65,6 +71,11 @@ class QueueSource(Loop):
     async def stop(self, grace: float | None = None) -> None:
         await super().stop(grace)
         await finish(set(self._running), grace)
+
+    @property
+    def busy(self) -> bool:
+        """Whether batches run."""
+        return bool(self._running)
 
     @property
     def active(self) -> bool:
@@ -151,9 +162,24 @@ class QueueSource(Loop):
         moved = _total(queues.depth(target)) - before if target else 0
         if target and moved > 0:
             self._say_moved(moved, target)
-        now = self.engine.clock.now_us()
-        self._window.add((self._item(message, now) for message in messages), now)
+        await self._gather(messages)
         return bool(messages) or moved > 0
+
+    async def _gather(self, messages: Sequence[Message]) -> None:
+        """Received messages go into the window; those that the filters drop are done with."""
+        now = self.engine.clock.now_us()
+        dropped: list[str] = []
+        for message in messages:
+            item = self._item(message, now)
+            if self._filters.message(message.body, item.record):
+                self._window.add([item], now)
+            else:
+                dropped.append(item.id)
+        self._count("PolledEventCount", len(messages))
+        if dropped:
+            await self.engine.store.queues.delete(self.queue.name, dropped)
+            self.filtered += len(dropped)
+            self._count("FilteredOutEventCount", len(dropped))
 
     def _item(self, message: Message, now_us: int) -> Item:
         return Item(
@@ -178,9 +204,11 @@ class QueueSource(Loop):
 
     async def _deliver(self, batch: Held) -> None:
         items = batch.items
+        self._count("InvokedEventCount", len(items))
         result = await self.engine.invoke(
             InvokeRequest(
                 function=self.mapping.function,
+                qualifier=self.mapping.qualifier,
                 payload=shapes.batch(item.record for item in items),
                 source=f"queue:{self.queue.name}",
                 patient=True,
@@ -211,7 +239,9 @@ class QueueSource(Loop):
         queues, name = self.engine.store.queues, self.queue.name
         if verdict.delete:
             await queues.delete(name, verdict.delete)
+            self._count("DeletedEventCount", len(verdict.delete))
         if verdict.failed:
+            self._count("FailedInvokeEventCount", len(verdict.failed))
             failed = set(verdict.failed)
             self._window.drop_groups({item.group for item in items if item.id in failed})
             await queues.note_failure(
@@ -223,6 +253,11 @@ class QueueSource(Loop):
                 verdict.error_message,
             )
         return verdict
+
+    def _count(self, metric: str, events: int) -> None:
+        """A metric of the mapping: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+        if events:
+            self.engine.telemetry.metrics.count(self.mapping.function, metric, events, mapping=self.mapping.uuid)
 
     def _say_moved(self, count: int, target: str) -> None:
         what = "a message" if count == 1 else f"{count} messages"

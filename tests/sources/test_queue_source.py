@@ -257,3 +257,89 @@ async def test_a_store_that_fails_once_does_not_end_the_poller(world: Any) -> No
     await here.advance(6)
     assert len(here.engine.requests) == 1
     assert any("disk full" in text for _, _, text in here.engine.telemetry.said)
+
+
+def counted(world: World) -> dict[str, int]:
+    return {name: value for (mapping, name), value in world.engine.telemetry.metrics.counted.items() if mapping == UUID}
+
+
+async def test_messages_that_the_filters_drop_are_deleted_and_counted(world: Any) -> None:
+    filters = ('{"body": {"kind": ["order"]}}', '{"body": {"urgent": [true]}}')
+    here = await world(shop({"filters": filters}), work=lambda event: None)
+    await here.manager.send("orders", messages('{"kind": "order"}', '{"kind": "other"}', '{"urgent": true}', "plain"))
+    await here.settle(lambda: total(here) == 0)
+    [event] = here.engine.events("work")
+    assert bodies(event) == ['{"kind": "order"}', '{"urgent": true}']
+    assert counted(here) == {
+        "PolledEventCount": 4, "FilteredOutEventCount": 2, "InvokedEventCount": 2, "DeletedEventCount": 2,
+    }  # fmt: skip
+    assert here.manager.snapshot().queues[0].filtered == 2
+
+
+async def test_a_batch_of_which_nothing_passes_runs_no_function(world: Any) -> None:
+    here = await world(shop({"filters": ('{"body": {"kind": ["order"]}}',)}, max_receive_count=1), work=lambda _: None)
+    await here.manager.send("orders", messages(*"abc"))
+    await here.settle(lambda: total(here) == 0)
+    assert not here.engine.requests
+    await here.advance(11)
+    assert total(here, "orders-dlq") == 0, "what was dropped never comes back"
+
+
+async def test_changed_filters_hold_from_the_next_message_on(world: Any) -> None:
+    here = await world(shop({"filters": ('{"body": ["a"]}',)}), work=lambda _: None)
+    await here.engine.reload(shop({"filters": ('{"body": ["b"]}',)}))
+    await here.manager.send("orders", messages("a", "b"))
+    await here.settle(lambda: total(here) == 0)
+    assert [bodies(event) for event in here.engine.events("work")] == [["b"]]
+
+
+async def test_failures_are_counted_by_event(world: Any) -> None:
+    def partly(event: Any) -> Any:
+        if "all" in bodies(event):
+            raise ValueError("poison")
+        return {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+
+    here = await world(shop({"report_batch_item_failures": True}, max_receive_count=1), work=partly)
+    await here.manager.send("orders", messages("a", "b"))
+    await here.settle(lambda: len(here.engine.requests) == 1)
+    assert (counted(here)["FailedInvokeEventCount"], counted(here)["DeletedEventCount"]) == (1, 1)
+    await here.manager.send("orders", messages("all", "c"))
+    await here.settle(lambda: len(here.engine.requests) == 2)
+    assert (counted(here)["FailedInvokeEventCount"], counted(here)["DeletedEventCount"]) == (3, 1)
+    assert counted(here)["InvokedEventCount"] == 4
+
+
+async def test_a_mapping_of_an_alias_calls_by_it(world: Any) -> None:
+    here = await world(shop({"qualifier": "live"}), work=lambda event: None)
+    await here.manager.send("orders", messages("a"))
+    await here.settle(lambda: bool(here.engine.requests))
+    assert here.engine.requests[0].qualifier == "live"
+
+
+async def test_a_mapping_is_disabling_until_its_last_batch_has_ended(world: Any) -> None:
+    gate = asyncio.Event()
+
+    async def wait(event: Any) -> None:
+        await gate.wait()
+
+    here = await world(shop({"batch_size": 1}), work=wait)
+    assert here.manager.mapping_state(UUID) == "Enabled"
+    await here.manager.send("orders", messages("a"))
+    await here.timer.parked(here.sources, lambda: here.engine.running == 1)
+    await here.engine.reload(shop({"batch_size": 1, "enabled": False}))
+    assert here.manager.mapping_state(UUID) == "Disabling"
+    gate.set()
+    await here.settle(lambda: total(here) == 0)
+    assert here.manager.mapping_state(UUID) == "Disabled"
+    assert here.manager.mapping_state("of nobody") is None
+
+
+async def test_what_a_person_paused_polls_again_when_the_mapping_is_enabled(world: Any) -> None:
+    here = await world(shop(), work=lambda event: None)
+    await here.manager.pause("orders")
+    await here.manager.send("orders", messages("a"))
+    await here.advance(1)
+    await here.manager.set_polling(UUID, on=True)
+    await here.settle(lambda: len(here.engine.requests) == 1)
+    await here.manager.set_polling(UUID, on=False)
+    assert here.manager.mapping_state(UUID) == "Disabled"
