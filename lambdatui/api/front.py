@@ -126,12 +126,19 @@ class Front:
         if len(payload) > MAX_SYNC_PAYLOAD:
             return proxy_results.TOO_LARGE[kind]
         try:
-            function = self._door.engine.function(match.route.function).config.name
+            function = self._door.engine.function(match.route.function, match.route.qualifier).config.name
         except NotFound as error:
             self._tell(match, asked, None, str(error), proxy_results.FAILED[kind].status)
             return proxy_results.FAILED[kind]
         root, parent = self._door.engine.caller(request.header("x-amzn-trace-id"))
-        call = InvokeRequest(function=function, payload=payload, source="http", trace_root=root, parent_id=parent)
+        call = InvokeRequest(
+            function=function,
+            qualifier=match.route.qualifier,
+            payload=payload,
+            source="http",
+            trace_root=root,
+            parent_id=parent,
+        )
         result = await self._result(call, kind)
         if result is None:
             waited = f"the function took longer than the {self._limits_s[kind]:g} s that the API waits for it"

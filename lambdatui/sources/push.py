@@ -152,7 +152,9 @@ class Pusher:
         """To the trigger's function or queue; to its dead-letter queue where that is gone."""
         try:
             if push.function is not None:
-                await self._engine.accept(push.function, payload, source=source, parent_id=parent_id)
+                await self._engine.accept(
+                    push.function, payload, source=source, parent_id=parent_id, qualifier=push.qualifier
+                )
             elif push.queue is not None:
                 group = push.group_id if isinstance(push, EventRule) else told.group_id if told else None
                 dedup = told.dedup_id or hashlib.sha256(told.message.encode()).hexdigest() if told else None

@@ -89,4 +89,5 @@ class ScheduleSource(Loop):
             else config.input.encode()
         )
         self._last_us = self.engine.clock.now_us()
-        await self.engine.accept(config.function, payload, source=f"schedule:{config.id}")
+        source = f"schedule:{config.id}"
+        await self.engine.accept(config.function, payload, source=source, qualifier=config.qualifier)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -353,3 +354,13 @@ def test_a_changed_configuration_forgets_what_authorizers_said(apis: Running, we
     apis.engine.project = project(ROUTES, APIS, ("web", "page", "slow", "gate"))
     event_of(apis, "GET", "/closed", Authorization="yes")
     assert asked() == before + 1
+
+
+def test_a_route_invokes_the_alias_that_it_names(apis: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, find = apis.engine.project, apis.engine.function
+    asked: list[str | None] = []
+    monkeypatch.setattr(apis.engine, "function", lambda name, qualifier=None: asked.append(qualifier) or find(name))
+    aliased = route("GET", "/live", "rest", api="Rest", qualifier="live")
+    monkeypatch.setattr(apis.engine, "project", msgspec.structs.replace(whole, routes=(aliased,)))
+    assert ask(apis.http_port, "GET", "/live")[0] == 200
+    assert (asked[-1], apis.engine.requests[-1].qualifier) == ("live", "live")

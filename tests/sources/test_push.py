@@ -29,6 +29,7 @@ from lambdatui.sources.push_shapes import (
     target_input,
 )
 from lambdatui.store.records import Message, NewMessage
+from tests.sources.helpers import accepts
 from tests.sources.support import World, function, project
 
 NOW = 1_700_000_000_250_000
@@ -123,6 +124,22 @@ async def test_an_object_reaches_functions_queues_topics_and_the_bus(world: Any)
     assert (rows["Q"].delivered, rows["Else"].delivered, rows["Else"].last_at) == (2, 0, None)
     assert rows["B"].target == "the default bus"
     assert rows["R"].last_at is not None
+
+
+async def test_a_trigger_of_an_alias_invokes_the_alias(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await world(
+        shop(
+            BucketTrigger(id="F", bucket="photos", events=("s3:*",), function="work", qualifier="live"),
+            TopicSubscription(id="S", topic="news", function="work", qualifier="7"),
+            EventRule(id="R", bus="default", pattern='{"source": ["shop"]}', function="work", qualifier="beta"),
+            EventRule(id="L", bus="default", pattern='{"source": ["shop"]}', function="work"),
+        )
+    )
+    asked = accepts(here, monkeypatch)
+    await here.manager.pushes.objects([ObjectChange(bucket="photos", key="a", event="ObjectCreated:Put")])
+    await here.manager.pushes.publish([Publication(topic="news", message="hello")])
+    await here.manager.pushes.events([BusEvent(bus="default", source="shop", detail_type="x", detail={})])
+    assert asked == [("work", "live"), ("work", "7"), ("work", "beta"), ("work", None)]
 
 
 # topics

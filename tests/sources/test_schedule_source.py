@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 
 from lambdatui.clock import MICROS
 from lambdatui.config.model import Project, ScheduleConfig
 from lambdatui.config.schedules import parse
 from lambdatui.sources.schedule_source import following
+from tests.sources.helpers import accepts
 from tests.sources.support import World, function, project
 
 
@@ -38,6 +40,13 @@ async def test_an_input_replaces_the_scheduled_event(world: Any) -> None:
     here = await world(ticks(input='{"a": 1}'))
     await here.advance(1)
     assert here.engine.accepted == [("work", b'{"a": 1}', "schedule:Tick")]
+
+
+async def test_a_schedule_of_an_alias_invokes_the_alias(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = await world(ticks(qualifier="live"))
+    asked = accepts(here, monkeypatch)
+    await here.advance(1)
+    assert asked == [("work", "live")]
 
 
 async def test_a_sleeping_computer_gets_one_event_not_a_flood(world: Any) -> None:
