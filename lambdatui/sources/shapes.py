@@ -10,16 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from lambdatui.clock import MICROS, new_request_id
+from lambdatui.clock import MICROS
 from lambdatui.config.aws_names import STREAM_LABEL
 from lambdatui.config.model import StreamConfig
-from lambdatui.engine.model import InvokeResult
 from lambdatui.store.records import Message, Record
 
 SENDER = "AIDALOCALLAMBDATUI000"  # who sent: there are no principals here
@@ -42,6 +41,11 @@ def millis(us: int) -> str:
     """`2019-11-14T00:38:06.021Z`, as AWS writes times in its records about records."""
     moment = datetime.fromtimestamp(us / MICROS, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{us % MICROS // 1000:03d}Z"
+
+
+def seconds(us: int) -> str:
+    """`2019-11-14T00:38:06Z`, as AWS writes times of which it knows no more."""
+    return f"{datetime.fromtimestamp(us // MICROS, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def batch(records: Iterable[bytes]) -> bytes:
@@ -92,10 +96,33 @@ def _attribute(value: dict[str, str]) -> dict[str, object]:
 
 def stream_event(records: Iterable[Record], stream: StreamConfig, *, region: str, account: str) -> bytes:
     """The event with these records of a stream."""
+    return batch(encoded_record(record, stream, region=region, account=account) for record in records)
+
+
+def encoded_record(record: Record, stream: StreamConfig, *, region: str, account: str) -> bytes:
+    """One record of a stream, or of a table's changes, as it stands in an event."""
     arn = stream_arn(region, account, stream)
     if stream.table is not None:
-        return batch(change_record(record, arn=arn) for record in records)
-    return batch(stream_record(record, arn=arn, region=region, account=account) for record in records)
+        return change_record(record, arn=arn)
+    return stream_record(record, arn=arn, region=region, account=account)
+
+
+def windowed(
+    event: bytes, *, start_us: int, end_us: int, state: bytes, shard: str, arn: str, final: bool, early: bool
+) -> bytes:
+    """An event of records with what a tumbling window adds; `state` is JSON.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html
+    """
+    more = {
+        "window": {"start": seconds(start_us), "end": seconds(end_us)},
+        "state": msgspec.Raw(state),
+        "shardId": shard,
+        "eventSourceARN": arn,
+        "isFinalInvokeForWindow": final,
+        "isWindowTerminatedEarly": early,
+    }
+    return event[:-1] + b"," + _encode(more)[1:]
 
 
 def change_record(record: Record, *, arn: str) -> bytes:
@@ -137,53 +164,12 @@ def scheduled_event(schedule_id: str, due_us: int, *, region: str, account: str)
             "detail-type": "Scheduled Event",
             "source": "aws.events",
             "account": account,
-            "time": f"{datetime.fromtimestamp(due_us // MICROS, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "time": seconds(due_us),
             "region": region,
             "resources": [f"arn:aws:events:{region}:{account}:rule/{schedule_id}"],
             "detail": {},
         }
     )
-
-
-def stream_failure(
-    records: Sequence[Record],
-    *,
-    condition: str,
-    attempts: int,
-    function_arn: str,
-    arn: str,
-    at_us: int,
-    result: InvokeResult | None,
-) -> str:
-    """The on-failure record about a range of a shard. `result`: of the last try; none where age was the reason."""
-    first, last = records[0], records[-1]
-    context: dict[str, object] = {
-        "requestId": result.request_id if result else new_request_id(),
-        "functionArn": function_arn,
-        "condition": condition,
-        "approximateInvokeCount": attempts,
-    }
-    record: dict[str, object] = {"requestContext": context}
-    if result is not None:
-        record["responseContext"] = {
-            "statusCode": 200,
-            "executedVersion": result.executed_version,
-            "functionError": result.function_error,
-        }
-    record |= {
-        "version": "1.0",
-        "timestamp": millis(at_us),
-        "DDBStreamBatchInfo" if arn.startswith("arn:aws:dynamodb:") else "KinesisBatchInfo": {
-            "shardId": first.shard,
-            "startSequenceNumber": first.seq,
-            "endSequenceNumber": last.seq,
-            "approximateArrivalOfFirstRecord": millis(first.arrived_us),
-            "approximateArrivalOfLastRecord": millis(last.arrived_us),
-            "batchSize": len(records),
-            "streamArn": arn,
-        },
-    }
-    return _encode(record).decode()
 
 
 class BatchInfo(msgspec.Struct, frozen=True, rename="camel"):

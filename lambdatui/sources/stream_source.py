@@ -6,9 +6,12 @@ import asyncio
 
 from lambdatui import schema
 from lambdatui.config.model import Project, StreamConfig, StreamMapping
+from lambdatui.sources.filters import Filters
+from lambdatui.sources.lane_reader import Activity
 from lambdatui.sources.ports import Engine
-from lambdatui.sources.shard_reader import Settings, ShardReader
+from lambdatui.sources.shard_reader import ShardReader
 from lambdatui.sources.stream_rules import ready
+from lambdatui.sources.stream_settings import Settings
 from lambdatui.sources.timer import Timer
 from lambdatui.store.shards import Shard
 
@@ -26,15 +29,16 @@ class StreamSource:
         self._readers: dict[str, ShardReader] = {}
         self._drained: set[str] = set()
         self._epoch: int | None = None
+        self._activity = Activity()
         self.update(project, mapping, stream)
 
     def update(self, project: Project, mapping: StreamMapping, stream: StreamConfig) -> None:
         """Takes over changed settings from the next batch on."""
         self.mapping = mapping
         self.stream = stream
-        self._settings = Settings(project=project, mapping=mapping, stream=stream)
+        self._settings = Settings(project=project, mapping=mapping, stream=stream, filters=Filters(mapping.filters))
         for reader in self._readers.values():
-            reader.settings = self._settings
+            reader.update(self._settings)
         self.wake()
 
     def start(self) -> None:
@@ -55,6 +59,16 @@ class StreamSource:
         self.paused = False
         for reader in list(self._readers.values()):
             await reader.resume()
+
+    @property
+    def busy(self) -> bool:
+        """Whether batches run."""
+        return self._activity.in_flight > 0
+
+    @property
+    def last_result(self) -> str | None:
+        """What came of the last batch, in AWS's words; None before the first."""
+        return self._activity.last_result
 
     def wake(self) -> None:
         """There are records, or other shards than before."""
@@ -98,7 +112,13 @@ class StreamSource:
             if shard in self._readers:
                 continue
             reader = ShardReader(
-                self._engine, self._timer, self._settings, shard, paused=self.paused, drained=self._shard_drained
+                self._engine,
+                self._timer,
+                self._settings,
+                shard,
+                self._activity,
+                paused=self.paused,
+                drained=self._shard_drained,
             )
             self._readers[shard] = reader
             if self._started:

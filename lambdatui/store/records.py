@@ -46,10 +46,10 @@ class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     qualifier: str | None = None  # version or alias that the caller named
     provisioned: bool = False  # ran in provisioned concurrency
-    cold: bool = False
-    environment: str | None = None
     gb_seconds: float = 0.0  # billed compute; not stored with the row
     cost_usd: float | None = None
+    cold: bool = False
+    environment: str | None = None
     code_sha: str = ""
     parent_id: str | None = None
     replay_of: str | None = None
@@ -149,15 +149,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a mapping has come in a shard, and what blocks it."""
+    """How far a mapping has come in one lane of a shard, and what blocks it."""
 
     mapping: str  # uuid
     shard: str
+    lane: int = 0
+    lanes: int = 1  # of the shard: a record's partition key says which one is its own (`shards.lane_of`)
     seq: str = ""  # last processed; "": before the first
     attempts: int = 0  # failed tries of the batch that blocks
     failed_since_us: int | None = None
     error: str | None = None
     batch_end: str | None = None
+    window: bytes | None = None  # msgpack of the tumbling window that is open
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):

@@ -152,6 +152,11 @@ def hash_key(partition_key: str, explicit: int | str | None = None) -> int:
     return int.from_bytes(hashlib.md5(partition_key.encode("utf-8", "surrogatepass")).digest(), "big")
 
 
+def lane_of(partition_key: str, lanes: int) -> int:
+    """Which of a shard's lanes a key's records are processed in. Shards are ranges of MD5, so lanes are by its rest."""
+    return hash_key(partition_key) % lanes if lanes > 1 else 0
+
+
 def seq_text(number: int) -> str:
     """Sequence number as fixed-width text: sorts as it counts."""
     return str(_BASE + number)

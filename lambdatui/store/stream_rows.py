@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from lambdatui.store.ids import clean, pack_id, put_payload
 from lambdatui.store.limits import STEP_ROWS
 from lambdatui.store.records import Checkpoint, Record
-from lambdatui.store.shards import HASH_SPACE, Shard, even_shards, seq_text
+from lambdatui.store.shards import HASH_SPACE, Shard, even_shards, lane_of, seq_number, seq_text
 from lambdatui.store.stream_state import StreamState
 
 STATE = "SELECT epoch, declared, created_us FROM stream WHERE name = ? AND declared IS NOT NULL"
@@ -17,7 +17,14 @@ SHARDS = (
     "SELECT id, first_key, last_key, parents, start_seq, end_seq, opened_us, closed_us FROM shard WHERE stream = ?"
     " ORDER BY id"
 )
-CHECKPOINT = "SELECT seq, attempts, failed_since_us, error, batch_end FROM checkpoint WHERE mapping = ? AND shard = ?"
+CHECKPOINTS = (
+    "SELECT lane, lanes, seq, attempts, failed_since_us, error, batch_end, window FROM checkpoint"
+    " WHERE mapping = ? AND shard = ? ORDER BY lane"
+)
+_RECORDS = (
+    "SELECT r.seq, r.partition_key, p.data, r.arrived_us FROM record r JOIN payload p ON p.id = r.payload"
+    " WHERE r.stream = ? AND r.shard = ? AND r.seq > ?"
+)
 
 Placed = tuple[int, str, bytes]  # hash key, partition key, data
 
@@ -143,28 +150,56 @@ def read_records(
     connection: sqlite3.Connection, stream: str, shard: str, after: int, limit: int, most_bytes: int | None = None
 ) -> list[Record]:
     """Records in order, with their data; the first one, however large, and others while they fit into `most_bytes`."""
-    rows = connection.execute(
-        "SELECT r.seq, r.partition_key, p.data, r.arrived_us FROM record r JOIN payload p ON p.id = r.payload"
-        " WHERE r.stream = ? AND r.shard = ? AND r.seq > ? ORDER BY r.seq LIMIT ?",
-        (stream, shard, after, limit),
-    )
+    rows = connection.execute(f"{_RECORDS} ORDER BY r.seq LIMIT ?", (stream, shard, after, limit))
     records: list[Record] = []
     size = 0
-    for seq, key, data, arrived_us in rows:
-        size += len(data) + len(key)
+    for row in rows:
+        size += len(row[1]) + len(row[2])
         if most_bytes is not None and records and size > most_bytes:
             break
-        records.append(
-            Record(
-                stream=stream,
-                shard=shard,
-                seq=seq_text(seq),
-                partition_key=key,
-                data=bytes(data),
-                arrived_us=arrived_us,
-            )
-        )
+        records.append(_record(stream, shard, row))
     return records
+
+
+def _record(stream: str, shard: str, row: tuple[int, str, bytes, int]) -> Record:
+    seq, key, data, arrived_us = row
+    return Record(
+        stream=stream, shard=shard, seq=seq_text(seq), partition_key=key, data=bytes(data), arrived_us=arrived_us
+    )
+
+
+def read_lane(
+    connection: sqlite3.Connection,
+    stream: str,
+    shard: str,
+    after: int,
+    until: int | None,
+    limit: int,
+    lane: tuple[int, int],
+) -> tuple[list[Record], int]:
+    """Up to `limit` records of one lane (its index, and how many there are) behind `after` and up to `until`, and how
+    far was looked: everything of the lane up to there is among them."""
+    last = newest(connection, stream, shard)
+    if until is not None and (last is None or until < last):
+        last = until
+    if last is None or last <= after:
+        return [], after
+    condition = ""
+    if lane[1] > 1:
+        connection.create_function("lane_of", 2, lane_of, deterministic=True)
+        condition = f" AND lane_of(r.partition_key, {lane[1]}) = {lane[0]}"
+    rows = connection.execute(
+        f"{_RECORDS} AND r.seq <= ?{condition} ORDER BY r.seq LIMIT ?", (stream, shard, after, last, limit)
+    )
+    records = [_record(stream, shard, row) for row in rows]
+    return records, seq_number(records[-1].seq) if len(records) == limit else last
+
+
+def newest(connection: sqlite3.Connection, stream: str, shard: str) -> int | None:
+    """The sequence number of the shard's newest record."""
+    sql = "SELECT seq FROM record WHERE stream = ? AND shard = ? ORDER BY seq DESC LIMIT 1"
+    row = connection.execute(sql, (stream, shard)).fetchone()
+    return None if row is None else row[0]
 
 
 def before_time(connection: sqlite3.Connection, stream: str, shard: str, time_us: int) -> int:
@@ -229,24 +264,36 @@ def drop(connection: sqlite3.Connection, stream: str) -> None:
 
 def save_checkpoint(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO checkpoint(mapping, shard, seq, attempts, failed_since_us, error, batch_end)"
-        " VALUES (?,?,?,?,?,?,?)",
+        "INSERT OR REPLACE INTO checkpoint(mapping, shard, lane, lanes, seq, attempts, failed_since_us, error,"
+        " batch_end, window) VALUES (?,?,?,?,?,?,?,?,?,?)",
         (
             pack_id(checkpoint.mapping),
             checkpoint.shard,
+            checkpoint.lane,
+            checkpoint.lanes,
             checkpoint.seq,
             checkpoint.attempts,
             checkpoint.failed_since_us,
             clean(checkpoint.error),
             checkpoint.batch_end,
+            checkpoint.window,
         ),
     )
 
 
+def save_lanes(connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint]) -> None:
+    """All lanes of one shard, in place of those that it had."""
+    first = checkpoints[0]
+    key = (pack_id(first.mapping), first.shard)
+    connection.execute("DELETE FROM checkpoint WHERE mapping = ? AND shard = ?", key)
+    for each in checkpoints:
+        save_checkpoint(connection, each)
+
+
 def begin(
     connection: sqlite3.Connection, mapping: str, state: StreamState, shard: str, position: int | str
-) -> Checkpoint:
-    """A mapping's first checkpoint in `shard`. `position`: TRIM_HORIZON, LATEST or a time in microseconds.
+) -> list[Checkpoint]:
+    """Where a mapping stands in `shard`, lane by lane. `position`: TRIM_HORIZON, LATEST or a time in microseconds.
 
     A mapping that is new to the stream gets its places in all shards at once; for one that is not, a shard without a
     checkpoint came up meanwhile, and is read from its beginning.
@@ -260,25 +307,28 @@ def begin(
         else:
             at = before_time(connection, state.name, each.id, int(position))
         save_checkpoint(connection, Checkpoint(mapping=mapping, shard=each.id, seq=seq_text(at) if at else ""))
-    rows = connection.execute(CHECKPOINT, (key, shard)).fetchall()
+    rows = connection.execute(CHECKPOINTS, (key, shard)).fetchall()
     if rows:
-        return checkpoint_of(mapping, shard, rows[0])
+        return [checkpoint_of(mapping, shard, row) for row in rows]
     checkpoint = Checkpoint(mapping=mapping, shard=shard)
     save_checkpoint(connection, checkpoint)
-    return checkpoint
+    return [checkpoint]
 
 
 def checkpoint_of(mapping: str, shard: str, row: tuple) -> Checkpoint:  # type: ignore[type-arg]
-    """From a row of CHECKPOINT."""
-    seq, attempts, failed_since_us, error, batch_end = row
+    """From a row of CHECKPOINTS."""
+    lane, lanes, seq, attempts, failed_since_us, error, batch_end, window = row
     return Checkpoint(
         mapping=mapping,
         shard=shard,
+        lane=lane,
+        lanes=lanes,
         seq=seq,
         attempts=attempts,
         failed_since_us=failed_since_us,
         error=error,
         batch_end=batch_end,
+        window=window,
     )
 
 

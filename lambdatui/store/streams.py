@@ -13,9 +13,11 @@ from lambdatui.store.ids import pack_id
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import Checkpoint, NewMessage, Record
-from lambdatui.store.shards import Resharding, hash_key, seq_number, seq_text
+from lambdatui.store.shards import Resharding, hash_key, lane_of, seq_number, seq_text
 from lambdatui.store.stream_state import StreamState
 from lambdatui.store.writer import Writer
+
+COUNTED = 2000  # records whose lanes are looked at for a backlog
 
 
 class StreamStore:
@@ -121,6 +123,19 @@ class StreamStore:
             lambda connection: stream_rows.read_records(connection, stream_name, shard, after, limit, most_bytes)
         )
 
+    async def read_lane(
+        self, stream_name: str, shard: str, after_seq: str, until_seq: str | None, limit: int, lane: tuple[int, int]
+    ) -> tuple[list[Record], str]:
+        """Up to `limit` records of one lane (its index, and how many there are) behind `after_seq` and up to
+        `until_seq`, and how far was looked."""
+        after, until = seq_number(after_seq), None if until_seq is None else seq_number(until_seq)
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Record], int]:
+            return stream_rows.read_lane(connection, stream_name, shard, after, until, limit, lane)
+
+        records, looked = await self._reads.run(work)
+        return records, seq_text(looked) if looked > after else after_seq
+
     def last_seq(self, stream_name: str) -> str:
         """Sequence number after which everything of the stream is new; "" where it never had one."""
         rows = self._reads.now("SELECT seq FROM stream WHERE name = ?", (stream_name,))
@@ -151,6 +166,20 @@ class StreamStore:
             await self._change(stream_name, work)
         return total
 
+    def waiting(self, stream_name: str, shard: str, after_seqs: Sequence[str]) -> int:
+        """How many records of the shard are not done with, where lane i stands at `after_seqs[i]`. Where lanes are far
+        apart, what lies more than COUNTED records behind the lowest counts as waiting."""
+        lowest, lanes = min(after_seqs), len(after_seqs)
+        total = self.backlog(stream_name, shard, lowest)
+        if lanes == 1 or not total:
+            return total
+        keys = self._reads.now(
+            "SELECT seq, partition_key FROM record WHERE stream = ? AND shard = ? AND seq > ? AND seq <= ?"
+            " ORDER BY seq LIMIT ?",
+            (stream_name, shard, seq_number(lowest), seq_number(max(after_seqs)), COUNTED),
+        )
+        return total - sum(seq_text(seq) <= after_seqs[lane_of(key, lanes)] for seq, key in keys)
+
     def backlog(self, stream_name: str, shard: str, after_seq: str) -> int:
         """How many records of the shard come after `after_seq`; two looks, however many there are."""
         ((first, last),) = self._reads.now(
@@ -162,20 +191,21 @@ class StreamStore:
 
     # checkpoints
 
-    async def checkpoint(self, mapping: str, shard: str) -> Checkpoint | None:
-        """Where `mapping` stands in the shard; None where it never was."""
-        rows = self._reads.now(stream_rows.CHECKPOINT, (pack_id(mapping), shard))
-        return stream_rows.checkpoint_of(mapping, shard, rows[0]) if rows else None
+    def checkpoints(self, mapping: str, shard: str) -> list[Checkpoint]:
+        """Where `mapping` stands in the shard, lane by lane; empty where it never was."""
+        rows = self._reads.now(stream_rows.CHECKPOINTS, (pack_id(mapping), shard))
+        return [stream_rows.checkpoint_of(mapping, shard, row) for row in rows]
 
-    async def begin(self, mapping: str, stream: StreamConfig, shard: str, position: int | str) -> Checkpoint:
-        """Where `mapping` stands in the shard. Where it never was it takes its place now, and keeps it: at `position`
-        (TRIM_HORIZON, LATEST, or a time in microseconds) if it is new to the stream, else at the shard's beginning."""
-        checkpoint = await self.checkpoint(mapping, shard)
-        if checkpoint is not None:
-            return checkpoint
+    async def begin(self, mapping: str, stream: StreamConfig, shard: str, position: int | str) -> list[Checkpoint]:
+        """Where `mapping` stands in the shard, lane by lane. Where it never was it takes its place now, and keeps it:
+        at `position` (TRIM_HORIZON, LATEST, or a time in microseconds) if it is new to the stream, else at the shard's
+        beginning."""
+        checkpoints = self.checkpoints(mapping, shard)
+        if checkpoints:
+            return checkpoints
         now_us = self._clock.now_us()
 
-        def work(connection: sqlite3.Connection) -> Checkpoint:
+        def work(connection: sqlite3.Connection) -> list[Checkpoint]:
             state = stream_rows.found(connection, stream.name, stream.shards, now_us)
             return stream_rows.begin(connection, mapping, state, shard, position)
 
@@ -184,6 +214,10 @@ class StreamStore:
     async def save(self, checkpoint: Checkpoint) -> None:
         """Remember where the mapping stands."""
         await self._writer.run(lambda connection: stream_rows.save_checkpoint(connection, checkpoint))
+
+    async def save_lanes(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """The shard's lanes from now on, in place of those that it had."""
+        await self._writer.run(lambda connection: stream_rows.save_lanes(connection, checkpoints))
 
     async def save_and_send(self, checkpoint: Checkpoint, queue_name: str, message: NewMessage) -> None:
         """Remember where the mapping stands and send the on-failure record: both or neither."""

@@ -85,6 +85,17 @@ STATE: tuple[tuple[str, ...], ...] = (
             closed_us INTEGER, PRIMARY KEY (stream, id)) WITHOUT ROWID""",
     ),
     ("ALTER TABLE event ADD COLUMN qualifier TEXT",),
+    (
+        # A shard has one checkpoint for each of its `lanes`. `window`: msgpack of the tumbling window that is open.
+        "ALTER TABLE checkpoint RENAME TO checkpoint_by_shard",
+        """CREATE TABLE checkpoint (
+            mapping BLOB NOT NULL, shard TEXT NOT NULL, lane INTEGER NOT NULL, lanes INTEGER NOT NULL,
+            seq TEXT NOT NULL, attempts INTEGER NOT NULL, failed_since_us INTEGER, error TEXT, batch_end TEXT,
+            window BLOB, PRIMARY KEY (mapping, shard, lane)) WITHOUT ROWID""",
+        """INSERT INTO checkpoint SELECT mapping, shard, 0, 1, seq, attempts, failed_since_us, error, batch_end, NULL
+            FROM checkpoint_by_shard""",
+        "DROP TABLE checkpoint_by_shard",
+    ),
 )
 
 HISTORY: tuple[tuple[str, ...], ...] = (

@@ -87,10 +87,12 @@ class Metrics:
         self.measured: list[tuple[str, str, float]] = []
         self.counted: Counter[tuple[str | None, str]] = Counter()  # by mapping and name
 
-    def count(self, function: str, name: str, value: int = 1, *, mapping: str | None = None) -> None:
+    def count(
+        self, function: str, name: str, value: int = 1, *, qualifier: str | None = None, mapping: str | None = None
+    ) -> None:
         self.counted[mapping, name] += value
 
-    def measure(self, function: str, name: str, ms: float) -> None:
+    def measure(self, function: str, name: str, ms: float, *, qualifier: str | None = None) -> None:
         self.measured.append((function, name, ms))
 
 

@@ -7,7 +7,6 @@ import hashlib
 import json
 from typing import Any
 
-from lambdatui.engine.model import InvokeResult
 from lambdatui.sources import shapes
 from lambdatui.store.records import Message, Record
 
@@ -98,45 +97,32 @@ def test_a_scheduled_event_says_when_it_was_due() -> None:
     }
 
 
-def failure(**more: Any) -> dict[str, Any]:
-    records = [
-        Record(stream="clicks", shard="s", seq=seq, partition_key="k", data=b"", arrived_us=T) for seq in ("1", "2")
-    ]
-    values = {"condition": "RetryAttemptsExhausted", "attempts": 3, "result": None}
-    text = shapes.stream_failure(records, function_arn="arn:f", arn="arn:s", at_us=T, **(values | more))
-    return json.loads(text)
-
-
-def test_an_on_failure_record_names_the_range_and_the_last_answer() -> None:
-    result = InvokeResult(request_id="rid", status="error", payload=b"", function_error="Unhandled")
-    assert failure(result=result) == {
-        "requestContext": {
-            "requestId": "rid",
-            "functionArn": "arn:f",
-            "condition": "RetryAttemptsExhausted",
-            "approximateInvokeCount": 3,
-        },
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
-        "version": "1.0",
-        "timestamp": "2019-11-14T00:38:06.021Z",
-        "KinesisBatchInfo": {
-            "shardId": "s",
-            "startSequenceNumber": "1",
-            "endSequenceNumber": "2",
-            "approximateArrivalOfFirstRecord": "2019-11-14T00:38:06.021Z",
-            "approximateArrivalOfLastRecord": "2019-11-14T00:38:06.021Z",
-            "batchSize": 2,
-            "streamArn": "arn:s",
-        },
+def test_a_tumbling_window_stands_beside_the_records() -> None:
+    event = shapes.windowed(
+        shapes.batch([b'{"n":1}']),
+        start_us=T - T % 120_000_000,
+        end_us=T - T % 120_000_000 + 120_000_000,
+        state=b'{"sum": 1.50}',
+        shard="shardId-000000000006",
+        arn="arn:s",
+        final=False,
+        early=False,
+    )
+    assert b'"state":{"sum": 1.50}' in event, "the state's bytes are kept"
+    assert json.loads(event) == {
+        "Records": [{"n": 1}],
+        "window": {"start": "2019-11-14T00:38:00Z", "end": "2019-11-14T00:40:00Z"},
+        "state": {"sum": 1.5},
+        "shardId": "shardId-000000000006",
+        "eventSourceARN": "arn:s",
+        "isFinalInvokeForWindow": False,
+        "isWindowTerminatedEarly": False,
     }
 
 
-def test_a_record_about_age_has_no_response() -> None:
-    assert "responseContext" not in failure(condition="RecordAgeExceeded")
-
-
 def test_records_about_events_are_told_from_events() -> None:
-    text = json.dumps(failure()).encode()
+    batch = {"shardId": "s", "startSequenceNumber": "1", "endSequenceNumber": "2", "batchSize": 2, "streamArn": "arn:s"}
+    text = json.dumps({"version": "1.0", "requestContext": {}, "KinesisBatchInfo": batch}).encode()
     assert shapes.failure_record(text) is not None
     destination = b'{"version":"1.0","requestContext":{"functionArn":"arn:f"},"requestPayload": {"a":  1}}'
     found = shapes.failure_record(destination)

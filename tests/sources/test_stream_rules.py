@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from lambdatui.clock import MICROS
 from lambdatui.config.model import StreamMapping
 from lambdatui.engine.model import InvokeResult
-from lambdatui.sources.stream_rules import Advance, Discard, Send, ShardState, Wait, load, plan, save, settle
+from lambdatui.sources.stream_rules import Advance, Discard, LaneState, Send, Wait, load, plan, save, settle
 from lambdatui.store.records import Record
 
 RETENTION_S = 1000.0
@@ -43,19 +43,19 @@ def partial(number: int) -> InvokeResult:
     return answer(payload=json.dumps({"batchItemFailures": [{"itemIdentifier": record(number).seq}]}).encode())
 
 
-def look(state: ShardState, records: list[Record], rules: StreamMapping, now_us: int = T0, **more: Any) -> Any:
+def look(state: LaneState, records: list[Record], rules: StreamMapping, now_us: int = T0, **more: Any) -> Any:
     more = {"full": True, "seen_us": T0, "retention_s": RETENTION_S} | more
     return plan(state, records, rules, now_us, **more)
 
 
 def test_a_success_moves_the_checkpoint_to_the_batchs_end() -> None:
-    step = settle(ShardState(), [record(1), record(2)], answer(), mapping(), T0)
-    assert step == Advance(state=ShardState(seq=record(2).seq))
+    step = settle(LaneState(), Send(batch=[record(1), record(2)]), answer(), mapping(), T0)
+    assert step == Advance(state=LaneState(seq=record(2).seq))
 
 
 def test_a_failed_batch_blocks_and_comes_again_without_what_has_arrived_since() -> None:
     rules = mapping()
-    step = settle(ShardState(), [record(1), record(2)], answer("error"), rules, T0)
+    step = settle(LaneState(), Send(batch=[record(1), record(2)]), answer("error"), rules, T0)
     assert isinstance(step, Advance)
     assert step.state.blocked
     assert (step.delay_s, step.state.attempts, step.state.error) == (1.0, 1, "KeyError: x")
@@ -64,19 +64,19 @@ def test_a_failed_batch_blocks_and_comes_again_without_what_has_arrived_since() 
 
 
 def test_retries_run_out_after_the_first_try_and_the_maximum() -> None:
-    rules, state = mapping(maximum_retry_attempts=2), ShardState()
+    rules, state = mapping(maximum_retry_attempts=2), LaneState()
     for _ in range(2):
-        step = settle(state, [record(1)], answer("error"), rules, T0)
+        step = settle(state, Send(batch=[record(1)]), answer("error"), rules, T0)
         assert isinstance(step, Advance)
         state = step.state
-    step = settle(state, [record(1)], answer("error"), rules, T0)
+    step = settle(state, Send(batch=[record(1)]), answer("error"), rules, T0)
     assert isinstance(step, Discard)
-    assert (step.condition, step.attempts, step.state) == ("RetryAttemptsExhausted", 3, ShardState(seq=record(1).seq))
+    assert (step.condition, step.attempts, step.state) == ("RetryAttemptsExhausted", 3, LaneState(seq=record(1).seq))
 
 
 def test_a_throttle_blocks_without_counting_as_a_retry() -> None:
     rules = mapping(maximum_retry_attempts=0)
-    step = settle(ShardState(), [record(1)], answer("throttled"), rules, T0)
+    step = settle(LaneState(), Send(batch=[record(1)]), answer("throttled"), rules, T0)
     assert isinstance(step, Advance)
     assert (step.state.attempts, step.state.tries, step.delay_s) == (0, 1, 1.0)
 
@@ -84,33 +84,33 @@ def test_a_throttle_blocks_without_counting_as_a_retry() -> None:
 def test_records_past_their_age_are_given_up_unseen_and_the_others_go_on() -> None:
     rules = mapping(maximum_record_age=60)
     now = T0 + 61 * MICROS
-    step = look(ShardState(), [record(1), record(2, now)], rules, now)
+    step = look(LaneState(), [record(1), record(2, now)], rules, now)
     assert isinstance(step, Discard)
-    assert (step.condition, step.records, step.attempts) == ("RecordAgeExceeded", [record(1)], 0)
+    assert (step.condition, step.send.batch, step.attempts) == ("RecordAgeExceeded", [record(1)], 0)
     assert step.state.seq == record(1).seq
     assert look(step.state, [record(2, now)], rules, now) == Send(batch=[record(2, now)])
 
 
 def test_without_a_maximum_age_the_streams_retention_ends_the_block() -> None:
-    blocked = settle(ShardState(), [record(1)], answer("error"), mapping(), T0)
+    blocked = settle(LaneState(), Send(batch=[record(1)]), answer("error"), mapping(), T0)
     assert isinstance(look(blocked.state, [record(1)], mapping(), T0 + 1001 * MICROS), Discard)
 
 
 def test_bisecting_halves_without_costing_a_retry_and_keeps_both_halves() -> None:
     rules = mapping(bisect_on_error=True, maximum_retry_attempts=0)
     batch = [record(number) for number in range(1, 5)]
-    step = settle(ShardState(), batch, answer("error"), rules, T0)
+    step = settle(LaneState(), Send(batch=batch), answer("error"), rules, T0)
     assert isinstance(step, Advance)
     assert step.state.ends == (record(2).seq, record(4).seq)
     assert look(step.state, [*batch, record(5)], rules) == Send(batch=batch[:2])
-    step = settle(step.state, batch[:2], answer(), rules, T0)
+    step = settle(step.state, Send(batch=batch[:2]), answer(), rules, T0)
     assert look(step.state, [*batch[2:], record(5)], rules) == Send(batch=batch[2:])
 
 
 def test_the_lowest_reported_failure_is_the_checkpoint() -> None:
     rules = mapping(report_batch_item_failures=True)
     batch = [record(number) for number in range(1, 5)]
-    step = settle(ShardState(), batch, partial(3), rules, T0)
+    step = settle(LaneState(), Send(batch=batch), partial(3), rules, T0)
     assert isinstance(step, Advance)
     assert (step.state.seq, step.state.attempts, step.state.blocked) == (record(2).seq, 1, True)
     assert look(step.state, batch[2:], rules) == Send(batch=batch[2:])
@@ -119,14 +119,14 @@ def test_the_lowest_reported_failure_is_the_checkpoint() -> None:
 def test_with_bisecting_a_partial_answer_splits_where_it_says() -> None:
     rules = mapping(report_batch_item_failures=True, bisect_on_error=True, maximum_retry_attempts=0)
     batch = [record(number) for number in range(1, 5)]
-    step = settle(ShardState(), batch, partial(3), rules, T0)
+    step = settle(LaneState(), Send(batch=batch), partial(3), rules, T0)
     assert isinstance(step, Advance)
     assert (step.state.attempts, step.delay_s, step.state.ends) == (0, 0.0, (record(4).seq,))
 
 
 def test_a_malformed_answer_fails_the_whole_batch() -> None:
     rules = mapping(report_batch_item_failures=True)
-    step = settle(ShardState(), [record(1), record(2)], answer(payload=b'"ok"'), rules, T0)
+    step = settle(LaneState(), Send(batch=[record(1), record(2)]), answer(payload=b'"ok"'), rules, T0)
     assert isinstance(step, Advance)
     assert step.state.seq == ""
     assert "MalformedBatchResponse" in (step.state.error or "")
@@ -134,21 +134,21 @@ def test_a_malformed_answer_fails_the_whole_batch() -> None:
 
 def test_the_batching_window_gathers_but_never_delays_a_full_batch_or_a_retry() -> None:
     rules = mapping(batching_window=10)
-    assert look(ShardState(), [record(1)], rules, full=False) == Wait(due_us=T0 + 10 * MICROS)
-    assert isinstance(look(ShardState(), [record(1)], rules, full=True), Send)
-    assert isinstance(look(ShardState(), [record(1)], rules, T0 + 10 * MICROS, full=False), Send)
-    blocked = ShardState(ends=(record(1).seq,), failed_since_us=T0)
+    assert look(LaneState(), [record(1)], rules, full=False) == Wait(due_us=T0 + 10 * MICROS)
+    assert isinstance(look(LaneState(), [record(1)], rules, full=True), Send)
+    assert isinstance(look(LaneState(), [record(1)], rules, T0 + 10 * MICROS, full=False), Send)
+    blocked = LaneState(ends=(record(1).seq,), failed_since_us=T0)
     assert isinstance(look(blocked, [record(1)], rules, full=False), Send)
 
 
 def test_a_batch_that_retention_took_while_paused_does_not_block_for_ever() -> None:
-    blocked = ShardState(seq=record(1).seq, ends=(record(3).seq,), failed_since_us=T0)
+    blocked = LaneState(seq=record(1).seq, ends=(record(3).seq,), failed_since_us=T0)
     step = look(blocked, [record(9)], mapping())
-    assert step == Advance(state=ShardState(seq=record(3).seq))
+    assert step == Advance(state=LaneState(seq=record(3).seq))
 
 
 def test_a_state_survives_its_checkpoint() -> None:
-    state = ShardState(seq="1", ends=("2", "4"), attempts=3, tries=3, failed_since_us=5, error="E: x")
+    state = LaneState(seq="1", ends=("2", "4"), attempts=3, tries=3, failed_since_us=5, error="E: x")
     assert load(save(state, "u", "s")) == state
 
 
@@ -170,7 +170,7 @@ class Shard(RuleBasedStateMachine):
             report_batch_item_failures=reports,
             batch_size=size,
         )
-        self.state = ShardState()
+        self.state = LaneState()
         self.now = T0
         self.records: list[Record] = []
         self.ended: list[str] = []  # done or given up, in order
@@ -201,15 +201,15 @@ class Shard(RuleBasedStateMachine):
             batch = step.batch
             assert batch == waiting[: len(batch)], "a batch follows the checkpoint without a gap"
             self.sent |= {each.seq for each in batch}
-            step = settle(self.state, batch, self._answer(outcome, batch[at % len(batch)].seq), self.rules, self.now)
+            step = settle(self.state, step, self._answer(outcome, batch[at % len(batch)].seq), self.rules, self.now)
         elif isinstance(step, Wait):
             assert not waiting
             return
         if isinstance(step, Discard):
-            self.given_up |= {each.seq for each in step.records}
-            start = waiting.index(step.records[0])
+            self.given_up |= {each.seq for each in step.send.batch}
+            start = waiting.index(step.send.batch[0])
             assert start == 0 or outcome == "partial", "only what the function took may lie before"
-            assert step.records == waiting[start : start + len(step.records)]
+            assert step.send.batch == waiting[start : start + len(step.send.batch)]
             if step.condition == "RetryAttemptsExhausted":
                 assert step.attempts == self.rules.maximum_retry_attempts + 1
         self.state = step.state

@@ -214,7 +214,7 @@ async def places(store: Store, position: int | str, mapping: str | None = None) 
     uuid = mapping or new_request_id()
     found = []
     for shard in state.shards:
-        checkpoint = await store.streams.begin(uuid, STREAM, shard.id, position)
+        (checkpoint,) = await store.streams.begin(uuid, STREAM, shard.id, position)
         records = await store.streams.read("clicks", shard.id, checkpoint.seq, 99)
         found.append(b"".join(record.data for record in records).decode())
     return found
@@ -280,9 +280,8 @@ async def test_streams_of_the_first_version_go_on(data: Path, clock: ManualClock
         (shard_name(2), False),  # two are declared now: what is left in the third is read to its end
     ]
     assert {shard.start for shard in state.shards} == {0}, "before their records"
-    assert await store.streams.checkpoint(mapping, shard_name(0)) == Checkpoint(
-        mapping=mapping, shard=shard_name(0), seq=seq_text(1)
-    )
+    (checkpoint,) = store.streams.checkpoints(mapping, shard_name(0))
+    assert checkpoint == Checkpoint(mapping=mapping, shard=shard_name(0), seq=seq_text(1))
     assert await places(store, "LATEST", mapping) == ["", "1", "2"]
     (record,) = await store.streams.put(STREAM, [("k", b"new", 0)])
     assert record.shard == shard_name(0)

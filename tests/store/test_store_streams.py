@@ -115,16 +115,16 @@ async def test_listeners_hear_of_a_put_after_it_is_there(store: Store) -> None:
 async def test_checkpoints_last_and_an_on_failure_record_comes_with_one(data: Path, clock: ManualClock) -> None:
     mapping, shard = new_request_id(), shard_name(0)
     store = Store.open(data, clock)
-    assert await store.streams.checkpoint(mapping, shard) is None
+    assert store.streams.checkpoints(mapping, shard) == []
     failing = Checkpoint(
         mapping=mapping, shard=shard, seq="", attempts=2, failed_since_us=5, error="KeyError", batch_end=seq_text(9)
     )
     await store.streams.save(failing)
-    assert await store.streams.checkpoint(mapping, shard) == failing
+    assert store.streams.checkpoints(mapping, shard) == [failing]
     after = Checkpoint(mapping=mapping, shard=shard, seq=seq_text(9))
     await store.streams.save_and_send(after, "failed-clicks", NewMessage(body="{}"))
     await store.close()
     again = Store.open(data, clock)
-    assert await again.streams.checkpoint(mapping, shard) == after
+    assert again.streams.checkpoints(mapping, shard) == [after]
     assert again.queues.depth("failed-clicks").visible == 1
     await again.close()
