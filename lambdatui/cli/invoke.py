@@ -123,7 +123,7 @@ def _print_log(client: Client, reply: InvokeReply) -> None:
         deadline = time.monotonic() + 2.0  # lines are stored a moment after the reply
         while time.monotonic() < deadline:
             lines = [line.message for line in client.logs(request_id=reply.request_id)]
-            if any(message.startswith("REPORT") for message in lines):
+            if any(message.startswith("REPORT") or '"platform.report"' in message for message in lines):
                 tail = "\n".join(message.rstrip("\n") for message in lines)
                 break
             time.sleep(0.05)

@@ -88,6 +88,10 @@ class Output(Protocol):
         """The environment's init begins."""
         ...
 
+    def initialised(self, outcome: Outcome) -> None:
+        """Its init has ended, well or not, and what it wrote has been read."""
+        ...
+
     def joined(self, launch: Launch) -> None:
         """What comes from now on is written by this environment, which is warm."""
         ...
@@ -182,8 +186,12 @@ class Environment:
         if outcome.kind == "result":
             self.init_us = outcome.duration_us
             self.state = State.IDLE
+            self._pipe.drain()
         else:
+            if not outcome.duration_us:
+                outcome.duration_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
             await self.end()
+        self._output.initialised(outcome)
         return outcome
 
     async def _spawn(self, fds: tuple[int, int], limit_s: float) -> int:

@@ -176,6 +176,10 @@ class Function:
         return self.config.name
 
     @property
+    def region(self) -> str:
+        return self._around.region
+
+    @property
     def log_group(self) -> str:
         return log_group(self.config)
 

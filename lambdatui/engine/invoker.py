@@ -24,7 +24,8 @@ from lambdatui.engine.rows import invocation_row
 from lambdatui.engine.tracing import Traces
 from lambdatui.errors import LambdaTuiError
 from lambdatui.store.records import InvocationRecord
-from lambdatui.telemetry import cost, report
+from lambdatui.telemetry import cost
+from lambdatui.telemetry.report import Report
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -114,7 +115,9 @@ class Invoker:
 
     async def _run(self, run: _Run) -> InvokeResult:
         function = run.function
-        log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id)
+        log = InvocationLog(
+            self._telemetry, self._clock, function.name, run.request_id, function.config.logging, region=function.region
+        )
         try:
             await self.prepared(function)
             lease = await self._pool.lease(function, log, wait=None if run.request.patient else function.config.timeout)
@@ -131,7 +134,7 @@ class Invoker:
         run.started_us = self._clock.now_us()
         try:
             init = await self._initialised(run, lease, log)
-            log.platform(report.start_line(run.request_id, function.version))
+            log.started(function.arn, function.version)
             self._running[run.request_id] = environment
             outcome = init or await environment.invoke(
                 run.request_id, run.request.payload, self._meta(run), function.config.timeout
@@ -174,13 +177,12 @@ class Invoker:
         billed = cost.billed_ms(duration_us, run.init_us, self._telemetry.billing)
         if failure is not None and failure.log_line:
             log.runtime_error(failure.log_line)
-        log.platform(report.end_line(run.request_id))
-        log.platform(
-            report.report_line(
-                run.request_id, duration_us=duration_us, billed_ms=billed, memory_mb=function.config.memory,
+        log.ended(
+            Report(
+                request_id=run.request_id, duration_us=duration_us, billed_ms=billed, memory_mb=function.config.memory,
                 max_memory_mb=outcome.peak_mb, init_us=run.init_us,
                 status=None if failure is None or failure.report_type is None else failure.status,
-                error_type=failure.report_type if failure else None,
+                error_type=failure.report_type if failure else None, produced_bytes=len(outcome.payload),
             )
         )  # fmt: skip
         record = self._record(

@@ -2,36 +2,82 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from typing import TYPE_CHECKING, Literal
 
+from lambdatui.config.model import LoggingConfig
 from lambdatui.telemetry.lines import LineSplitter
+from lambdatui.telemetry.report import Init, Report, Sandbox
+from lambdatui.telemetry.report_json import system_log
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
-    from lambdatui.engine.environment import Launch
+    from lambdatui.engine.environment import Launch, Outcome
     from lambdatui.store.records import LogStream
     from lambdatui.telemetry.telemetry import Telemetry
 
 TAIL = 4096  # bytes of X-Amz-Log-Result before base64
+_EXITS = {"exit": "Runtime.ExitError", "memory": "Runtime.OutOfMemory"}
 
 
 class InvocationLog:
-    """An `Output`: takes raw bytes of fds 1 and 2, attributes each line to the request and the environment's stream.
+    """An environment's `Output`: takes raw bytes of fds 1 and 2, attributes each line to the request and the stream.
 
-    `request_id` None: an init that no request waits for.
+    `request_id` None: an init that no request waits for. `provisioned`: for provisioned concurrency. `phase` is that
+    of the next init.
     """
 
-    def __init__(self, telemetry: Telemetry, clock: Clock, function: str, request_id: str | None) -> None:
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        clock: Clock,
+        function: str,
+        request_id: str | None,
+        logging: LoggingConfig,
+        *,
+        region: str,
+        provisioned: bool = False,
+    ) -> None:
         self._telemetry = telemetry
         self._clock = clock
         self._function = function
         self._request_id = request_id
+        self._json = logging.format == "JSON"
+        self._system = system_log(logging)
+        self._region = region
+        self._provisioned = provisioned
         self._stream: LogStream | None = None  # until there is an environment
         self._splitter = LineSplitter()
         self._tail = bytearray()
+        self.phase: Literal["init", "invoke"] = "init"
+
+    # --- what the environment says
 
     def starting(self, launch: Launch) -> None:
         self._stream = launch.log_stream
+        runtime = hashlib.sha256("\0".join((launch.runtime, *launch.argv)).encode()).hexdigest()
+        sandbox = Sandbox(
+            function=launch.function,
+            version=launch.version,
+            stream=launch.log_stream.name,
+            memory_mb=launch.memory_mb,
+            runtime=launch.runtime,
+            runtime_arn=f"arn:aws:lambda:{self._region}::runtime:{runtime}",
+            provisioned=self._provisioned,
+        )
+        # A text tail begins with START on AWS; one in JSON with platform.initStart.
+        self._platform(self._system.init_started(self._clock.now_us(), sandbox), in_tail=self._json)
+
+    def initialised(self, outcome: Outcome) -> None:
+        good, late = outcome.kind == "result", outcome.kind == "timeout"
+        init = Init(
+            duration_us=outcome.duration_us,
+            status="success" if good else "timeout" if late else "error",
+            error_type=outcome.error_type or _EXITS.get(outcome.kind),
+            phase=self.phase,
+            provisioned=self._provisioned,
+        )
+        self._platform(self._system.init_ended(self._clock.now_us(), init))
 
     def joined(self, launch: Launch) -> None:
         self._stream = launch.log_stream
@@ -41,11 +87,16 @@ class InvocationLog:
         self._keep(data)
         self._write(self._splitter.feed(data))
 
-    def platform(self, line: str) -> None:
-        """A START, END or REPORT line; what the function left without a newline ends before it."""
-        self._end_partial()
-        self._keep(line.encode() + b"\n")
-        self._write([("PLATFORM", line)])
+    # --- what the platform says
+
+    def started(self, arn: str, version: str) -> None:
+        """The invocation begins; what the init left without a newline ends before it."""
+        assert self._request_id is not None
+        self._platform(self._system.started(self._clock.now_us(), self._request_id, arn, version))
+
+    def ended(self, report: Report) -> None:
+        """The invocation has ended, and what it wrote has been read."""
+        self._platform(self._system.ended(self._clock.now_us(), report))
 
     def runtime_error(self, line: str) -> None:
         """A line that Lambda itself writes about a failure: timeout, exit, memory."""
@@ -55,6 +106,13 @@ class InvocationLog:
 
     def tail(self) -> bytes:
         return bytes(self._tail[-TAIL:])
+
+    def _platform(self, lines: list[str], *, in_tail: bool = True) -> None:
+        self._end_partial()
+        if in_tail:
+            for line in lines:
+                self._keep(line.encode() + b"\n")
+        self._write([("PLATFORM", line) for line in lines])
 
     def _end_partial(self) -> None:
         rest = self._splitter.flush()

@@ -23,6 +23,7 @@ _NO_TRACEBACK, _INSIDE, _BEHIND = range(3)  # behind: the exception's own line h
 
 class _Json(msgspec.Struct):
     level: str = ""
+    log_level: str = ""  # of an uncaught exception, by Lambda's runtime client
 
 
 _json = msgspec.json.Decoder(_Json)
@@ -34,9 +35,10 @@ def own_level(line: str) -> str | None:
         match = _TEXT.match(line)
         if match is not None:
             return _SYNONYMS.get(match[1], match[1])
-    elif line.startswith("{") and '"level"' in line:
+    elif line.startswith("{") and ('"level"' in line or '"log_level"' in line):
         try:
-            name = _json.decode(line).level.upper()
+            record = _json.decode(line)
+            name = (record.level or record.log_level).upper()
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
         name = _SYNONYMS.get(name, name)

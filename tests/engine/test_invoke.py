@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -34,11 +35,36 @@ async def test_the_log_has_start_lines_end_and_report_in_order(start: Start) -> 
     engine = await start({"echo.py": ECHO})
     result = await call(engine, "echo", {"a": 1})
     lines = [line.message for line in engine.telemetry.logs.after(0)[0]]
-    assert lines[0] == f"START RequestId: {result.request_id} Version: $LATEST"
-    assert lines[1] == "seen {'a': 1}"
-    assert lines[2] == f"END RequestId: {result.request_id}"
-    assert lines[3].startswith(f"REPORT RequestId: {result.request_id}\tDuration: ")
-    assert b"seen {'a': 1}\n" in result.log_tail
+    assert lines[0].startswith("INIT_START Runtime Version: python:")
+    assert lines[1] == f"START RequestId: {result.request_id} Version: $LATEST"
+    assert lines[2] == "seen {'a': 1}"
+    assert lines[3] == f"END RequestId: {result.request_id}"
+    assert lines[4].startswith(f"REPORT RequestId: {result.request_id}\tDuration: ")
+    assert result.log_tail.startswith(b"START ") and b"seen {'a': 1}\n" in result.log_tail
+
+
+async def test_an_environments_lines_are_in_its_stream_and_others_in_none(start: Start) -> None:
+    engine = await start({"echo.py": f"print('from the init')\n{ECHO}"})
+    for number in range(2):
+        await call(engine, "echo", {"a": number})
+    engine.telemetry.log_lines("echo", None, [(engine.clock.now_us(), "PLATFORM", "DLQ → dead")])
+    lines = engine.telemetry.logs.after(0)[0]
+    (environment,) = engine.pool
+    assert {line.stream for line in lines} == {environment.launch.log_stream.name, None}
+    assert [line.message for line in lines if line.stream is None] == ["DLQ → dead"]
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", environment.launch.log_stream.name)
+    assert environment.launch.log_stream.group == "/aws/lambda/echo"
+
+
+async def test_a_failed_init_is_reported_before_its_invocation(start: Start) -> None:
+    engine = await start({"early.py": "import nothing_of_that_name\n"})
+    await call(engine, "early")
+    lines = [line.message for line in engine.telemetry.logs.after(0)[0]]
+    reports = [line for line in lines if line.startswith("INIT_REPORT Init Duration: ")]
+    assert reports[0].endswith("\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError")
+    assert lines[0].startswith("INIT_START")
+    starts = [n for n, line in enumerate(lines) if line.startswith("START RequestId: ")]
+    assert len(starts) == 1 and starts[0] > lines.index(reports[0])
 
 
 async def test_no_line_is_lost_or_attributed_to_another_request(start: Start) -> None:

@@ -8,9 +8,6 @@ from hypothesis import strategies as st
 
 from lambdatui.telemetry.cost import billed_ms, dollars
 from lambdatui.telemetry.lines import MAX_LINE, LineSplitter
-from lambdatui.telemetry.report import end_line, report_line, start_line
-
-REQUEST = "8d3ad5e2-4b1e-4a0a-9c58-3a3c1b6e2f11"
 
 
 def levels(text: str) -> list[str]:
@@ -114,31 +111,6 @@ def test_nothing_goes_on_over_an_invocations_end() -> None:
     splitter.feed(b"[ERROR]\tt\tid\tx\n")
     splitter.flush()
     assert splitter.feed(b"  indented\n") == [("PRINT", "  indented")]
-
-
-def test_the_platforms_lines_are_awss() -> None:
-    """Recorded from AWS."""
-    assert start_line(REQUEST) == f"START RequestId: {REQUEST} Version: $LATEST"
-    assert end_line(REQUEST) == f"END RequestId: {REQUEST}"
-    assert report_line(REQUEST, duration_us=1_230, billed_ms=43, memory_mb=128, max_memory_mb=31, init_us=41_000) == (
-        f"REPORT RequestId: {REQUEST}\tDuration: 1.23 ms\tBilled Duration: 43 ms\tMemory Size: 128 MB"
-        "\tMax Memory Used: 31 MB\tInit Duration: 41.00 ms\t"
-    )
-    assert report_line(REQUEST, duration_us=2_000, billed_ms=2, memory_mb=128, max_memory_mb=31).endswith(
-        "\tMax Memory Used: 31 MB\t"
-    )
-    assert report_line(
-        REQUEST, duration_us=1_000_000, billed_ms=1000, memory_mb=128, max_memory_mb=31, status="timeout"
-    ).endswith("\tMax Memory Used: 31 MB\tStatus: timeout")
-    assert report_line(
-        REQUEST,
-        duration_us=1,
-        billed_ms=1,
-        memory_mb=128,
-        max_memory_mb=31,
-        status="error",
-        error_type="Runtime.ExitError",
-    ).endswith("\tStatus: error\tError Type: Runtime.ExitError")
 
 
 def test_billing_rounds_up_and_includes_init() -> None:
