@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 
 from lambdatui.config.declared import Declared
+from lambdatui.config.made import endpoints
 from lambdatui.config.model import FunctionConfig, QueueMapping, RouteConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
+from lambdatui.config.qualifiers import check_provisioned, check_qualifiers
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 RESERVED_VARIABLES = frozenset(
@@ -26,6 +28,9 @@ RESERVED_VARIABLES = frozenset(
         "AWS_LAMBDA_INITIALIZATION_TYPE",
         "AWS_LAMBDA_LOG_GROUP_NAME",
         "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_MAX_CONCURRENCY",
+        "AWS_LAMBDA_METADATA_API",
+        "AWS_LAMBDA_METADATA_TOKEN",
         "AWS_LAMBDA_RUNTIME_API",
         "AWS_REGION",
         "AWS_SECRET_ACCESS_KEY",
@@ -52,6 +57,9 @@ def finish(declared: Declared) -> None:
     for function in list(declared.functions.values()):
         _variables(declared, function, given)
         _not_too_wide(declared, function)
+        _lengths(declared, function)
+        check_provisioned(declared, function)
+    check_qualifiers(declared)
     _mappings(declared)
     _queues(declared)
     _routes(declared)
@@ -71,6 +79,25 @@ def _not_too_wide(declared: Declared, function: FunctionConfig) -> None:
         )
         declared.problems.extend(here.found)
         declared.update_function(function.name, unserved=f"its code folder is {code}")
+
+
+def _lengths(declared: Declared, function: FunctionConfig) -> None:
+    """Texts that AWS would refuse as too long, or for spaces in a handler; they are served."""
+    here = Problems(function.file)
+    for name, value, most in (("handler", function.handler, 128), ("description", function.description, 256)):
+        rule = None
+        if len(value) > most:
+            rule = f"Member must have length less than or equal to {most}"
+        elif name == "handler" and re.search(r"\s", value):
+            rule = r"Member must satisfy regular expression pattern: [^\s]+"
+        if rule is not None:
+            here.warning(
+                f"{function.name}: Value '{value[:150]}' at '{name}' failed to satisfy constraint: {rule}",
+                "It is served here; AWS would refuse it.",
+                line=function.line,
+                function=function.name,
+            )
+    declared.problems.extend(here.found)
 
 
 def _variables(declared: Declared, function: FunctionConfig, given: dict[str, dict[str, str]]) -> None:
@@ -113,13 +140,13 @@ def _variables(declared: Declared, function: FunctionConfig, given: dict[str, di
 
 
 def _mappings(declared: Declared) -> None:
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str | None]] = set()
     kept: list[QueueMapping | StreamMapping] = []
     for mapping in declared.mappings:
         source = mapping.queue if isinstance(mapping, QueueMapping) else mapping.stream
         function = declared.functions[mapping.function]
         here = Problems(function.file)
-        if (mapping.function, source) in seen:
+        if endpoints(mapping) in seen:
             here.warning(
                 f"{function.name}: {source} is already an event source of this function",
                 "Remove one of the two.",
@@ -128,7 +155,7 @@ def _mappings(declared: Declared) -> None:
             )
             declared.problems.extend(here.found)
             continue
-        seen.add((mapping.function, source))
+        seen.add(endpoints(mapping))
         kept.append(mapping)
         if isinstance(mapping, QueueMapping):
             queue = declared.queues[mapping.queue]

@@ -135,7 +135,7 @@ def _weights(template: Template, reader: Reader, version: str | None) -> dict[st
         return {}
     routing = reader.child("RoutingConfig")
     found: dict[str, float] = {}
-    for entry in entries(routing, "AdditionalVersionWeights"):
+    for entry in _written_entries(reader) or entries(routing, "AdditionalVersionWeights"):
         other = _version(template, entry)
         weight = entry.number("FunctionWeight", 0, 1)
         if other is None and version is not None:
@@ -158,3 +158,11 @@ def _weights(template: Template, reader: Reader, version: str | None) -> dict[st
         )
         return {}
     return found
+
+
+def _written_entries(reader: Reader) -> list[Reader]:
+    """The weights before their references are resolved, which tell the newest version; none where it is all one."""
+    routing = reader.values.get("RoutingConfig")
+    weights = routing.get("AdditionalVersionWeights") if isinstance(routing, Map) else None
+    written = [one for one in weights if isinstance(one, Map)] if isinstance(weights, Seq) else []
+    return [reader.inside(one) for one in written] if all("FunctionVersion" in one for one in written) else []

@@ -474,7 +474,8 @@ def test_what_means_nothing_here_is_kept_and_shown(write: Write, load: Load) -> 
         "template.yaml",
         one(
             "      VpcConfig: {SubnetIds: [!Ref Net, subnet-2], SecurityGroupIds: [!GetAtt Net.GroupId]}\n"
-            "      RuntimeManagementConfig: {UpdateRuntimeOn: Auto}\n      Tracing: Active\n      KmsKeyArn: !ImportValue key\n"
+            "      RuntimeManagementConfig: {UpdateRuntimeOn: Auto}\n      Tracing: Active\n"
+            "      KmsKeyArn: !ImportValue key\n"
             "      Policies:\n        - Version: 2012-10-17\n          Statement: []\n"
             "      Tags: {team: shop}\n      SnapStart: !If [Never, {ApplyOn: PublishedVersions}, !Ref AWS::NoValue]\n",
             header="Conditions: {Never: !Equals [a, b]}\n",
