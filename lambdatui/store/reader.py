@@ -14,9 +14,10 @@ from typing import Any
 from lambdatui import schema
 from lambdatui.clock import Clock, SystemClock, iso
 from lambdatui.config.made import Made
-from lambdatui.store import code_change, made, queue_rows, reader_rows, reader_stats
+from lambdatui.store import code_change, made, metric_minutes, queue_rows, reader_rows, reader_stats
 from lambdatui.store.database import NewerError, check_version, explain, open_readonly
 from lambdatui.store.ids import pack_id, unpack_id
+from lambdatui.store.metric_minutes import Samples, Wanted
 from lambdatui.store.records import QueueDepth
 from lambdatui.store.shards import seq_text
 from lambdatui.store.tables import HISTORY, STATE
@@ -134,6 +135,16 @@ class Reader:
             if connection is None:
                 return {reader_stats.ACCOUNT: schema.Stats()}
             return reader_stats.read(connection, function, since_us)
+
+    def metric_minutes(self, wanted: Sequence[Wanted], begin: int, end: int) -> list[dict[int, Samples]]:
+        """Each metric's samples by minute, from minute `begin` up to `end` (older than a day: whole hours)."""
+        with self._history() as connection:
+            return [{} for _ in wanted] if connection is None else metric_minutes.read(connection, wanted, begin, end)
+
+    def metric_series(self, since_minute: int) -> list[Wanted]:
+        """Every metric with its dimensions that has data since then, in a fixed order."""
+        with self._history() as connection:
+            return [] if connection is None else list(metric_minutes.series(connection, since_minute))
 
     def dlq_entries(self, queues: Sequence[str]) -> list[schema.DlqEntry]:
         """What these dead-letter queues hold, newest first."""

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import kinesis, lambda_ops, sqs, sqs_query
+from lambdatui.api.aws import cloudwatch_wire, kinesis, lambda_ops, sqs, sqs_query
 from lambdatui.api.aws.call import Door
+from lambdatui.api.aws.cloudwatch import CloudWatch
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import new_request_id
@@ -22,7 +23,7 @@ logger = logging.getLogger("lambdatui.api")
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_request")
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
-_TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis"}
+_TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis", cloudwatch_wire.TARGET: "monitoring"}
 _REST = {"lambda"}
 SOON_S = 0.05  # how long an answer may take before it is looked whether its caller is still there
 
@@ -49,6 +50,8 @@ def service_of(scope: Scope, headers: dict[bytes, bytes]) -> str | None:
         return _TARGETS.get(prefix, "")
     if scope["method"] == "POST" and headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
         return "s3"  # an upload by form, as pages do it; its signature is one of the fields
+    if cloudwatch_wire.PATH.fullmatch(scope["path"]):
+        return "monitoring"
     return "lambda" if lambda_ops.LAMBDA_PATH.match(scope["raw_path"]) else None
 
 
@@ -60,6 +63,7 @@ class Dispatcher:
         self._forwarder = forwarder
         self._sqs = sqs.Sqs(door)
         self._kinesis = kinesis.Kinesis(door)
+        self._cloudwatch = CloudWatch(door, forwarder)
 
     async def lambda_call(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A Lambda request; anything that goes wrong is answered in Lambda's error shape."""
@@ -86,6 +90,8 @@ class Dispatcher:
             await self._json_call("sqs", sqs.MAX_REQUEST, self._sqs_call, scope, receive, send)
         elif service == "kinesis":
             await self._json_call("kinesis", kinesis.MAX_REQUEST, self._kinesis_call, scope, receive, send)
+        elif service == "monitoring":
+            await self._cloudwatch.serve(scope, receive, send)
         else:
             await self._forwarder.forward(service, scope, receive, send)
 

@@ -60,6 +60,16 @@ SQS: dict[str, Shape] = {
     "MalformedInput": Shape(400, query_code="MalformedInput"),
 }
 
+# The query codes are what SDKs put into the error's Code.
+CLOUDWATCH: dict[str, Shape] = {
+    "InvalidParameterValueException": Shape(400, query_code="InvalidParameterValue"),
+    "InvalidParameterCombinationException": Shape(400, query_code="InvalidParameterCombination"),
+    "MissingRequiredParameterException": Shape(400, query_code="MissingParameter"),
+    "ValidationError": Shape(400, query_code="ValidationError"),
+    "InvalidNextToken": Shape(400, query_code="InvalidNextToken"),
+    "InternalServiceFault": Shape(500, "Message", "Server", "InternalServiceError"),
+}
+
 COMMON: dict[str, Shape] = {
     "InvalidArgumentException": Shape(400),
     "ResourceNotFoundException": Shape(400),
