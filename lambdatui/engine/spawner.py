@@ -41,6 +41,7 @@ class Spawner:
         self._starting: dict[str, asyncio.Future[int]] = {}
         self._closing = False
         self._up = asyncio.Event()
+        self._private_tmp: asyncio.Future[bool] | None = None  # set by the spawner's first word
         self.deaths = 0  # how often a spawner has gone that was not told to
 
     async def start(self) -> None:
@@ -49,6 +50,7 @@ class Spawner:
         self._process, self._sock = await asyncio.to_thread(launch.start)
         self._sock.setblocking(False)
         self._receiver = protocol.Receiver(self._sock)
+        self._private_tmp = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
         self._up.set()
 
@@ -56,6 +58,12 @@ class Spawner:
     def present(self) -> bool:
         """Whether it runs; False between its death and its successor's start."""
         return self._up.is_set()
+
+    async def private_tmp(self) -> bool:
+        """Whether this system lets environments have a /tmp of their own (see `spawner.private_tmp`)."""
+        while self._private_tmp is None:
+            await self._presence()
+        return await asyncio.shield(self._private_tmp)
 
     @property
     def pid(self) -> int:
@@ -69,16 +77,19 @@ class Spawner:
         cwd: str,
         fds: Sequence[int],
         *,
+        tmp: dict[str, Any] | None = None,
         on_exit: Callable[[Exit], None],
     ) -> int:
         """Start a process and return its pid; OSError where it cannot be started. `on_exit` comes once, later.
+
+        `tmp`: {"mb", "keep"} of a /tmp of its own, kept for the next process of this id until `forget`.
 
         While the spawner is being started again it waits for the new one.
         """
         while True:
             await self._presence()
             try:
-                protocol.send(self._sock, protocol.spawn(environment_id, argv, variables, cwd), fds)
+                protocol.send(self._sock, protocol.spawn(environment_id, argv, variables, cwd, tmp=tmp), fds)
                 break
             except ConnectionError:  # it has gone, and the loop has not read that yet
                 self._lost()
@@ -106,6 +117,11 @@ class Spawner:
         with contextlib.suppress(OSError):
             protocol.send(self._sock, protocol.kill(environment_id))
 
+    def forget(self, environment_id: str) -> None:
+        """Nobody will be started in the /tmp of that environment again."""
+        with contextlib.suppress(OSError):
+            protocol.send(self._sock, protocol.forget(environment_id))
+
     def _readable(self) -> None:
         messages = self._receiver.receive()
         if messages is None:
@@ -117,7 +133,9 @@ class Spawner:
     def _handle(self, body: dict[str, Any]) -> None:
         environment_id = body["id"]
         started = self._starting.get(environment_id)
-        if body["say"] == "started" and started is not None and not started.done():
+        if body["say"] == "hello" and self._private_tmp is not None and not self._private_tmp.done():
+            self._private_tmp.set_result(body["private_tmp"])
+        elif body["say"] == "started" and started is not None and not started.done():
             started.set_result(body["pid"])
         elif body["say"] == "failed" and started is not None and not started.done():
             started.set_exception(OSError(body["error"]))
@@ -132,6 +150,9 @@ class Spawner:
         self.deaths += not self._closing
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         self._sock.close()
+        if self._private_tmp is not None and not self._private_tmp.done():
+            self._private_tmp.set_result(False)
+        self._private_tmp = None
         for started in self._starting.values():
             if not started.done():
                 started.set_exception(OSError("the spawner ended"))

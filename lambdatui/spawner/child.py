@@ -9,7 +9,7 @@ import signal
 from typing import Any
 
 from ..wire import FD_CHANNEL
-from . import tree
+from . import private_tmp, tree
 
 # The kernel's choice when memory runs out should be an environment, not the engine or the user's editor.
 _OOM_SCORE = b"500"
@@ -28,8 +28,11 @@ def reserve_low_descriptors(fd: int) -> int:
             return moved
 
 
-def start(request: dict[str, Any], channel: int, log: int) -> int:
-    """Fork and exec; returns the process id once the exec has succeeded, raises OSError where it has not."""
+def start(request: dict[str, Any], channel: int, log: int, namespaces: private_tmp.Namespaces | None = None) -> int:
+    """Fork and exec, in the `namespaces` where they are given; returns the process id once the exec has succeeded.
+
+    Raises OSError where it has not.
+    """
     limits: dict[int, int] = {}
     for name, value in request["limits"].items():
         number = getattr(resource, "RLIMIT_" + name.upper(), None)
@@ -40,7 +43,7 @@ def start(request: dict[str, Any], channel: int, log: int) -> int:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(request, limits, channel, log, parent, writer)
+        _become(request, limits, channel, log, parent, writer, namespaces)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         failure = pipe.read()
@@ -51,14 +54,25 @@ def start(request: dict[str, Any], channel: int, log: int) -> int:
 
 
 def _become(
-    request: dict[str, Any], limits: dict[int, int], channel: int, log: int, parent: int, failures: int
+    request: dict[str, Any],
+    limits: dict[int, int],
+    channel: int,
+    log: int,
+    parent: int,
+    failures: int,
+    namespaces: private_tmp.Namespaces | None,
 ) -> None:
     try:
         os.setsid()
+        _protect_the_engine()
+        if namespaces is not None:
+            namespaces.enter()
+        elif request.get("tmp"):
+            private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"])
+        # Behind the namespaces: what changes credentials takes the signal back.
         tree.die_with_parent(parent)
         # Daemons below come back to the environment, not to the spawner: one walk down the tree finds them all.
         tree.become_subreaper()
-        _protect_the_engine()
         os.nice(request["nice"])
         for number, value in limits.items():
             _limit(number, value)

@@ -5,12 +5,15 @@ object says how many are its own in "fds", so that it does not matter how the ke
 
     engine -> spawner
     {"do": "spawn", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int,
-     "limits": {str: int}, "fds": 2}
+     "limits": {str: int}, "tmp": {"mb": int, "keep": [str]} | null, "fds": 2}
         with the file descriptors [channel, write end of the log pipe]; the sender closes its copies afterwards.
         `env` is complete: nothing is inherited. `limits` are RLIMIT_* names in lower case ("nofile", "core", ...).
+        `tmp`: a /tmp of its own (see `private_tmp`). It is kept when the process ends, for the next one with this id.
     {"do": "kill", "id": str}           SIGKILL for the environment and all its descendants; unknown ids are ignored
+    {"do": "forget", "id": str}         nobody comes any more to the /tmp that is kept for this id
 
     spawner -> engine
+    {"say": "hello", "id": "", "private_tmp": bool}     the first message; what this system allows
     {"say": "started", "id": str, "pid": int}       exec has succeeded
     {"say": "failed", "id": str, "error": str}      nothing runs under this id
     {"say": "exited", "id": str, "pid": int, "status": int|null, "signal": int|null, "max_rss_kb": int}
@@ -53,15 +56,23 @@ def spawn(
     cwd: str,
     nice: int = DEFAULT_NICE,
     limits: dict[str, int] | None = None,
+    tmp: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The request to start one environment; send it with the descriptors [channel, log]."""
     limits = dict(DEFAULT_LIMITS if limits is None else limits)
-    return {"do": "spawn", "id": id, "argv": list(argv), "env": env, "cwd": cwd, "nice": nice, "limits": limits}
+    return {
+        "do": "spawn", "id": id, "argv": list(argv), "env": env, "cwd": cwd, "nice": nice, "limits": limits, "tmp": tmp,
+    }  # fmt: skip
 
 
 def kill(id: str) -> dict[str, Any]:
     """The request to end one environment with everything that it started."""
     return {"do": "kill", "id": id}
+
+
+def forget(id: str) -> dict[str, Any]:
+    """The request to let go of the /tmp that is kept for this id."""
+    return {"do": "forget", "id": id}
 
 
 def send(sock: socket.socket, body: dict[str, Any], fds: Sequence[int] = ()) -> None:

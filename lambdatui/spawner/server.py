@@ -13,7 +13,7 @@ import socket
 import time
 from typing import Any, NoReturn
 
-from . import child, protocol, tree
+from . import child, private_tmp, protocol, tree
 
 # How long an ended environment's left-over descendants may take to die before they are left to the next look.
 _ORPHAN_WAIT_S = 1.0
@@ -27,9 +27,11 @@ class Spawner:
         self._receiver = protocol.Receiver(control)
         self._ids: dict[int, str] = {}  # pid -> environment id
         self._pids: dict[str, int] = {}
+        self._kept: dict[str, private_tmp.Namespaces] = {}  # environment id -> where its /tmp is
 
     def serve(self, wake: int) -> None:
         """Until the engine closes its end. `wake`: readable when a child may have ended."""
+        self._say({"say": "hello", "id": "", "private_tmp": private_tmp.possible()})
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(wake, select.POLLIN)
@@ -63,6 +65,8 @@ class Spawner:
                 self._spawn(message.body, message.fds)
             elif message.body.get("do") == "kill":
                 self._kill(message.body["id"])
+            elif message.body.get("do") == "forget":
+                self._forget(message.body["id"])
         finally:
             for fd in message.fds:
                 os.close(fd)
@@ -71,18 +75,26 @@ class Spawner:
         id = request["id"]
         try:
             channel, log = fds
-            pid = child.start(request, channel, log)
+            pid = child.start(request, channel, log, self._kept.get(id))
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._say({"say": "failed", "id": id, "error": "%s: %s" % (type(error).__name__, error)})
             return
         self._ids[pid] = id
         self._pids[id] = pid
+        if request.get("tmp") and id not in self._kept:
+            with contextlib.suppress(OSError):  # it has ended already
+                self._kept[id] = private_tmp.Namespaces(pid)
         self._say({"say": "started", "id": id, "pid": pid})
 
     def _kill(self, id: str) -> None:
         pid = self._pids.get(id)
         if pid is not None:
             tree.kill_tree(pid)
+
+    def _forget(self, id: str) -> None:
+        kept = self._kept.pop(id, None)
+        if kept is not None:
+            kept.close()
 
     def _reap(self) -> None:
         while True:
