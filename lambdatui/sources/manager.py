@@ -142,7 +142,12 @@ class SourceManager:
             return None
         if not source.paused:
             return "Enabled"
-        return "Disabling" if isinstance(source, QueueSource) and source.busy else "Disabled"
+        return "Disabling" if source.busy else "Disabled"
+
+    def last_result(self, uuid: str) -> str | None:
+        """What came of a stream mapping's last batch, in AWS's words; None before the first."""
+        source = self._sources.get(uuid)
+        return source.last_result if isinstance(source, StreamSource) else None
 
     def queue(self, name: str) -> QueueConfig:
         """By logical id, name, ARN or queue URL. Raises NotFound, naming the nearest."""

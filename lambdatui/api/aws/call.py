@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -19,6 +20,7 @@ class Door(msgspec.Struct, frozen=True):
     engine: EnginePort
     sources: SourcesPort
     settings: ApiSettings
+    changing: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)  # of changes that look at what is there first
 
     @property
     def region(self) -> str:
