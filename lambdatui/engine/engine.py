@@ -32,6 +32,8 @@ from lambdatui.engine.installer import Installer
 from lambdatui.engine.invoker import Invoker
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import Pool
+from lambdatui.engine.provisioned import ProvisionedConfigs
+from lambdatui.engine.provisioner import Provisioner
 from lambdatui.engine.registry import RESERVED, Registry
 from lambdatui.engine.reload import Reloader
 from lambdatui.engine.scaling import BurstModel
@@ -118,12 +120,30 @@ class Engine:
             eager=not options.one_shot,
         )
         self._reloader = Reloader(Path(project.root), store, self.pool, self._installer, telemetry, clock)
-        self._invoker = Invoker(
-            self._admission, self.pool, self._reloader, self._installer, telemetry, store.history, clock
-        )
         store.code.in_use = lambda: {function.code_sha for function in self._registry}
         self.versions = Versions(
             store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed
+        )
+        self.provisioner = Provisioner(
+            ProvisionedConfigs(store.made, self.versions, clock),
+            self._admission,
+            self.pool,
+            self.functions,
+            self.function,
+            self.versions.resolve,
+            self._prepared,
+            telemetry,
+            clock,
+        )
+        self._invoker = Invoker(
+            self._admission,
+            self.pool,
+            self._reloader,
+            self._installer,
+            telemetry,
+            store.history,
+            clock,
+            self.provisioner,
         )
         self.event_invoke = EventInvokeConfigs(store.made, clock)
         self.deliver: Deliver = _nowhere  # the sources put theirs in its place
@@ -152,6 +172,8 @@ class Engine:
             self._reloader.on_outside = self._watch_outside
             self._installer.before_first = self._rewatch  # so that no watch covers the thousands of files to come
             await self._rewatch()
+            self.on_project(self.provisioner.project_changed)
+            self._begin(self.provisioner.run())
         self._begin(self.pool.recycle())
         self._events.start()
 
@@ -246,7 +268,10 @@ class Engine:
         """Returns when the function's packages are there, or cannot be: then its invocations say so."""
         function, _ = self._registry.find(name)
         with contextlib.suppress(OSError, LambdaTuiError):
-            await self._invoker.prepared(function)
+            await self._prepared(function)
+
+    async def _prepared(self, function: Function) -> None:
+        await self._invoker.prepared(function)
 
     # --- functions
 

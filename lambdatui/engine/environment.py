@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import uuid
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -144,6 +145,7 @@ class Environment:
         self.init_us: int | None = None
         self.project_files: list[str] = []
         self.retired = False  # its code or configuration is no longer the function's
+        self.provisioned: str | None = None  # key of the provisioned concurrency that it was started for
         self.request_id: str | None = None
         self._output = output
         self._spawner = spawner
@@ -215,6 +217,10 @@ class Environment:
         if self._spawner.pid:
             with contextlib.suppress(OSError):
                 os.kill(self._spawner.pid, signal.SIGCONT)
+
+    def when_gone(self, heard: Callable[[], None]) -> None:
+        """Be told once when its process has ended, however it came about."""
+        self._exited.add_done_callback(lambda _: heard())
 
     def write_to(self, output: Output) -> None:
         """Give what it writes from now on to `output`."""

@@ -23,6 +23,7 @@ from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.rows import invocation_row
 from lambdatui.engine.tracing import Traces
 from lambdatui.errors import LambdaTuiError
+from lambdatui.store.reader_stats import ACCOUNT
 from lambdatui.store.records import InvocationRecord
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.report import Report
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lambdatui.engine.functions import Function
     from lambdatui.engine.installer import Installer
     from lambdatui.engine.pool import Pool
+    from lambdatui.engine.provisioner import Provisioner
     from lambdatui.engine.reload import Reloader
     from lambdatui.store.history import HistoryStore
     from lambdatui.telemetry.telemetry import Telemetry
@@ -49,6 +51,8 @@ class _Run(msgspec.Struct, kw_only=True):
     init_us: int | None = None
     environment: Environment | None = None
     code_sha: str = ""
+    provisioned_key: str | None = None  # of the provisioned concurrency that the call has a slot of
+    spilled: bool = False  # all of it was in use
 
 
 class Invoker:
@@ -63,6 +67,7 @@ class Invoker:
         telemetry: Telemetry,
         history: HistoryStore,
         clock: Clock,
+        provisioner: Provisioner,
     ) -> None:
         self._admission = admission
         self._pool = pool
@@ -71,6 +76,7 @@ class Invoker:
         self._telemetry = telemetry
         self._history = history
         self._clock = clock
+        self._provisioner = provisioner
         self.traces = Traces()
         self._running: dict[str, Environment] = {}  # by request id
 
@@ -83,10 +89,12 @@ class Invoker:
             arrived_us=request.queued_since_us or self._clock.now_us(),
         )
         run.started_us = self._clock.now_us()
-        slot = self._admission.admit(function.name, synchronous=request.type != "Event")
+        key = self._provisioner.key(function, request.qualifier)
+        slot = self._admission.admit(function.name, key, synchronous=request.type != "Event")
         if isinstance(slot, Refusal):
             return self._throttled(run, slot)
-        self._measure_concurrency(function.name)
+        run.provisioned_key, run.spilled = key if slot.provisioned else None, slot.spilled
+        self._measure_concurrency(run)
         try:
             if function.config.unserved:
                 return self._failed_without_running(run, results.unserved(function.config.unserved))
@@ -95,7 +103,7 @@ class Invoker:
             return self._throttled(run, HOST)
         finally:
             self._admission.release(slot)
-            self._measure_concurrency(function.name)
+            self._measure_concurrency(run)
 
     @contextmanager
     def untimed(self, request_id: str | None) -> Iterator[None]:
@@ -120,7 +128,12 @@ class Invoker:
         )
         try:
             await self.prepared(function)
-            lease = await self._pool.lease(function, log, wait=None if run.request.patient else function.config.timeout)
+            lease = await self._pool.lease(
+                function,
+                log,
+                wait=None if run.request.patient else function.config.timeout,
+                provisioned=run.provisioned_key,
+            )
         except NotInstalled as error:
             failure = results.not_installed(function.config.handler, error)
             log.runtime_error(failure.error_message)
@@ -130,6 +143,13 @@ class Invoker:
             log.runtime_error(failure.error_message)
             return self._failed_without_running(run, failure)
         environment = run.environment = lease.environment
+        if run.spilled:
+            self._telemetry.metrics.count(
+                function.name,
+                "ProvisionedConcurrencySpilloverInvocations",
+                qualifier=run.request.qualifier,
+                version=function.version,
+            )
         run.code_sha = environment.launch.code_sha
         run.started_us = self._clock.now_us()
         try:
@@ -277,6 +297,7 @@ class Invoker:
             max_memory_mb=max_memory_mb,
             attempt=request.attempt,
             qualifier=request.qualifier,
+            provisioned=environment is not None and environment.provisioned is not None,
             cold=run.init_us is not None,
             environment=environment.id if environment else None,
             code_sha=run.code_sha or run.function.code_sha,
@@ -306,8 +327,13 @@ class Invoker:
             self._telemetry.say("ok", function.name, "succeeds with the new code")
         function.failing = failed
 
-    def _measure_concurrency(self, name: str) -> None:
-        self._telemetry.metrics.level(name, "ConcurrentExecutions", self._admission.used(name))
+    def _measure_concurrency(self, run: _Run) -> None:
+        admission, level, name = self._admission, self._telemetry.metrics.level, run.function.name
+        level(name, "ConcurrentExecutions", admission.used(name))
+        level(ACCOUNT, "UnreservedConcurrentExecutions", admission.unreserved_in_use())
+        level(ACCOUNT, "ClaimedAccountConcurrency", admission.claimed())
+        if run.provisioned_key is not None:
+            self._provisioner.measure(run.provisioned_key)
 
 
 def _first_line(text: str | None) -> str:

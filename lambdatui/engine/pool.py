@@ -9,8 +9,10 @@ import shutil
 import signal
 import uuid
 from collections import defaultdict
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from lambdatui.clock import MICROS
 from lambdatui.engine.environment import Blueprint, Environment, Outcome, Output, State
@@ -44,7 +46,7 @@ class Pool:
     def __init__(self, spawner: Spawner, clock: Clock, limit: int, *, idle_life: float = IDLE_LIFE) -> None:
         self._spawner = spawner
         self._clock = clock
-        self._limit = limit
+        self.limit = limit
         self._idle_life = idle_life
         self._all: dict[str, Environment] = {}
         self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
@@ -53,6 +55,7 @@ class Pool:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watching = False
         self._closed = False
+        self.on_provisioned_end: Callable[[str], None] = lambda key: None  # one of that provisioned concurrency ended
 
     # --- leasing
 
@@ -63,29 +66,54 @@ class Pool:
         *,
         init_limit: float = INIT_LIMIT,
         wait: float | None = None,
+        provisioned: str | None = None,
     ) -> Lease:
         """A warm environment of that generation, else a new one; `wait` seconds for the machine, None: forever.
 
+        `provisioned` names the provisioned concurrency whose environments come first.
         Raises HostFull. A lease whose `init` failed carries an environment that has already ended.
         """
         until = None if wait is None else self._clock.monotonic() + wait
         while True:
             if self._closed:
                 raise HostFull
-            warm = self._warm(blueprint)
+            warm = self._warm(blueprint, provisioned) if provisioned is not None else None
+            warm = warm or self._warm(blueprint, blueprint.key)
             if warm is not None:
                 warm.write_to(output)
                 self._take(warm)
                 return Lease(warm, None)
-            if len(self._all) < self._limit or self._evict():
+            if self._has_room():
                 break
             await self._wait(until)
+        return await self._start(blueprint, output, init_limit, None)
+
+    async def provision(self, blueprint: Blueprint, output: Output, key: str, *, init_limit: float) -> Outcome:
+        """Start an environment for the provisioned concurrency `key` and keep it, however long it is idle.
+
+        Raises HostFull; nothing is kept where the init failed.
+        """
+        if self._closed or not self._has_room():
+            raise HostFull
+        lease = await self._start(blueprint, output, init_limit, key)
+        self.release(lease)
+        assert lease.init is not None
+        return lease.init
+
+    def _has_room(self) -> bool:
+        return len(self._all) < self.limit or self._evict()
+
+    async def _start(self, blueprint: Blueprint, output: Output, init_limit: float, provisioned: str | None) -> Lease:
         try:
             launch = blueprint.build(uuid.uuid4().hex)
         except BaseException:
             self._wake()  # the room that was made is another's
             raise
+        if provisioned is not None:
+            variables = launch.variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
+            launch = msgspec.structs.replace(launch, variables=variables)
         environment = Environment(launch, self._spawner, self._clock, output)
+        environment.provisioned = provisioned
         self._all[environment.id] = environment
         self._take(environment)
         try:
@@ -93,6 +121,8 @@ class Pool:
         except BaseException:
             self._discard(environment)
             raise
+        if provisioned is not None:
+            environment.when_gone(lambda: self.on_provisioned_end(provisioned))
         return Lease(environment, init)
 
     def release(self, lease: Lease) -> None:
@@ -102,14 +132,14 @@ class Pool:
         if environment.retired or not environment.alive or environment.state is not State.IDLE:
             self._discard(environment)
         else:
-            self._idle[environment.launch.key].append(environment)
-            if self._waiters:
+            self._idle[_place(environment)].append(environment)
+            if self._waiters and environment.provisioned is None:
                 self._wake()
             else:
                 environment.freeze_soon()
 
-    def _warm(self, blueprint: Blueprint) -> Environment | None:
-        idle = self._idle[blueprint.key]
+    def _warm(self, blueprint: Blueprint, place: str) -> Environment | None:
+        idle = self._idle[place]
         while idle:
             environment = idle.pop()
             if environment.alive and environment.launch.generation == blueprint.generation:
@@ -139,7 +169,7 @@ class Pool:
 
     def _evict(self) -> bool:
         """End the environment that has been idle longest, to make room; False where none is idle."""
-        idle = [environment for stack in self._idle.values() for environment in stack]
+        idle = [one for stack in self._idle.values() for one in stack if one.provisioned is None]
         if not idle:
             return False
         oldest = min(idle, key=lambda environment: environment.idle_since_us or 0)
@@ -180,14 +210,34 @@ class Pool:
             if environment.launch.key == key and environment.launch.generation != keep:
                 environment.retired = True
                 count += 1
-                idle = self._idle[key]
-                if environment in idle:
-                    idle.remove(environment)
-                    self._discard(environment)
+                self._end_if_idle(environment)
         return count
+
+    def provisioned(self, key: str) -> int:
+        """The environments of a provisioned concurrency that are ready, those in use among them."""
+        return sum(one.provisioned == key and _is_ready(one) for one in self._all.values())
+
+    def trim(self, key: str, count: int) -> None:
+        """Let environments of a provisioned concurrency go until `count` are left: idle ones first, and at once."""
+        ready = [one for one in self._all.values() if one.provisioned == key and _is_ready(one)]
+        ready.sort(key=lambda one: one in self._busy)
+        surplus = ready[: max(0, len(ready) - count)]
+        for environment in surplus:
+            environment.retired = True
+        for environment in surplus:
+            self._end_if_idle(environment)
+
+    def _end_if_idle(self, environment: Environment) -> None:
+        idle = self._idle[_place(environment)]
+        if environment in idle:
+            idle.remove(environment)
+            self._discard(environment)
 
     def _discard(self, environment: Environment) -> None:
         self._busy.discard(environment)
+        environment.retired = True
+        if environment.provisioned is not None:
+            self.on_provisioned_end(environment.provisioned)
         self._spawn(self._end(environment))
 
     async def _end(self, environment: Environment) -> None:
@@ -207,7 +257,7 @@ class Pool:
             await asyncio.sleep(_SWEEP_EVERY)
             before = self._clock.now_us() - round(self._idle_life * MICROS)
             for stack in self._idle.values():
-                for environment in [one for one in stack if not one.alive or (one.idle_since_us or 0) < before]:
+                for environment in [one for one in stack if not one.alive or _is_old(one, before)]:
                     stack.remove(environment)
                     self._discard(environment)
 
@@ -238,3 +288,16 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self._all)
+
+
+def _place(environment: Environment) -> str:
+    """Where it is kept while it is idle."""
+    return environment.provisioned or environment.launch.key
+
+
+def _is_ready(environment: Environment) -> bool:
+    return environment.alive and not environment.retired and environment.state is not State.INIT
+
+
+def _is_old(environment: Environment, before_us: int) -> bool:
+    return environment.provisioned is None and (environment.idle_since_us or 0) < before_us
