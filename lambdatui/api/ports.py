@@ -5,7 +5,7 @@ Tests put a small engine of their own behind them; nothing here knows how anythi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +20,7 @@ from lambdatui.engine.tracing import Caller
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
     from lambdatui.engine.event_invoke import EventInvokeConfigs
+    from lambdatui.engine.versions import Versions
     from lambdatui.sources.push_shapes import BusEvent, ObjectChange, Publication
     from lambdatui.store.reader import Reader
     from lambdatui.store.records import NewMessage
@@ -43,6 +44,14 @@ class FunctionPort(Protocol):
     def arn(self) -> str: ...
     @property
     def code_sha(self) -> str: ...
+    @property
+    def code_size(self) -> int: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def modified_us(self) -> int: ...
+    @property
+    def revision(self) -> str: ...
 
 
 class EnginePort(Protocol):
@@ -69,6 +78,8 @@ class EnginePort(Protocol):
     def started_us(self) -> int: ...
     @property
     def event_invoke(self) -> EventInvokeConfigs: ...
+    @property
+    def versions(self) -> Versions: ...
 
     def function(self, name_or_arn: str, qualifier: str | None = None) -> FunctionPort:
         """The function of a name, logical id or ARN; raises errors.NotFound."""
@@ -95,7 +106,21 @@ class EnginePort(Protocol):
         parent_id: str | None = None,
         qualifier: str | None = None,
     ) -> str: ...
+    async def publish(
+        self, function: str, *, description: str | None = None, expects: Callable[[FunctionPort], None] = ...
+    ) -> FunctionPort:
+        """A version of the function as it is now; `expects` may refuse what it is then."""
+        ...
+
+    async def delete_version(self, function: str, number: str) -> None:
+        """Raises errors.NotFound, VersionInUse."""
+        ...
+
     async def set_reserved_concurrency(self, function: str, value: int | None) -> None: ...
+    async def update_configuration(self, function: str, changes: Mapping[str, object]) -> None:
+        """Lay changes of FunctionConfig's fields over what the files say."""
+        ...
+
     def reserved_concurrency(self, function: str) -> int | None: ...
     def account_concurrency(self) -> tuple[int, int]: ...
     def function_rows(self) -> list[schema.FunctionRow]: ...

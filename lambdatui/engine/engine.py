@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -284,6 +284,26 @@ class Engine:
     def functions(self) -> list[Function]:
         return list(self._registry)
 
+    # --- versions
+
+    async def publish(
+        self,
+        function: str,
+        *,
+        description: str | None = None,
+        expects: Callable[[Function], None] = lambda _: None,
+    ) -> Function:
+        """A version of the function as it is now. Raises NotFound, StoreError, OSError, and what `expects` raises."""
+        version, _ = await self.versions.publish(self.function(function), description=description, expects=expects)
+        return version
+
+    async def delete_version(self, function: str, number: str) -> None:
+        """Raises NotFound, VersionInUse."""
+        version = await self.versions.delete(self.function(function), number)
+        self.pool.retire(version.key)
+
+    # --- problems
+
     def problems_of(self, function: Function) -> list[Problem]:
         declared = [problem for problem in self.project.problems if problem.function == function.name]
         found = function.problems()
@@ -321,8 +341,23 @@ class Engine:
             await self.event_invoke.reset(found)
             return
         await self._registry.reset(found, property)
-        self._admission.set_reserved(found.name, found.config.reserved_concurrency)
-        self._events.slot_freed(found.name)
+        await self._reconfigured(found)
+
+    async def update_configuration(self, function: str, changes: Mapping[str, object]) -> None:
+        """Lay changes of FunctionConfig's fields over what the files say; they outlive a restart."""
+        found = self.function(function)
+        for name, value in changes.items():
+            await self._registry.override(found, name, value)
+        await self._reconfigured(found)
+
+    async def _reconfigured(self, function: Function) -> None:
+        """What API or screen changed of a function is in force everywhere when this returns."""
+        function.changed_us = self.clock.now_us()
+        self._admission.set_reserved(function.name, function.config.reserved_concurrency)
+        self._events.slot_freed(function.name)
+        await self._reloader.configured(function)
+        await self._made_changed()
+        self._begin(self._follow([function.name]))
 
     def reserved_concurrency(self, function: str) -> int | None:
         return self._admission.reserved(self.function(function).name)
@@ -394,6 +429,7 @@ class Engine:
         for function in self._registry:
             self._admission.set_reserved(function.name, function.config.reserved_concurrency)
             self.pool.retire(function.name, keep=function.generation)
+        self.project = self._in_force()
         for sentence in said:
             self.telemetry.say("config", None, sentence)
         self._reloader.serve(self._registry)
@@ -440,8 +476,15 @@ class Engine:
         await self._made_changed()
 
     async def _made_changed(self) -> None:
-        self.project = with_made(self.declared, self.store.made.all())
+        self.project = self._in_force()
         await self._tell_project()
+
+    def _in_force(self) -> Project:
+        """What the files say, with what API and screen have made and changed laid over it."""
+        project = with_made(self.declared, self.store.made.all())
+        changed = {function.name: function.config for function in self._registry if function.overrides}
+        functions = tuple(changed.get(one.name, one) for one in project.functions)
+        return msgspec.structs.replace(project, functions=functions) if changed else project
 
     async def _tell_project(self) -> None:
         async with self._telling:  # one after the other: the last word is the newest project

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,7 @@ class Function:
         self.manifest_problem: Problem | None = None  # the file that names its packages cannot be read
         self.version = version
         self.plan: Plan | None = None  # of a published version: the Python and packages that it was published with
+        self.changed_us = 0  # when API or screen changed its configuration last, in this engine's life
         self.outside_changes = 0  # saves of project files outside the code folder that it imports
         self.failing = False  # its latest invocation failed
         self.failed_sha = ""  # the code that failed last
@@ -191,6 +193,23 @@ class Function:
     @property
     def code_sha(self) -> str:
         return self.snapshot.sha if self.snapshot else ""
+
+    @property
+    def code_size(self) -> int:
+        """Bytes of its files."""
+        return self.snapshot.size if self.snapshot else 0
+
+    @property
+    def modified_us(self) -> int:
+        """When its newest file was written, or its configuration was changed by API or screen."""
+        return max(self.snapshot.modified_us if self.snapshot else 0, self.changed_us)
+
+    @property
+    def revision(self) -> str:
+        """RevisionId: another one for other code or another configuration, the same after a restart."""
+        config = msgspec.structs.replace(self.config, inline_code=None, file=None, line=None)
+        text = msgspec.json.encode([self.arn, self.code_sha, config], order="sorted")
+        return str(uuid.UUID(bytes=hashlib.sha256(text).digest()[:16], version=4))
 
     def problems(self) -> list[Problem]:
         found = list(self.code_problems)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
 
@@ -88,7 +89,11 @@ class Registry:
         return [f"{prop} of {name} was edited in its file: the change made here gave way" for name, prop in gone]
 
     async def override(self, function: Function, prop: str, value: object) -> None:
-        """Store a change and put it in force."""
+        """Store a change and put it in force; one to what the files say anyway forgets an earlier change."""
+        if value == getattr(function.declared, prop):
+            if prop in function.overrides:
+                await self.reset(function, prop)
+            return
         text = msgspec.json.encode(value).decode()
         await self._overrides.put(function.name, prop, text, _encode(function.declared, prop))
         self._lay(function, prop, text)
@@ -104,7 +109,13 @@ class Registry:
     @staticmethod
     def _lay(function: Function, prop: str, value: str) -> None:
         function.overrides[prop] = value
-        function.config = msgspec.structs.replace(function.config, **{prop: msgspec.json.decode(value)})
+        decoded = msgspec.json.decode(value, type=_types()[prop])
+        function.config = msgspec.structs.replace(function.config, **{prop: decoded})
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(FunctionConfig)
 
 
 def _provided(config: FunctionConfig) -> tuple[object, ...]:

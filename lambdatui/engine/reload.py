@@ -142,6 +142,16 @@ class Reloader:
                 "and publish again."
             )
 
+    async def configured(self, function: Function) -> None:
+        """The function's configuration has changed, its code has not: serve it as it is configured now."""
+        unit = self._units.get(_key(function))
+        if unit is None:
+            return
+        async with unit.loaded:
+            if unit.served is not None:
+                self._take(unit, function, await asyncio.to_thread(self._installer.plan, function))
+                await self._adopt(unit, function)
+
     async def _choose_again(self, unit: _Unit, function: Function) -> None:
         """After an import failed: perhaps what the remedy names is there now, a virtual environment or a file."""
         plan = await asyncio.to_thread(self._installer.plan, function)

@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -42,12 +43,19 @@ _UNVERSIONED = frozenset({
 })  # fmt: skip
 
 
+class Named(Protocol):
+    """A function, as far as its name goes."""
+
+    @property
+    def name(self) -> str: ...
+
+
 class VersionInUse(LambdaTuiError):
-    """A version cannot be deleted while an alias points to it."""
+    """A version cannot be deleted while aliases point to it."""
 
-
-class Stale(LambdaTuiError):
-    """The code or revision that the caller expected is not the present one any more."""
+    def __init__(self, name: str, aliases: list[str]) -> None:
+        super().__init__(f"{name} cannot be deleted: {', '.join(aliases)} points to it")
+        self.aliases = aliases
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +87,14 @@ class Version(Function):
         self.plan = stored.plan
         self.settled.set()
 
+    @property
+    def modified_us(self) -> int:
+        return self.created_us
+
+    @property
+    def revision(self) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.arn}:{self.version} {self.created_us}"))
+
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):
     """An alias as it is in force. `version` gets what `weights` leave."""
@@ -93,6 +109,10 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def versions(self) -> set[str]:
         return {self.version, *self.weights}
+
+    def revision(self, function_arn: str) -> str:
+        """RevisionId: another one after each change, the same after a restart."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{function_arn}:{self.name} {self.modified_us}"))
 
 
 class Versions:
@@ -156,18 +176,15 @@ class Versions:
             self._telemetry.say("notice", latest.name, f"{row.name} cannot be read, publish it again: {error}")
             return None
 
-    def of(self, function: Function) -> list[Version]:
+    def of(self, function: Named) -> list[Version]:
         """Oldest first."""
         return list(self._all.get(function.name, {}).values())
 
-    def newest(self, function: Function) -> Version | None:
-        return next(reversed(self.of(function)), None)
-
-    def aliases(self, function: Function) -> list[Alias]:
+    def aliases(self, function: Named) -> list[Alias]:
         """By name."""
         return sorted(self._aliases.get(function.name, {}).values(), key=lambda one: one.name)
 
-    def alias(self, function: Function, name: str) -> Alias:
+    def alias(self, function: Named, name: str) -> Alias:
         """Raises NotFound."""
         found = self._aliases.get(function.name, {}).get(name)
         if found is None:
@@ -196,12 +213,22 @@ class Versions:
         alias = self._aliases.get(function.name, {}).get(qualifier)
         if alias is None and any(one.name == qualifier for one in function.config.published_aliases):
             return function  # the first version is about to be published
-        number = qualifier
-        if alias is not None:
-            number = choose(alias.version, alias.weights, self._draw()) if alias.weights else alias.version
-        version = self._all.get(function.name, {}).get(number)
+        if alias is not None and alias.weights:
+            return self._version(function.name, choose(alias.version, alias.weights, self._draw())) or function
+        return self.primary(function, qualifier) or function
+
+    def primary(self, function: Named, qualifier: str | None) -> Version | None:
+        """The version of a number or of an alias, without its weights; None for $LATEST. Raises NotFound."""
+        alias = self._aliases.get(function.name, {}).get(qualifier or LATEST)
+        number = alias.version if alias is not None else qualifier
+        return self._version(function.name, number or LATEST)
+
+    def _version(self, function: str, number: str) -> Version | None:
+        if number == LATEST:
+            return None
+        version = self._all.get(function, {}).get(number)
         if version is None:
-            raise NotFound(f"{function.name} has no version or alias {qualifier}")
+            raise NotFound(f"{function} has no version or alias {number}")
         return version
 
     async def serving(self, function: Function, qualifier: str | None) -> Function:
@@ -228,7 +255,7 @@ class Versions:
             config, snapshot, plan = await self._settled(function)
             expects(function)
             print_ = await asyncio.to_thread(self._fingerprint, config, snapshot, plan)
-            newest = self.newest(function)
+            newest = next(reversed(self.of(function)), None)
             if newest is not None and newest.fingerprint == print_:
                 return newest, False
             config, plan = await asyncio.to_thread(self._freeze, config, snapshot, plan)
@@ -274,15 +301,15 @@ class Versions:
         self, config: FunctionConfig, snapshot: Snapshot | None, plan: Plan | None
     ) -> tuple[FunctionConfig, Plan | None]:
         """The same with the copies in place of the project's folders."""
-        root = config.code_root
-        if snapshot is not None and config.inline_code is None:
+        root, inline = config.code_root, None if config.inline_code is None else ""  # the snapshot has it
+        if snapshot is not None and inline is None:
             root = str(self._frozen.path(snapshot.sha))
         copies = {layer: str(self._frozen.copy(Path(layer), self._frozen.content(layer))) for layer in config.layers}
         if plan is not None:
             needs = [msgspec.structs.replace(one, layer=copies.get(one.layer or "")) for one in plan.needs]
             plan = msgspec.structs.replace(plan, needs=tuple(needs))
         layers = tuple(copies[layer] for layer in config.layers)
-        return msgspec.structs.replace(config, code_root=root, layers=layers), plan
+        return msgspec.structs.replace(config, code_root=root, inline_code=inline, layers=layers), plan
 
     async def _next_number(self, name: str) -> int:
         """Numbers are never used again. The row without a number keeps the last one."""
@@ -295,15 +322,15 @@ class Versions:
         )
         return number
 
-    async def delete(self, function: Function, number: str) -> Version:
+    async def delete(self, function: Named, number: str) -> Version:
         """Forget a version; the caller ends its environments. Raises NotFound, VersionInUse."""
         version = self._all.get(function.name, {}).get(number)
         if version is None:
             raise NotFound(f"{function.name} has no version {number}")
         users = [alias.name for alias in self.aliases(function) if number in alias.versions]
         if users:
-            raise VersionInUse(f"{function.name}:{number} is what the alias {users[0]} points to")
-        await self._made.delete("version", f"{function.name}:{number}")
+            raise VersionInUse(version.key, users)
+        await self._made.delete("version", version.key)
         self._all[function.name].pop(number, None)
         await self._tell()
         return version
@@ -311,30 +338,31 @@ class Versions:
     # --- aliases
 
     async def put_alias(
-        self, function: Function, name: str, version: str, weights: dict[str, float], description: str
+        self, function: Named, name: str, version: str, weights: dict[str, float], description: str
     ) -> Alias:
         """Make or change an alias."""
         kept = self._made.get("alias", f"{function.name}:{name}")
         config: dict[str, Any] = {"version": version, "weights": weights, "description": description}
-        return await self._keep_alias(function, name, config, kept.base if kept else {}, own=kept is None or kept.own)
+        base, own = (kept.base, kept.own) if kept else ({}, True)
+        return await self._keep_alias(function.name, name, config, base, own=own)
 
-    async def delete_alias(self, function: Function, name: str) -> None:
+    async def delete_alias(self, function: Named, name: str) -> None:
         """Nothing happens where there is none."""
         await self._made.delete("alias", f"{function.name}:{name}")
         if self._aliases.get(function.name, {}).pop(name, None) is not None:
             await self._tell()
 
     async def _keep_alias(
-        self, function: Function, name: str, config: dict[str, Any], base: dict[str, Any], *, own: bool
+        self, function: str, name: str, config: dict[str, Any], base: dict[str, Any], *, own: bool
     ) -> Alias:
-        kept = self._made.get("alias", f"{function.name}:{name}")
+        kept = self._made.get("alias", f"{function}:{name}")
         now = self._clock.now_us()
         row = Made(
-            kind="alias", name=f"{function.name}:{name}", own=own, config=config, base=base,
+            kind="alias", name=f"{function}:{name}", own=own, config=config, base=base,
             created_us=kept.created_us if kept else now, modified_us=max(now, kept.modified_us + 1 if kept else 0),
         )  # fmt: skip
         await self._made.put(row)
-        alias = self._aliases.setdefault(function.name, {})[name] = _alias(row)
+        alias = self._aliases.setdefault(function, {})[name] = _alias(row)
         await self._tell()
         return alias
 
@@ -380,7 +408,7 @@ class Versions:
             version = newest.version
         weights = {each: share for each, share in declared.weights.items() if each in published and each != version}
         config: dict[str, Any] = {"version": version, "weights": weights, "description": declared.description}
-        await self._keep_alias(function, declared.name, config, base, own=False)
+        await self._keep_alias(function.name, declared.name, config, base, own=False)
         return True
 
     async def _forget_undeclared(self, function: Function) -> None:

@@ -22,6 +22,7 @@ from lambdatui.config.model import FunctionConfig, Project, QueueConfig, RouteCo
 from lambdatui.engine.event_invoke import EventInvokeConfigs
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import Caller, Traces
+from lambdatui.engine.versions import Versions
 from lambdatui.errors import NotFound, UsageError
 from lambdatui.sources.manager import SourceManager
 from lambdatui.store.reader import Reader
@@ -45,6 +46,10 @@ class FakeFunction:
         self.name = config.name
         self.arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{config.name}"
         self.code_sha = "ab" * 32
+        self.code_size = 512
+        self.version = "$LATEST"
+        self.modified_us = 1_700_000_000_000_000
+        self.revision = "7f9ff3c2-6a3a-4d4e-8a57-3f4a5b6c7d8e"
 
 
 class FakeEngine:
@@ -68,6 +73,9 @@ class FakeEngine:
         self.installing: asyncio.Event | None = None  # packages that are not there before it is set
         self.untimed_for: list[str | None] = []
         self._functions = {config.name: FakeFunction(config) for config in project.functions}
+        self.versions: Any = Versions(
+            store.made, None, telemetry, self.clock, None, store.data, lambda _: "idle", self._remake
+        )  # type: ignore[arg-type]  # nothing is published here
 
     def function(self, name_or_arn: str, qualifier: str | None = None) -> FakeFunction:
         found = self._functions.get(name_or_arn)
@@ -220,7 +228,7 @@ class Running:
         await self.store.start()
         self.telemetry = Telemetry(self.store.history, clock)
         await self.telemetry.start()
-        self.engine = FakeEngine(self._project, self.store, self.telemetry, self._handlers)
+        self.engine: Any = await self._engine()
         self.sources = SourceManager(self.engine, paused_all=self._paused_all)
         await self.sources.start()
         sockets = [socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2)]
@@ -240,12 +248,18 @@ class Running:
         for server in self.servers:
             await server.start()
 
+    async def _engine(self) -> Any:
+        return FakeEngine(self._project, self.store, self.telemetry, self._handlers)
+
+    async def _end_engine(self) -> None:
+        self.engine.reader.close()
+
     async def _stop(self) -> None:
         for server in self.servers:
             await server.close(0.02)
         await self.sources.stop(0)
+        await self._end_engine()
         await self.telemetry.close()
-        self.engine.reader.close()
         await self.store.close()
 
     def close(self) -> None:

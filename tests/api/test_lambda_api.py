@@ -238,9 +238,9 @@ def test_account_settings(client: Clients) -> None:
 
 
 def test_what_is_not_served_says_so_in_aws_form(client: Clients) -> None:
-    code, message, status = error_of(client("lambda").list_aliases, FunctionName="echo")
+    code, message, status = error_of(client("lambda").list_layers)
     assert (code, status) == ("NotImplementedException", 501)
-    assert "does not serve GET /2015-03-31/functions/echo/aliases yet" in message
+    assert "does not serve GET /2018-10-31/layers yet" in message
 
 
 def test_every_error_is_in_botocores_model_with_our_status(client: Clients) -> None:

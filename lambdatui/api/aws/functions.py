@@ -2,55 +2,52 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import uuid
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from lambdatui.api.aws.call import FUNCTION, Answer, Door, Route, route
+from lambdatui.api.aws.configuration import configuration, named, place
+from lambdatui.api.aws.constraints import Constraints
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.aws.invoke import find
-from lambdatui.api.aws.kept import members, tags
+from lambdatui.api.aws.kept import tags
+from lambdatui.api.aws.paging import page
 from lambdatui.api.ports import FunctionPort
-from lambdatui.clock import from_iso, iso
-from lambdatui.config.destinations import to_arn
-from lambdatui.config.model import Destination, FunctionConfig
 from lambdatui.errors import UsageError
 
-PAGE = 50  # ListFunctions never gives more, whatever MaxItems says
+_MASTER_REGION = r"ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}"
 CODE_LIMIT = 80_530_636_800
 UNZIPPED_LIMIT = 262_144_000
 ZIPPED_LIMIT = 52_428_800
 
 
 def list_functions(door: Door, query: dict[str, str]) -> Answer:
-    """Sorted by name; `NextMarker` names the first of the next page."""
-    limit = PAGE
-    if "MaxItems" in query:
-        if not query["MaxItems"].isdecimal() or not 1 <= int(query["MaxItems"][:9]) <= 10_000:
-            raise AwsError("InvalidParameterValueException", "MaxItems must be a number from 1 to 10000")
-        limit = min(PAGE, int(query["MaxItems"]))
-    functions = sorted(door.engine.functions(), key=lambda function: function.config.name)
-    if query.get("Marker"):
-        first = _unmark(query["Marker"])
-        functions = [function for function in functions if function.config.name >= first]
-    body: dict[str, Any] = {"Functions": [configuration(door, function) for function in functions[:limit]]}
-    if len(functions) > limit:
-        body["NextMarker"] = base64.urlsafe_b64encode(functions[limit].config.name.encode()).decode()
+    """Sorted by name; with `FunctionVersion=ALL` every version, each under its qualified ARN."""
+    wanted = Constraints.of_query(query)
+    every = wanted.choice("FunctionVersion", ("ALL",))
+    wanted.text("MasterRegion", pattern=_MASTER_REGION, low=1, high=50)
+    wanted.check()
+    functions: list[FunctionPort] = []
+    for function in sorted(door.engine.functions(), key=lambda one: one.config.name):
+        functions += [function, *(door.engine.versions.of(function) if every else ())]
+    some, marker = page(functions, query, key=lambda one: f"{one.config.name}\0{place(one)}")
+    body: dict[str, Any] = {"Functions": [configuration(door, one, one.version if every else None) for one in some]}
+    if marker is not None:
+        body["NextMarker"] = marker
     return Answer(msgspec.json.encode(body))
 
 
 def get_function(door: Door, name: str, qualifier: str | None) -> Answer:
     """Configuration, where the code is, and the reserve where there is one."""
-    function = find(door, name, qualifier)
+    function = named(door, name, qualifier)
     body: dict[str, Any] = {
-        "Configuration": configuration(door, function),
+        "Configuration": configuration(door, function, qualifier),
         "Code": {"RepositoryType": "S3", "Location": Path(function.config.code_root).absolute().as_uri()},
-        "Tags": tags(function.config.kept),
     }
+    if found := tags(function.config.kept):
+        body["Tags"] = found
     reserve = door.engine.reserved_concurrency(function.config.name)
     if reserve is not None:
         body["Concurrency"] = {"ReservedConcurrentExecutions": reserve}
@@ -58,11 +55,12 @@ def get_function(door: Door, name: str, qualifier: str | None) -> Answer:
 
 
 def get_configuration(door: Door, name: str, qualifier: str | None) -> Answer:
-    return Answer(msgspec.json.encode(configuration(door, find(door, name, qualifier))))
+    return Answer(msgspec.json.encode(configuration(door, named(door, name, qualifier), qualifier)))
 
 
 def account_settings(door: Door) -> Answer:
     limit, unreserved = door.engine.account_concurrency()
+    functions, versions = door.engine.functions(), door.engine.versions
     return Answer(
         msgspec.json.encode({
             "AccountLimit": {
@@ -72,7 +70,10 @@ def account_settings(door: Door) -> Answer:
                 "ConcurrentExecutions": limit,
                 "UnreservedConcurrentExecutions": unreserved,
             },
-            "AccountUsage": {"TotalCodeSize": 0, "FunctionCount": len(door.engine.functions())},
+            "AccountUsage": {
+                "TotalCodeSize": sum(one.code_size for each in functions for one in (each, *versions.of(each))),
+                "FunctionCount": len(functions),
+            },
         })
     )  # fmt: skip
 
@@ -118,74 +119,6 @@ def _unqualified(door: Door, name: str, qualifier: str | None) -> FunctionPort:
             "InvalidParameterValueException", "Concurrency is a function's own; a version or alias has none of it"
         )
     return find(door, name, None)
-
-
-def _unmark(marker: str) -> str:
-    try:
-        return base64.b64decode(marker.encode(), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise AwsError("InvalidParameterValueException", "Invalid Marker value provided") from None
-
-
-def configuration(door: Door, function: FunctionPort) -> dict[str, Any]:
-    """FunctionConfiguration of Lambda's model."""
-    config = function.config
-    sha = function.code_sha
-    revision = uuid.uuid5(uuid.NAMESPACE_URL, function.arn + sha + repr(config))
-    shown: dict[str, Any] = {
-        "FunctionName": config.name,
-        "FunctionArn": function.arn,
-        "Runtime": config.runtime,
-        "Role": f"arn:aws:iam::{door.account}:role/lambdatui",
-        "Handler": config.handler,
-        "CodeSize": 0,
-        "Description": config.description,
-        "Timeout": max(1, round(config.timeout)),
-        "MemorySize": config.memory,
-        "LastModified": _modified(door),
-        "CodeSha256": _base64_sha(sha),
-        "Version": "$LATEST",
-        "TracingConfig": {"Mode": "PassThrough"},
-        "RevisionId": str(revision),
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
-        "PackageType": "Zip",
-        "Architectures": [config.architecture],
-        "EphemeralStorage": {"Size": config.ephemeral_storage},
-        "LoggingConfig": _logging(config),
-        **members(config.kept),
-    }
-    if config.environment:
-        shown["Environment"] = {"Variables": config.environment}
-    if letters := config.dead_letter_queue or config.dead_letter_topic:
-        target = Destination(kind="queue" if config.dead_letter_queue else "topic", name=letters)
-        shown["DeadLetterConfig"] = {"TargetArn": to_arn(target, door.region, door.account)}
-    return shown
-
-
-def _logging(config: FunctionConfig) -> dict[str, str]:
-    """Levels are shown with the JSON format, as they count with it alone."""
-    logging = config.logging
-    shown = {"LogFormat": logging.format, "LogGroup": logging.group or f"/aws/lambda/{config.name}"}
-    if logging.format == "JSON":
-        shown |= {"ApplicationLogLevel": logging.application_level, "SystemLogLevel": logging.system_level}
-    return shown
-
-
-def _modified(door: Door) -> str:
-    """`2026-11-21T14:31:09.434+0000`: when this engine took the code over."""
-    started = door.settings.info().started_at
-    try:
-        return iso(from_iso(started))[:23] + "+0000"
-    except ValueError:
-        return "1970-01-01T00:00:00.000+0000"
-
-
-def _base64_sha(sha: str) -> str:
-    try:
-        return base64.b64encode(bytes.fromhex(sha)).decode()
-    except ValueError:
-        return sha
 
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html

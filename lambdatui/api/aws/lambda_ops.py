@@ -6,7 +6,7 @@ import re
 from itertools import chain
 
 from lambdatui.api.asgi import BodyTooLargeError, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import event_invoke, functions, invoke, mappings, names
+from lambdatui.api.aws import aliases, event_invoke, functions, invoke, mappings, names, update, versions
 from lambdatui.api.aws.call import Answer, Call, Door, Route, query_of
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.clock import new_request_id
@@ -15,7 +15,9 @@ MAX_REQUEST = 1 << 20
 LAMBDA_PATH = re.compile(rb"/20\d\d-\d\d-\d\d/(functions|account-settings|event-source-mappings|layers|tags)(/|$)")
 
 # Each module of operations brings its own; Invoke and InvokeAsync are answered before it.
-TABLE: list[Route] = list(chain(functions.ROUTES, event_invoke.ROUTES, mappings.ROUTES))
+TABLE: list[Route] = list(
+    chain(functions.ROUTES, update.ROUTES, versions.ROUTES, aliases.ROUTES, event_invoke.ROUTES, mappings.ROUTES)
+)
 
 
 async def serve(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
