@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Literal
-
-import msgspec
 
 from lambdatui.config.apis import normal_method, normal_path
 from lambdatui.config.declared import Declared
@@ -86,10 +85,7 @@ class TomlEvents:
         """Patterns as tables or JSON texts; None where one cannot be served, so that the mapping has to wait."""
         if "filters" not in table:
             return ()
-        patterns = [
-            one if isinstance(one, str) else msgspec.json.encode(one, enc_hook=str).decode()
-            for one in table.list("filters")
-        ]
+        patterns = [one if isinstance(one, str) else json.dumps(one, default=str) for one in table.list("filters")]
         return tuple(patterns) if filters_served(table, "filters", patterns, source) else None
 
     def _from_queue(self, index: int, table: Table) -> None:
