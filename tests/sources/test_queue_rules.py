@@ -39,6 +39,7 @@ def test_these_answers_are_a_success(payload: bytes) -> None:
         b"3",
         b"true",
         b"[]",
+        b"[" * 50_000 + b"]" * 50_000,
         b'{"batchItemFailures": {}}',
         b'{"batchItemFailures": "a"}',
         b'{"batchItemFailures": ["a"]}',
