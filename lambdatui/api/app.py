@@ -82,7 +82,8 @@ class _LambdaApp:
             stopping = self._door.engine.stopping
             await respond(send, 503 if stopping else 200, b"stopping\n" if stopping else b"ok\n", [_TEXT])
         elif path == "/metrics":
-            body = metrics.exposition(self._door.engine.function_rows(), self._door.engine.header())
+            engine = self._door.engine
+            body = metrics.exposition(engine.function_rows(), engine.header(), engine.telemetry.metrics.lives())
             await respond(send, 200, body, [(b"content-type", metrics.CONTENT_TYPE)])
         elif path == "/feed":
             await respond(send, 426, b"the feed is a WebSocket\n", [_TEXT, (b"upgrade", b"websocket")])

@@ -94,7 +94,7 @@ class Invoker:
         if isinstance(slot, Refusal):
             return self._throttled(run, slot)
         run.provisioned_key, run.spilled = key if slot.provisioned else None, slot.spilled
-        self._measure_concurrency(run)
+        self._measure_concurrency(run, 1)
         try:
             if function.config.unserved:
                 return self._failed_without_running(run, results.unserved(function.config.unserved))
@@ -103,7 +103,7 @@ class Invoker:
             return self._throttled(run, HOST)
         finally:
             self._admission.release(slot)
-            self._measure_concurrency(run)
+            self._measure_concurrency(run, -1)
 
     @contextmanager
     def untimed(self, request_id: str | None) -> Iterator[None]:
@@ -274,9 +274,15 @@ class Invoker:
         frames: bytes | None = None,
     ) -> InvocationRecord:
         request, environment, config = run.request, run.environment, run.function.config
-        usd = None
+        provisioned, usd = environment is not None and environment.provisioned is not None, None
         if billed_ms is not None:
-            usd = cost.dollars(billed_ms, config.memory, config.architecture, storage_mb=config.ephemeral_storage)
+            usd = cost.dollars(
+                billed_ms,
+                config.memory,
+                config.architecture,
+                provisioned=provisioned,
+                storage_mb=config.ephemeral_storage,
+            )
         record = InvocationRecord(
             id=self._history.next_invocation_id(),
             request_id=run.request_id,
@@ -297,7 +303,7 @@ class Invoker:
             max_memory_mb=max_memory_mb,
             attempt=request.attempt,
             qualifier=request.qualifier,
-            provisioned=environment is not None and environment.provisioned is not None,
+            provisioned=provisioned,
             cold=run.init_us is not None,
             environment=environment.id if environment else None,
             code_sha=run.code_sha or run.function.code_sha,
@@ -327,9 +333,12 @@ class Invoker:
             self._telemetry.say("ok", function.name, "succeeds with the new code")
         function.failing = failed
 
-    def _measure_concurrency(self, run: _Run) -> None:
-        admission, level, name = self._admission, self._telemetry.metrics.level, run.function.name
+    def _measure_concurrency(self, run: _Run, change: int) -> None:
+        """State what runs now that `run` has begun (1) or ended (-1)."""
+        admission, metrics, name = self._admission, self._telemetry.metrics, run.function.name
+        level, qualifier, version = metrics.level, run.request.qualifier, run.function.version
         level(name, "ConcurrentExecutions", admission.used(name))
+        metrics.shift(name, "ConcurrentExecutions", change, qualifier=qualifier, version=version)
         level(ACCOUNT, "UnreservedConcurrentExecutions", admission.unreserved_in_use())
         level(ACCOUNT, "ClaimedAccountConcurrency", admission.claimed())
         if run.provisioned_key is not None:

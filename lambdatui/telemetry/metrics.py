@@ -291,6 +291,13 @@ class Metrics:
             account = self._own_life(_ACCOUNT)
             self._set_level(now, account, name, account.levels.get(name, 0.0) + value - before)
 
+    def shift(
+        self, function: str, name: str, change: float, *, qualifier: str | None = None, version: str | None = None
+    ) -> None:
+        """Raise or lower a level of a resource: of a version, of an alias, or of what is called without a qualifier."""
+        life = self._life(function, qualifier, version, None)
+        self._set_level(self._clock.now_us() // MICROS, life, name, life.levels.get(name, 0.0) + change)
+
     def _set_level(self, now: int, life: Life, name: str, value: float) -> float:
         """What it was before."""
         before = life.levels.get(name, 0.0)
