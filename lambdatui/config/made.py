@@ -58,9 +58,15 @@ def endpoints(mapping: Mapping) -> tuple[str, str, str | None]:
     return source, mapping.function, mapping.qualifier
 
 
+def plain(config: QueueConfig | StreamConfig | Mapping) -> dict[str, Any]:
+    """Its fields as a row keeps them: what was read back from the disk has to be equal."""
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
+    return fields
+
+
 def laid_over(declared: QueueConfig | StreamConfig | Mapping, row: Made) -> dict[str, Any]:
     """The fields of `row` that are still in force over `declared`."""
-    said = msgspec.to_builtins(declared)
+    said = plain(declared)
     known = said.keys() & row.base.keys()
     return {field: value for field, value in row.config.items() if field in known and row.base[field] == said[field]}
 
@@ -96,7 +102,7 @@ def _mapping(declared: Mapping, row: Made | None) -> Mapping | None:
     """The mapping as it is in force; None where the API deleted it."""
     if row is None:
         return declared
-    said = msgspec.to_builtins(declared)
+    said = plain(declared)
     if row.config.get(DELETED) and row.base.get(DELETED) == said:
         return None
     merged: Mapping = msgspec.convert({**said, **laid_over(declared, row)}, type(declared))

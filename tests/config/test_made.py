@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from lambdatui.config.dead_letters import dlq_names
-from lambdatui.config.made import DELETED, Made, with_made
+from lambdatui.config.made import DELETED, Made, plain, with_made
 from lambdatui.config.model import (
     Destination,
     FunctionConfig,
@@ -117,7 +118,16 @@ def test_a_setting_is_laid_over_a_declared_mapping_until_that_changes() -> None:
 
 
 def test_a_declared_mapping_that_the_api_deleted_comes_back_when_its_declaration_changes() -> None:
-    row = made("u-1", own=False, kind="mapping", config={DELETED: True}, base={DELETED: msgspec.to_builtins(MAPPING)})
+    row = made("u-1", own=False, kind="mapping", config={DELETED: True}, base={DELETED: plain(MAPPING)})
     assert with_made(project(mappings=(MAPPING,)), [row]).mappings == ()
     edited = msgspec.structs.replace(MAPPING, filters=('{"body": {"a": [1]}}',))
     assert with_made(project(mappings=(edited,)), [row]).mappings == (edited,)
+
+
+@pytest.mark.parametrize("mapping", [MAPPING, StreamMapping(uuid="u-1", function="f", stream="s", filters=("{}",))])
+def test_what_the_files_said_is_the_same_after_it_was_on_disk(mapping: Any) -> None:
+    base = msgspec.json.decode(msgspec.json.encode({**plain(mapping), DELETED: plain(mapping)}))
+    gone = made("u-1", own=False, kind="mapping", config={DELETED: True}, base=base)
+    assert with_made(project(mappings=(mapping,)), [gone]).mappings == ()
+    filtered = made("u-1", own=False, kind="mapping", config={"filters": ["[]"]}, base=base)
+    assert with_made(project(mappings=(mapping,)), [filtered]).mappings[0].filters == ("[]",)

@@ -30,7 +30,7 @@ from lambdatui.api.aws.mapping_door import (
 )
 from lambdatui.api.aws.paging import page
 from lambdatui.clock import MICROS
-from lambdatui.config.made import DELETED, Made, endpoints
+from lambdatui.config.made import DELETED, Made, endpoints, plain
 from lambdatui.config.model import StreamMapping
 
 PAGE = 100  # ListEventSourceMappings never gives more, whatever MaxItems says
@@ -105,7 +105,7 @@ async def update(call: Call) -> Answer:
     check(door, mapping, row.config | said, function=function)
     check_only(door, mapping)
     declared = declared_of(door, before)
-    files_say = {} if declared is None else msgspec.to_builtins(declared)
+    files_say = {} if declared is None else plain(declared)
     await door.engine.make(
         msgspec.structs.replace(
             row,
@@ -130,7 +130,7 @@ async def delete(call: Call) -> Answer:
         await door.engine.unmake("mapping", mapping.uuid)
         return deleting
     now_us = door.engine.clock.now_us()
-    base = {DELETED: msgspec.to_builtins(declared)}
+    base = {DELETED: plain(declared)}
     row = msgspec.structs.replace(row_of(door, mapping), config={DELETED: True}, base=base, modified_us=now_us)
     await door.engine.make(row)
     said = f"its mapping of {endpoints(mapping)[0]} was deleted by API: it comes back when its declaration is edited"
