@@ -20,6 +20,7 @@ from lambdatui.engine.tracing import Caller
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
     from lambdatui.engine.event_invoke import EventInvokeConfigs
+    from lambdatui.engine.provisioner import Provisioner
     from lambdatui.engine.versions import Versions
     from lambdatui.sources.push_shapes import BusEvent, ObjectChange, Publication
     from lambdatui.store.reader import Reader
@@ -78,6 +79,8 @@ class EnginePort(Protocol):
     def started_us(self) -> int: ...
     @property
     def event_invoke(self) -> EventInvokeConfigs: ...
+    @property
+    def provisioner(self) -> Provisioner: ...
     @property
     def versions(self) -> Versions: ...
 

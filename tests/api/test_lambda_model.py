@@ -25,10 +25,6 @@ def test_every_answer_is_as_modelled(door: Running) -> None:
     client.list_functions(MaxItems=2)
     client.get_function(FunctionName="echo")
     client.get_function_configuration(FunctionName="echo")
-    client.put_function_concurrency(FunctionName="echo", ReservedConcurrentExecutions=5)
-    client.get_function_concurrency(FunctionName="echo")
-    client.delete_function_concurrency(FunctionName="echo")
-    client.get_account_settings()
     assert check.answered == {"Invoke", "InvokeAsync", *(route.name for route in ROUTES)}
 
 

@@ -23,6 +23,7 @@ class Shape(NamedTuple):
 
 LAMBDA: dict[str, Shape] = {
     "ResourceNotFoundException": Shape(404, "Message"),
+    "ProvisionedConcurrencyConfigNotFoundException": Shape(404),
     "TooManyRequestsException": Shape(429),
     "InvalidRequestContentException": Shape(400),
     "InvalidParameterValueException": Shape(400),
@@ -35,6 +36,9 @@ LAMBDA: dict[str, Shape] = {
     "ServiceUnavailableException": Shape(503, "Message", "Server"),
     "NotImplementedException": Shape(501),
 }
+
+# Reasons of a throttle that is over within a second, whatever runs; nobody knows how long the other ones last.
+_REFILLED = ("FunctionInvocationRateLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded")
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html; the query codes are what
 # SDKs put into the error's Code: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
@@ -102,11 +106,14 @@ def rest_json(error: AwsError, request_id: str) -> tuple[int, bytes, Headers]:
     """Lambda's form: type in a header, message and Type in the body."""
     shape = LAMBDA[error.type]
     body = msgspec.json.encode({**error.extra, "Type": shape.fault, shape.key: error.message})
-    return shape.status, body, [
+    headers: Headers = [
         (b"content-type", b"application/json"),
         (b"x-amzn-requestid", request_id.encode()),
         (b"x-amzn-errortype", error.type.encode()),
-    ]  # fmt: skip
+    ]
+    if error.extra.get("Reason") in _REFILLED:
+        headers.append((b"retry-after", b"1"))
+    return shape.status, body, headers
 
 
 def aws_json(error: AwsError, request_id: str, *, service: str, version: bytes) -> tuple[int, bytes, Headers]:

@@ -6,7 +6,19 @@ import re
 from itertools import chain
 
 from lambdatui.api.asgi import BodyTooLargeError, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import aliases, event_invoke, functions, invoke, mappings, names, update, versions
+from lambdatui.api.aws import (
+    aliases,
+    concurrency,
+    event_invoke,
+    functions,
+    invoke,
+    mappings,
+    names,
+    provisioned,
+    recursion,
+    update,
+    versions,
+)
 from lambdatui.api.aws.call import Answer, Call, Door, Route, query_of
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.clock import new_request_id
@@ -16,7 +28,17 @@ LAMBDA_PATH = re.compile(rb"/20\d\d-\d\d-\d\d/(functions|account-settings|event-
 
 # Each module of operations brings its own; Invoke and InvokeAsync are answered before it.
 TABLE: list[Route] = list(
-    chain(functions.ROUTES, update.ROUTES, versions.ROUTES, aliases.ROUTES, event_invoke.ROUTES, mappings.ROUTES)
+    chain(
+        functions.ROUTES,
+        update.ROUTES,
+        versions.ROUTES,
+        aliases.ROUTES,
+        concurrency.ROUTES,
+        provisioned.ROUTES,
+        recursion.ROUTES,
+        event_invoke.ROUTES,
+        mappings.ROUTES,
+    )
 )
 
 
