@@ -57,7 +57,7 @@ async def test_an_environments_lines_are_in_its_stream_and_others_in_none(start:
 
 
 async def test_a_failed_init_is_reported_before_its_invocation(start: Start) -> None:
-    engine = await start({"early.py": "import nothing_of_that_name\n"})
+    engine = await start({"early.py": "import nothing_of_that_name\ndef handler(event, context): pass\n"})
     await call(engine, "early")
     lines = [line.message for line in engine.telemetry.logs.after(0)[0]]
     reports = [line for line in lines if line.startswith("INIT_REPORT Init Duration: ")]
