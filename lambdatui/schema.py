@@ -12,6 +12,7 @@ import msgspec
 
 FEED_VERSION = 1
 SERIES_SECONDS = 120
+FREE_REQUESTS, FREE_GB_SECONDS = 1_000_000, 400_000  # a month, by AWS's free tier
 
 Status = Literal["ok", "error", "timeout", "throttled"]
 LEVELS = {"DEBUG": 10, "PRINT": 20, "INFO": 20, "PLATFORM": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}

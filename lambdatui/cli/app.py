@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "invocations": ("history", "List invocations, newest first."),
     "show": ("history", "Show one invocation whole."),
     "stats": ("history", "Show metrics by their CloudWatch names."),
+    "cost": ("cost", "Show what invocations cost, and a month at the present rate."),
     "logs": ("logs", "Print log lines, or follow them."),
     "replay": ("invoke", "Invoke again with the stored event of a request."),
     "dlq": ("dlq", "List, show, replay and purge dead letters."),

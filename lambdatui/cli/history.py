@@ -21,6 +21,7 @@ from lambdatui.cli.output import (
     since,
     table,
     text_of,
+    usd,
 )
 from lambdatui.cli.project import Place, complete_function, function_name, json_option, place_options
 from lambdatui.errors import NotFound
@@ -138,7 +139,7 @@ def _print_detail(detail: InvocationDetail) -> None:
         "type": f"{row.type} from {row.source}, version {row.version}, attempt {row.attempt}",
         "queued": _ms(row.queued_ms),
         "init": _ms(row.init_ms),
-        "duration": _ms(row.duration_ms) + (f", billed {row.billed_ms} ms" if row.billed_ms is not None else ""),
+        "duration": _ms(row.duration_ms) + _billed(row),
         "memory": f"{row.max_memory_mb} MB at most" if row.max_memory_mb is not None else FAINT,
         "environment": f"{row.environment or FAINT}{' (cold start)' if row.cold else ''}",
     }
@@ -156,6 +157,12 @@ def _print_detail(detail: InvocationDetail) -> None:
         _section("error", shown(detail.error))
     lines = [f"{clock(line.time)}  {shown(line.message.replace(chr(13), chr(10))).rstrip()}" for line in detail.log]
     _section("log", "\n".join(lines) or "no lines")
+
+
+def _billed(row: InvocationRow) -> str:
+    if row.billed_ms is None:
+        return ""
+    return f", billed {row.billed_ms} ms" + (f" (${usd(row.cost_usd)})" if row.cost_usd is not None else "")
 
 
 def _section(title: str, text: str) -> None:
@@ -209,13 +216,13 @@ def stats_command(name: str | None, since_text: str | None, as_json: bool, place
 
 
 def _print_stats(found: dict[str, Stats]) -> None:
-    titles = ("FUNCTION", "INV", "ERR", "THR", "CONC", "DLQ ERR", "P50 MS", "P95 MS", "P99 MS", "ITER AGE MS")
+    titles = ("FUNCTION", "INV", "ERR", "THR", "CONC", "DLQ ERR", "P50 MS", "P95 MS", "P99 MS", "ITER AGE MS", "COST $")
 
     def cells(name: str) -> list[object]:
         s = found[name]
         counts = (s.Invocations, s.Errors, s.Throttles, s.ConcurrentExecutions, s.DeadLetterErrors)
         times = (s.Duration.p50, s.Duration.p95, s.Duration.p99, s.IteratorAge.max)
-        return ["(account)" if name == "_account" else name, *counts, *map(number, times)]
+        return ["(account)" if name == "_account" else name, *counts, *map(number, times), usd(s.CostUSD)]
 
     def style(column: int, row: Sequence[str]) -> dict[str, Any]:
         if row[column] in (FAINT, "0"):
@@ -234,8 +241,13 @@ def _print_one(name: str, stats: Stats | None) -> None:
     distributions = ("Duration", "IteratorAge", "AsyncEventAge")
     for field in stats.__struct_fields__:
         if field not in distributions:
-            out(f"  {field:<22}{getattr(stats, field):>10}")
+            value = getattr(stats, field)
+            out(f"  {field:<44}{usd(value) if field == 'CostUSD' else _figure(value):>14}")
     out()
     parts = ("p50", "p95", "p99", "max", "last")
     rows = [[f"  {d} ms", *(number(getattr(getattr(stats, d), part)) for part in parts)] for d in distributions]
     table(["  METRIC", *(part.upper() for part in parts)], rows, right=[part.upper() for part in parts])
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if isinstance(value, int) or value.is_integer() else f"{value:.3f}"

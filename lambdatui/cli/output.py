@@ -152,6 +152,15 @@ def number(value: float | None, digits: int = 1) -> str | None:
     return f"{value:.0f}" if value >= 100 or float(value).is_integer() else f"{value:.{digits}f}"
 
 
+def usd(value: float | None) -> str | None:
+    """Dollars without their sign: cents where there are some, else as many places as small prices need."""
+    if value is None:
+        return None
+    if value == 0 or value >= 0.01:
+        return f"{value:,.2f}"
+    return f"{value:.10f}".rstrip("0") if value < 1e-7 else f"{value:.7f}".rstrip("0")
+
+
 def clock(iso: str) -> str:
     """The local time of an ISO instant: `14:31:09.434`, with the date before it unless it is today's."""
     from datetime import datetime

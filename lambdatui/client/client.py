@@ -145,6 +145,10 @@ class Client:
         """Metrics by function name, totals under `_account`."""
         return self._get("stats", {"function": function, "since_us": since_us}, dict[str, Stats])
 
+    def monthly_usd(self) -> float | None:
+        """List price of a month at the present rate, the free tier taken off; None where there is no rate."""
+        return self.header().monthly_usd
+
     def dlq(self, queue: str | None = None) -> list[DlqEntry]:
         """Entries of every dead-letter queue, or of one."""
         return self._get("dlq", {"queue": queue}, list[DlqEntry])

@@ -114,6 +114,10 @@ class Offline:
         return self._reader.stats(function=function, since_us=since_us)
 
     def dlq(self, queue: str | None = None) -> list[DlqEntry]:
+    def monthly_usd(self) -> float | None:
+        """Nothing runs, so there is no rate."""
+        return None
+
         """Entries of every dead-letter queue that the project names, or of one."""
         names = self._dlq_names()
         if queue is not None:

@@ -61,6 +61,10 @@ class Reading(Protocol):
         """Metrics by function name, with the totals under `_account`."""
         ...
 
+    def monthly_usd(self) -> float | None:
+        """List price of a month at the present rate, the free tier taken off; None where there is no rate."""
+        ...
+
     def dlq(self, queue: str | None = None) -> list[DlqEntry]:
         """Entries of every dead-letter queue, or of one."""
         ...

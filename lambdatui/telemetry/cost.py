@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from lambdatui.schema import FREE_GB_SECONDS, FREE_REQUESTS
+
 Rule = Literal["current", "classic"]
 RULES: tuple[Rule, ...] = ("current", "classic")
 CLASSIC_STEP_MS = 100  # until December 2020
@@ -19,8 +21,6 @@ CLASSIC_STEP_MS = 100  # until December 2020
 REQUEST = 0.20 / 1_000_000
 STORAGE_GB_SECOND = 0.0000000309  # of ephemeral storage above what is included
 INCLUDED_STORAGE_MB = 512
-FREE_REQUESTS = 1_000_000  # a month, as the compute
-FREE_GB_SECONDS = 400_000.0
 MONTH_S = 730 * 3600  # as AWS's calculator has it
 PROVISIONED_STEP_S = 300  # provisioned time is rounded up to it
 

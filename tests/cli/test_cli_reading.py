@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from lambdatui import samples, schema
-from lambdatui.cli.output import harmless, since, width
+from lambdatui.cli.output import harmless, since, usd, width
 from lambdatui.clock import SystemClock
 from lambdatui.errors import UsageError
 from tests.cli.conftest import Run
@@ -266,3 +266,25 @@ def test_durations() -> None:
 
 def test_harmless_keeps_tabs_and_lines() -> None:
     assert harmless("a\tb\nc\r\x9b\x7f") == "a\tb\nc\\x0d\\x9b\\x7f"
+
+
+def test_cost_is_by_function_and_takes_the_free_tier_off_the_whole(run: Run, engine: FakeEngine) -> None:
+    engine.functions = [msgspec.structs.replace(one, monthly_usd=2.0) for one in engine.functions[:1]]
+    found = json.loads(run("cost", "--json").stdout)
+    assert found["functions"] == {
+        "orders": {"requests": 3, "billed_ms": 0, "gb_seconds": 0, "cost_usd": 0, "monthly_usd": 2.0}
+    }
+    assert found["total"]["monthly_usd"] is None
+    engine.header = schema.Header(project="shop", root="/shop", monthly_usd=0.5)
+    found = json.loads(run("cost", "--json").stdout)
+    assert found["total"]["monthly_usd"] == 0.5
+    assert found["free_tier"] == {"requests": 1_000_000, "gb_seconds": 400_000, "monthly_usd": 1.5}
+    text = run("cost", "orders").stdout
+    assert text.splitlines()[1].split() == ["orders", "3", "0", "0.000", "0.00", "2.00"]
+    assert "$1.50 taken off" in text
+
+
+def test_small_prices_keep_their_places() -> None:
+    assert [usd(value) for value in (None, 0, 0.0000002, 2.0834e-9, 0.0123, 1234.5)] == [
+        None, "0.00", "0.0000002", "0.0000000021", "0.01", "1,234.50",
+    ]  # fmt: skip

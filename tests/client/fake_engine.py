@@ -87,6 +87,7 @@ class FakeEngine:
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self.header = schema.Header(project="shop", root="/shop")
         self.functions = [function()]
         self.invocations = [row()]
         self.detail = schema.InvocationDetail(
@@ -178,7 +179,7 @@ class FakeEngine:
         simple: dict[str, Callable[[], Any]] = {
             "functions": lambda: self.functions,
             "sources": lambda: self.sources,
-            "header": lambda: schema.Header(project="shop", root="/shop"),
+            "header": lambda: self.header,
             "environments": list,
             "invocations": lambda: self.invocations[: int(query.get("limit", ["1000000"])[0])],
             "logs": lambda: [entry for entry in self.logs if entry.id > int(query.get("after_id", ["0"])[0])],

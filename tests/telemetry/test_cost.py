@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdatui.schema import FREE_GB_SECONDS
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.cost import Usage
 
@@ -81,5 +82,5 @@ def test_more_use_never_costs_less_and_the_free_tier_is_bounded(
     one = cost.bill([Usage(requests=requests, compute=compute, architecture=architecture, free=free)])
     more = cost.bill([Usage(requests=requests + 5, compute=compute + 7, architecture=architecture, free=free)])
     assert more.total >= one.total - 1e-6
-    assert 0 <= one.free_tier <= 0.2 + cost.FREE_GB_SECONDS * 0.0000166667 + 1e-3
+    assert 0 <= one.free_tier <= 0.2 + FREE_GB_SECONDS * 0.0000166667 + 1e-3
     assert one.free_tier <= one.requests + one.compute + 1e-9
