@@ -42,7 +42,8 @@ MARK_ENVIRONMENT = "LAMBDATUI_ENVIRONMENT"
 FD_CHANNEL = 3
 
 # Invocation payload limits in bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-MAX_SYNC_PAYLOAD = 6_291_556
+MAX_SYNC_REQUEST = 6_291_456
+MAX_SYNC_PAYLOAD = 6_291_556  # of a result
 MAX_EVENT_PAYLOAD = 1_048_576
 
 # What the engine accepts from an environment before it gives it up: the largest result stays readable, so that it can

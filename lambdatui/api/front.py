@@ -20,7 +20,7 @@ from lambdatui.config.model import Project
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import new_root
 from lambdatui.errors import NotFound
-from lambdatui.wire import MAX_SYNC_PAYLOAD
+from lambdatui.wire import MAX_SYNC_REQUEST
 
 logger = logging.getLogger("lambdatui.api")
 
@@ -123,7 +123,7 @@ class Front:
     async def _invoke(self, request: Request, asked: Asked, match: Match, made: Event) -> Reply:
         kind = match.api.kind
         payload = msgspec.json.encode(made)
-        if len(payload) > MAX_SYNC_PAYLOAD:
+        if len(payload) > MAX_SYNC_REQUEST:
             return proxy_results.TOO_LARGE[kind]
         try:
             function = self._door.engine.function(match.route.function, match.route.qualifier).config.name

@@ -186,6 +186,8 @@ class Invoker:
         meta: dict[str, object] = {"arn": arn, "trace_id": trace}
         if run.request.client_context:
             meta["client_context"] = run.request.client_context
+        if run.request.tenant_id:
+            meta["tenant_id"] = run.request.tenant_id
         return meta
 
     # --- recording

@@ -20,6 +20,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None  # made where None
     attempt: int = 1
     client_context: str | None = None  # JSON text
+    tenant_id: str | None = None
     parent_id: str | None = None
     trace_root: str | None = None  # of the caller's trace; a new one where None
     replay_of: str | None = None

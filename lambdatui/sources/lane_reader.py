@@ -18,7 +18,7 @@ from lambdatui.sources.stream_rules import Advance, Discard, LaneState, Send, Wa
 from lambdatui.sources.stream_settings import Settings
 from lambdatui.sources.timer import Timer
 from lambdatui.store.records import Checkpoint, Record
-from lambdatui.wire import MAX_SYNC_PAYLOAD
+from lambdatui.wire import MAX_SYNC_REQUEST
 
 READ_AT_ONCE = 500  # records may be 1 MB each: a batch of 10,000 is read in pieces, until its payload is full
 DROPPED_AT_ONCE = 10_000  # records that filters may drop before the checkpoint follows them
@@ -133,7 +133,7 @@ class LaneReader(Loop):
         records: list[Record] = []
         dropped, after = 0, state.seq
         room = self.settings.mapping.batch_size
-        left = MAX_SYNC_PAYLOAD - (len(state.window.state) if state.window else 0)
+        left = MAX_SYNC_REQUEST - (len(state.window.state) if state.window else 0)
         while room > len(records) and dropped < DROPPED_AT_ONCE:
             wanted = min(READ_AT_ONCE, room - len(records))
             piece, until = await streams.read_lane(name, self._shard, after, limit, wanted, self._lane)

@@ -12,7 +12,7 @@ import msgspec
 from lambdatui.clock import MICROS
 from lambdatui.engine.model import InvokeResult
 from lambdatui.sources.responses import MalformedResponseError, failed_items
-from lambdatui.wire import MAX_SYNC_PAYLOAD
+from lambdatui.wire import MAX_SYNC_REQUEST
 
 STARTING_CONCURRENCY = 5
 MOST_CONCURRENCY = 1_250
@@ -181,7 +181,7 @@ def _fitting(items: Sequence[Item], batch_size: int) -> list[Item]:
     size, batch = ENVELOPE, list[Item]()
     for item in items[:batch_size]:
         size += len(item.record) + 1
-        if batch and size > MAX_SYNC_PAYLOAD:
+        if batch and size > MAX_SYNC_REQUEST:
             break
         batch.append(item)
     return batch

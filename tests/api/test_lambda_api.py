@@ -140,8 +140,8 @@ def test_large_payloads_are_checked_too(client: Clients) -> None:
 
 def test_sync_payloads_end_at_six_megabytes(client: Clients) -> None:
     lambda_ = client("lambda")
-    largest = b'"' + b"x" * (6_291_556 - 2) + b'"'
-    assert len(lambda_.invoke(FunctionName="echo", Payload=largest)["Payload"].read()) == 6_291_556
+    largest = b'"' + b"x" * (6_291_456 - 2) + b'"'
+    assert len(lambda_.invoke(FunctionName="echo", Payload=largest)["Payload"].read()) == 6_291_456
     with pytest.raises(lambda_.exceptions.RequestTooLargeException) as caught:
         lambda_.invoke(FunctionName="echo", Payload=largest + b" ")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413

@@ -12,7 +12,7 @@ from lambdatui.clock import MICROS
 from lambdatui.engine.model import InvokeResult
 from lambdatui.sources.queue_rules import Item, Scale, Window, backoff, judge
 from lambdatui.sources.responses import MalformedResponseError, failed_items
-from lambdatui.wire import MAX_SYNC_PAYLOAD
+from lambdatui.wire import MAX_SYNC_REQUEST
 
 
 def item(id: str, *, group: str | None = None, size: int = 10, expires_us: int = 10**18) -> Item:
@@ -102,10 +102,10 @@ def test_a_batch_is_due_when_full_or_when_its_window_ends() -> None:
 
 def test_a_batch_ends_at_six_megabytes() -> None:
     window = Window()
-    window.add([item(name, size=MAX_SYNC_PAYLOAD // 2 - 50) for name in "abc"], now_us=0)
+    window.add([item(name, size=MAX_SYNC_REQUEST // 2 - 50) for name in "abc"], now_us=0)
     assert [each.id for each in window.take(0, batch_size=10, window_s=300)] == ["a", "b"]
     assert window.take(0, batch_size=10, window_s=300) == []
-    huge = item("d", size=2 * MAX_SYNC_PAYLOAD)
+    huge = item("d", size=2 * MAX_SYNC_REQUEST)
     window = Window()
     window.add([huge], now_us=0)
     assert window.take(0, batch_size=10, window_s=0) == [huge], "alone it goes, and the door refuses it"

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from typing import NamedTuple
 
 import msgspec
 
 from lambdatui.api.asgi import BodyTooLargeError, Headers, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import names
+from lambdatui.api.aws import event_stream, names
 from lambdatui.api.aws.call import Door, query_of
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.jsoncheck import json_problem
@@ -19,53 +21,53 @@ from lambdatui.api.ports import FunctionPort
 from lambdatui.clock import new_request_id
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.errors import NotFound
-from lambdatui.wire import MAX_EVENT_PAYLOAD, MAX_SYNC_PAYLOAD
+from lambdatui.wire import MAX_EVENT_PAYLOAD, MAX_SYNC_REQUEST
 
 PREFIX = b"/2015-03-31/functions/"
 SUFFIX = b"/invocations"
 MAX_CLIENT_CONTEXT = 3583  # characters of base64
 
+STREAMING_PREFIX = b"/2021-11-15/functions/"
+STREAMING_SUFFIX = b"/response-streaming-invocations"
+PIECE = 65_536  # bytes of a streamed payload's chunk
+
 _JSON = (b"content-type", b"application/json")
 _LATEST = (b"x-amz-executed-version", b"$LATEST")
 _TYPES = (b"RequestResponse", b"Event", b"DryRun")
+_STREAMING_TYPES = (b"RequestResponse", b"DryRun")
+_TENANT = re.compile(r"[a-zA-Z0-9._:/=+\-@ ]{1,256}")
 
 
 async def invoke(door: Door, raw_name: bytes, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one Invoke; raises AwsError for what the caller did wrong."""
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    kind = headers.get(b"x-amz-invocation-type") or b"RequestResponse"
-    if kind not in _TYPES:
-        raise AwsError(
-            "InvalidParameterValueException",
-            f"1 validation error detected: Value '{kind.decode('latin-1')}' at 'invocationType' failed to satisfy "
-            "constraint: Member must satisfy enum value set: [RequestResponse, Event, DryRun]",
-        )
-    qualifier = query_of(scope["query_string"]).get("Qualifier") if scope["query_string"] else None
-    name, qualifier = names.parse(raw_name, qualifier)
-    function = find(door, name, qualifier)
-    payload = await _payload(receive, MAX_EVENT_PAYLOAD if kind == b"Event" else MAX_SYNC_PAYLOAD)
-    context = _client_context(headers.get(b"x-amz-client-context"))
-    root, parent = door.engine.caller(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
-    if kind == b"RequestResponse":
-        result = await door.engine.invoke(
-            InvokeRequest(
-                function=function.config.name,
-                payload=payload,
-                qualifier=qualifier,
-                client_context=context,
-                parent_id=parent,
-                trace_root=root,
-            )
-        )
-        tail = headers.get(b"x-amz-log-type") == b"Tail"
-        await _answer(send, result, tail=tail)
-    elif kind == b"Event":
+    call = _read(raw_name, scope, _TYPES)
+    function = find(door, call.name, call.qualifier)
+    payload = await _payload(receive, MAX_EVENT_PAYLOAD if call.type == b"Event" else MAX_SYNC_REQUEST)
+    if call.type == b"RequestResponse":
+        await _answer(send, await _run(door, call, function, payload), tail=call.tail)
+    elif call.type == b"Event":
+        _, parent = door.engine.caller(call.trace)
         request_id = await door.engine.accept(
-            function.config.name, payload, client_context=context, parent_id=parent, qualifier=qualifier
+            function.config.name,
+            payload,
+            client_context=call.client_context,
+            parent_id=parent,
+            qualifier=call.qualifier,
         )
         await respond(send, 202, b"", [(b"x-amzn-requestid", request_id.encode())])
     else:
         await respond(send, 204, b"", [(b"x-amzn-requestid", new_request_id().encode())])
+
+
+async def invoke_streaming(door: Door, raw_name: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+    """InvokeWithResponseStream. Python's runtime gives its result as a whole: it comes in pieces, then how it ended."""
+    call = _read(raw_name, scope, _STREAMING_TYPES)
+    function = find(door, call.name, call.qualifier)
+    payload = await _payload(receive, MAX_SYNC_REQUEST)
+    if call.type == b"DryRun":
+        await respond(send, 204, b"", [(b"x-amzn-requestid", new_request_id().encode())])
+        return
+    await _stream(send, await _run(door, call, function, payload), tail=call.tail)
 
 
 async def invoke_async(door: Door, raw_name: bytes, receive: Receive, send: Send) -> None:
@@ -75,6 +77,73 @@ async def invoke_async(door: Door, raw_name: bytes, receive: Receive, send: Send
     payload = await _payload(receive, MAX_EVENT_PAYLOAD)
     request_id = await door.engine.accept(function.config.name, payload, qualifier=qualifier)
     await respond(send, 202, b"", [_JSON, (b"x-amzn-requestid", request_id.encode())])
+
+
+class _Call(NamedTuple):
+    """What path, query and headers of an invocation say."""
+
+    name: str
+    qualifier: str | None
+    type: bytes
+    tail: bool
+    client_context: str | None
+    tenant_id: str | None
+    trace: str
+
+
+def _read(raw_name: bytes, scope: Scope, types: tuple[bytes, ...]) -> _Call:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    qualifier = query_of(scope["query_string"]).get("Qualifier") if scope["query_string"] else None
+    name, qualifier = names.parse(raw_name, qualifier)
+    tenant = headers.get(b"x-amz-tenant-id")
+    if tenant is not None and not _TENANT.fullmatch(tenant.decode("latin-1")):
+        raise _outside(tenant, "tenantId", f"Member must satisfy regular expression pattern: {_TENANT.pattern}")
+    return _Call(
+        name,
+        qualifier,
+        _choice(headers.get(b"x-amz-invocation-type"), types, "invocationType"),
+        _choice(headers.get(b"x-amz-log-type"), (b"None", b"Tail"), "logType") == b"Tail",
+        _client_context(headers.get(b"x-amz-client-context")),
+        None if tenant is None else tenant.decode("latin-1"),
+        headers.get(b"x-amzn-trace-id", b"").decode("latin-1"),
+    )
+
+
+def _choice(value: bytes | None, choices: tuple[bytes, ...], member: str) -> bytes:
+    """One of `choices`, the first where none is given."""
+    if not value:
+        return choices[0]
+    if value not in choices:
+        listed = b", ".join(choices).decode()
+        raise _outside(value, member, f"Member must satisfy enum value set: [{listed}]")
+    return value
+
+
+def _outside(value: bytes, member: str, constraint: str) -> AwsError:
+    shown = value.decode("latin-1")
+    return AwsError(
+        "InvalidParameterValueException",
+        f"1 validation error detected: Value '{shown}' at '{member}' failed to satisfy constraint: {constraint}",
+    )
+
+
+async def _run(door: Door, call: _Call, function: FunctionPort, payload: bytes) -> InvokeResult:
+    root, parent = door.engine.caller(call.trace)
+    result = await door.engine.invoke(
+        InvokeRequest(
+            function=function.config.name,
+            payload=payload,
+            qualifier=call.qualifier,
+            client_context=call.client_context,
+            tenant_id=call.tenant_id,
+            parent_id=parent,
+            trace_root=root,
+        )
+    )
+    if result.status == "throttled":
+        reason = result.throttle_reason or "ConcurrentInvocationLimitExceeded"
+        raise AwsError("TooManyRequestsException", "Rate Exceeded.", Reason=reason)
+    return result
 
 
 def find(door: Door, name: str, qualifier: str | None) -> FunctionPort:
@@ -120,18 +189,37 @@ def _client_context(encoded: bytes | None) -> str | None:
     return text
 
 
-async def _answer(send: Send, result: InvokeResult, *, tail: bool) -> None:
-    if result.status == "throttled":
-        reason = result.throttle_reason or "ConcurrentInvocationLimitExceeded"
-        raise AwsError("TooManyRequestsException", "Rate Exceeded.", Reason=reason)
+def _headers(result: InvokeResult, content_type: tuple[bytes, bytes]) -> Headers:
     version = result.executed_version
-    headers: Headers = [
-        _JSON,
+    return [
+        content_type,
         (b"x-amzn-requestid", result.request_id.encode()),
         _LATEST if version == "$LATEST" else (b"x-amz-executed-version", version.encode()),
     ]
+
+
+async def _answer(send: Send, result: InvokeResult, *, tail: bool) -> None:
+    headers = _headers(result, _JSON)
     if result.function_error is not None:
         headers.append((b"x-amz-function-error", result.function_error.encode()))
     if tail:
         headers.append((b"x-amz-log-result", base64.b64encode(result.log_tail[-4096:])))
     await respond(send, 200, result.payload, headers)
+
+
+async def _stream(send: Send, result: InvokeResult, *, tail: bool) -> None:
+    """The payload in chunks and InvokeComplete, which tells of an error instead."""
+    end: dict[str, str] = {}
+    if result.function_error is not None:
+        end = {"ErrorCode": result.function_error, "ErrorDetails": result.payload.decode("utf-8", "replace")}
+    if tail:
+        end["LogResult"] = base64.b64encode(result.log_tail[-4096:]).decode()
+    headers = _headers(result, (b"content-type", event_stream.CONTENT_TYPE))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if result.function_error is None:
+        for start in range(0, len(result.payload), PIECE):
+            piece = result.payload[start : start + PIECE]
+            chunk = event_stream.event(b"PayloadChunk", piece, b"application/octet-stream")
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    complete = event_stream.event(b"InvokeComplete", msgspec.json.encode(end), b"application/json")
+    await send({"type": "http.response.body", "body": complete, "more_body": False})

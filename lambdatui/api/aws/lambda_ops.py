@@ -50,6 +50,10 @@ async def serve(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         if path.startswith(invoke.PREFIX) and path.endswith(invoke.SUFFIX):
             await invoke.invoke(door, path[len(invoke.PREFIX) : -len(invoke.SUFFIX)], scope, receive, send)
             return
+        if path.startswith(invoke.STREAMING_PREFIX) and path.endswith(invoke.STREAMING_SUFFIX):
+            raw_name = path[len(invoke.STREAMING_PREFIX) : -len(invoke.STREAMING_SUFFIX)]
+            await invoke.invoke_streaming(door, raw_name, scope, receive, send)
+            return
         if path.startswith(b"/2014-11-13/functions/") and path.rstrip(b"/").endswith(b"/invoke-async"):
             await invoke.invoke_async(door, path.split(b"/")[3], receive, send)
             return
@@ -75,7 +79,7 @@ def _find(method: str, raw_path: bytes) -> tuple[Route, dict[str, str]]:
         match = route.path.fullmatch(path) if route.method == method else None
         if match is not None:
             return route, match.groupdict()
-    served = ", ".join(["Invoke", "InvokeAsync", *(route.name for route in TABLE)])
+    served = ", ".join(["Invoke", "InvokeWithResponseStream", "InvokeAsync", *(route.name for route in TABLE)])
     raise AwsError(
         "NotImplementedException",
         f"lambdatui does not serve {method} {path[:200]} yet. Of Lambda's operations it serves {served}.",
