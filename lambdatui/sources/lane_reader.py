@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
-
 from lambdatui.clock import MICROS
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.errors import LambdaTuiError, StoreError
@@ -70,7 +68,7 @@ class LaneReader(Loop):
         self._lane = lane
         self._activity = activity
         self._rested = rested
-        self._sending = ""
+        self._in_hand = ""  # the last of the records that are being sent or given up, until the checkpoint is saved
         self._retry_us = 0
         self._seen_us: int | None = None
         self._given_up: GivenUp | None = None  # its destination has not taken it yet
@@ -80,7 +78,7 @@ class LaneReader(Loop):
     @property
     def reach(self) -> str:
         """How far it has begun."""
-        return stream_lanes.reach(self.state, self._sending)
+        return stream_lanes.reach(self.state, self._in_hand)
 
     def retry_now(self) -> None:
         """Tries a blocked batch again without waiting for its back-off."""
@@ -91,9 +89,12 @@ class LaneReader(Loop):
         now = self.engine.clock.now_us()
         if now < self._retry_us:
             return self._retry_us
-        if self._given_up is not None:
-            await self._deliver(self._given_up)
-            return now
+        if self._given_up is None:
+            return await self._go_on(now)
+        await self._deliver(self._given_up)
+        return now
+
+    async def _go_on(self, now: int) -> int | None:
         state, limit = self.state, self.limit
         look = await self._look(state, limit)
         if limit != self.limit:
@@ -112,10 +113,15 @@ class LaneReader(Loop):
         )
         if isinstance(step, Wait):
             return now if await self._pass_over(state, look, limit) else step.due_us
-        if isinstance(step, Send):
-            await self._send(state, step)
-        else:
-            await self._take(state, step, None)
+        self._in_hand = look.records[-1].seq if look.records else ""
+        try:
+            if isinstance(step, Send):
+                await self._send(state, step)
+            else:
+                await self._take(state, step, None)
+        finally:
+            if self._given_up is None:
+                self._in_hand = ""
         return self.engine.clock.now_us()
 
     async def rest(self) -> None:
@@ -155,8 +161,7 @@ class LaneReader(Loop):
         further."""
         if look.records:
             return False
-        until = look.until if look.more or limit is None else max(look.until, limit)
-        moved = msgspec.structs.replace(state, seq=max(state.seq, until))
+        moved = stream_lanes.passed_over(state, look.until, None if look.more else limit)
         if look.dropped:
             await self._save(moved)
         else:  # others' records: where this is lost, they are passed over once more
@@ -181,7 +186,6 @@ class LaneReader(Loop):
         engine, mapping = self.engine, self.settings.mapping
         now = engine.clock.now_us()
         if send.batch:
-            self._sending = send.batch[-1].seq
             # CloudWatch: "the time between when a stream receives the record and when the event source mapping sends
             # the event to the function", of the last record. Each try measures it, so it rises while a lane is blocked.
             age_ms = max(now - send.batch[-1].arrived_us, 0) / 1000
@@ -201,7 +205,6 @@ class LaneReader(Loop):
                 )
             )
         finally:
-            self._sending = ""
             self._activity.in_flight -= 1
         if result.status != "ok" and engine.stopping:
             return  # cut short: nobody is to blame, and the next engine sends the batch again
@@ -242,7 +245,7 @@ class LaneReader(Loop):
             await self._not_delivered(given_up, error)
             return
         self.state = step.state
-        self._given_up, self._deliveries = None, 0
+        self._let_go()
         if target is None:
             self._count_dropped(given_up)
             self._say(f"gave up {_what(given_up)}; no on-failure destination keeps a record of them")
@@ -261,9 +264,12 @@ class LaneReader(Loop):
             self._retry_us = self.engine.clock.now_us() + round(stream_rules.backoff(self._deliveries) * MICROS)
             return
         await self._save(given_up.step.state)
-        self._given_up, self._deliveries = None, 0
+        self._let_go()
         self._count_dropped(given_up)
         self._say(f"gave up {_what(given_up)}; {target.name} did not take the record: {error}", kind="dlq")
+
+    def _let_go(self) -> None:
+        self._given_up, self._deliveries, self._in_hand = None, 0, ""
 
     def _count_dropped(self, given_up: GivenUp) -> None:
         """What the stream's retention took is not counted: DroppedEventCount is about the mapping's own limits."""

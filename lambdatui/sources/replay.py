@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from lambdatui.config.model import StreamMapping
+from lambdatui.config.model import StreamConfig, StreamMapping
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed
 from lambdatui.schema import ReplayResult
@@ -18,7 +18,12 @@ from lambdatui.sources import shapes
 from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.responses import MalformedResponseError, failed_items
+from lambdatui.sources.stream_settings import settings_of
 from lambdatui.store.records import Message, Record
+from lambdatui.store.shards import lane_of
+
+MOST_LANES = 10  # ParallelizationFactor
+MOST_RECORDS = 10_000  # of a batch, those that filters dropped included
 
 
 class Expired(OperationFailed):
@@ -147,21 +152,39 @@ class Replayer:
         catalog = self._catalog()
         project, stream = catalog.project, catalog.stream(info.stream_arn)
         name = self._engine.function(function_arn).config.name
-        start, width = info.start_sequence_number, len(info.start_sequence_number)
-        before = str(int(start) - 1).rjust(width, "0") if start.isdigit() and int(start) else ""
-        read = self._engine.store.streams.read
-        records: list[Record] = await read(stream.name, info.shard_id, before, info.batch_size)
-        if not records or records[0].seq != start or records[-1].seq != info.end_sequence_number:
-            raise Expired(
-                f"{stream.name} no longer holds the records from {start} on (kept {stream.retention_hours} h)"
-            )
-        payload = shapes.stream_event(records, stream, region=project.region, account=project.account)
-        reports = any(
-            mapping.report_batch_item_failures
+        mappings = [
+            mapping
             for mapping in project.mappings
             if isinstance(mapping, StreamMapping) and mapping.stream == stream.name and mapping.function == name
-        )
+        ]
+        records = await self._batch(stream, info, mappings)
+        if not records:
+            raise Expired(
+                f"{stream.name} no longer holds the records from {info.start_sequence_number} on"
+                f" (kept {stream.retention_hours} h)"
+            )
+        payload = shapes.stream_event(records, stream, region=project.region, account=project.account)
+        reports = any(mapping.report_batch_item_failures for mapping in mappings)
         return Call(function=name, payload=payload, items=tuple(record.seq for record in records) if reports else None)
+
+    async def _batch(self, stream: StreamConfig, info: shapes.BatchInfo, mappings: list[StreamMapping]) -> list[Record]:
+        """The batch that stands behind a range; empty where it is not there any more. A range does not tell in how
+        many lanes the shard was, or what filters dropped: the batch is what has its count, its start and its end."""
+        start, end = info.start_sequence_number, info.end_sequence_number
+        before = str(int(start) - 1).rjust(len(start), "0") if start.isdigit() and int(start) else ""
+        read = self._engine.store.streams.read_lane
+        first, _ = await read(stream.name, info.shard_id, before, end, 1, (0, 1))
+        if not first or first[0].seq != start:
+            return []
+        project = self._catalog().project
+        rules = [settings_of(project, mapping, stream) for mapping in mappings]
+        for lanes in dict.fromkeys([*(one.lanes for one in rules), *range(1, MOST_LANES + 1)]):
+            lane = (lane_of(first[0].partition_key, lanes), lanes)
+            records, _ = await read(stream.name, info.shard_id, before, end, MOST_RECORDS, lane)
+            for kept in [records, *([each for each in records if one.passes(each)] for one in rules)]:
+                if len(kept) == info.batch_size and kept[-1].seq == end:
+                    return kept
+        return []
 
     def _say(self, function: str | None, what: str, outcome: ReplayResult) -> None:
         ends = {"ok": "went through", "throttled": "was throttled: it waits as before"}

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from lambdatui.sources.stream_rules import LaneState
 
 
-def reach(state: LaneState, sending: str = "") -> str:
-    """How far a lane has begun: done with, failed before and to be tried again, or in flight up to `sending`."""
-    return max(state.seq, sending, *state.ends)
+def reach(state: LaneState, in_hand: str = "") -> str:
+    """How far a lane has begun: done with, failed before and to be tried again, or in hand up to `in_hand`."""
+    return max(state.seq, in_hand, *state.ends)
 
 
 def meeting_point(reaches: Iterable[str]) -> str:
@@ -27,6 +29,11 @@ def meeting_point(reaches: Iterable[str]) -> str:
 def met(states: Iterable[LaneState], at: str) -> bool:
     """Whether all lanes are done with everything up to `at`, and hold nothing open there."""
     return all(state.seq >= at and not state.ends and not state.blocked and state.window is None for state in states)
+
+
+def passed_over(state: LaneState, looked: str, limit: str | None) -> LaneState:
+    """A lane that found nothing of its own up to `looked`. `limit`: it looked as far as it may go."""
+    return msgspec.structs.replace(state, seq=max(state.seq, looked, limit or ""))
 
 
 def fresh(at: str, lanes: int) -> list[LaneState]:

@@ -12,6 +12,11 @@ from lambdatui.sources.stream_rules import Send
 from lambdatui.store.records import Record
 
 
+def settings_of(project: Project, mapping: StreamMapping, stream: StreamConfig) -> Settings:
+    """The settings; its filters' patterns are decoded here, once."""
+    return Settings(project=project, mapping=mapping, stream=stream, filters=Filters(mapping.filters))
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The mapping, its stream, and the project that both are in."""
 

@@ -6,12 +6,11 @@ import asyncio
 
 from lambdatui import schema
 from lambdatui.config.model import Project, StreamConfig, StreamMapping
-from lambdatui.sources.filters import Filters
 from lambdatui.sources.lane_reader import Activity
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.shard_reader import ShardReader
 from lambdatui.sources.stream_rules import ready
-from lambdatui.sources.stream_settings import Settings
+from lambdatui.sources.stream_settings import settings_of
 from lambdatui.sources.timer import Timer
 from lambdatui.store.shards import Shard
 
@@ -36,7 +35,7 @@ class StreamSource:
         """Takes over changed settings from the next batch on."""
         self.mapping = mapping
         self.stream = stream
-        self._settings = Settings(project=project, mapping=mapping, stream=stream, filters=Filters(mapping.filters))
+        self._settings = settings_of(project, mapping, stream)
         for reader in self._readers.values():
             reader.update(self._settings)
         self.wake()

@@ -271,6 +271,17 @@ async def test_changes_that_were_given_up_leave_dynamodbs_record_and_can_be_repl
     assert again == first
 
 
+async def test_a_tables_filters_are_about_the_change(world: Any) -> None:
+    new = '{"eventName": ["MODIFY"], "dynamodb": {"NewImage": {"n": {"N": ["2"]}}}}'
+    here = await world(table(filters=(new,)), work=lambda event: None)
+    await change(here)
+    await here.settle(lambda: bool(here.engine.requests))
+    await here.engine.reload(table(filters=('{"eventName": ["REMOVE"]}',)))
+    await change(here)
+    await here.settle(lambda: sum(row.backlog for row in rows(here)) == 0)
+    assert len(here.engine.requests) == 1
+
+
 async def test_nobody_sends_to_a_tables_stream(world: Any) -> None:
     here = await world(table(), work=lambda event: None)
     with pytest.raises(UsageError, match="write to the table"):

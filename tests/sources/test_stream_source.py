@@ -232,3 +232,109 @@ async def test_a_reload_keeps_the_reader_and_its_batch_in_flight(world: Any) -> 
     await here.settle(lambda: len(here.engine.requests) == 2)
     assert [data(event) for event in here.engine.events("work")] == [["a"], ["b"]]
     assert [row.closed for row in here.manager.snapshot().streams[0].shards] == [True, False, False]
+
+
+# filters, versions and figures
+
+
+def counted(world: World, name: str) -> int:
+    return world.engine.telemetry.metrics.counted[UUID, name]
+
+
+async def test_filtered_records_move_the_checkpoint_and_are_counted_once(world: Any) -> None:
+    broken = True
+
+    def fail(event: Any) -> None:
+        if broken:
+            raise ValueError("not yet")
+
+    rules = clicks(filters=('{"data": {"kind": ["wanted"]}}',))
+    here = await world(rules, work=fail)
+    await put(here, '{"kind": "other"}', "no JSON")
+    await here.settle(lambda: shard(here).backlog == 0)
+    assert not here.engine.requests
+    await here.manager.pause("clicks")
+    await put(here, '{"kind": "other"}', '{"kind": "wanted"}', '{"kind": "other"}')
+    await here.manager.resume("clicks")
+    await here.advance(3, step=1)
+    broken = False
+    await here.advance(5, step=1)
+    assert shard(here).backlog == 0
+    assert {tuple(data(event)) for event in here.engine.events("work")} == {('{"kind": "wanted"}',)}
+    assert (counted(here, "PolledEventCount"), counted(here, "FilteredOutEventCount")) == (5, 4)
+    here = await world(rules, work=lambda event: None)
+    await here.settle()
+    assert not here.engine.requests
+    assert counted(here, "PolledEventCount") == 0, "what was dropped is not read again"
+
+
+async def test_filters_see_a_records_metadata(world: Any) -> None:
+    here = await world(clicks(filters=('{"partitionKey": ["vip"]}',)), work=lambda event: None)
+    await put(here, "a", key="vip")
+    await put(here, "b", key="other")
+    await here.settle(lambda: shard(here).backlog == 0)
+    assert [data(event) for event in here.engine.events("work")] == [["a"]]
+
+
+async def test_a_batch_is_filled_with_what_the_filters_leave(world: Any) -> None:
+    here = await world(clicks(batch_size=2, filters=('{"data": {"n": [{"exists": true}]}}',)), work=lambda event: None)
+    await here.manager.pause("clicks")
+    await put(here, '{"n": 1}', "{}", "{}", '{"n": 2}', '{"n": 3}')
+    await here.manager.resume("clicks")
+    await here.settle(lambda: shard(here).backlog == 0)
+    assert [data(event) for event in here.engine.events("work")] == [['{"n": 1}', '{"n": 2}'], ['{"n": 3}']]
+
+
+async def test_a_new_filter_releases_a_blocked_shard(world: Any) -> None:
+    def fail(event: Any) -> None:
+        if "bad" in data(event):
+            raise ValueError("poison")
+
+    here = await world(clicks(), work=fail)
+    await put(here, "bad")
+    await here.settle(lambda: shard(here).blocked)
+    await here.engine.reload(clicks(filters=('{"data": {"n": [1]}}',)))
+    await put(here, '{"n": 1}')
+    await here.advance(5)
+    assert data(here.engine.events("work")[-1]) == ['{"n": 1}']
+    assert not shard(here).blocked
+
+
+async def test_the_mappings_qualifier_is_what_is_invoked(world: Any) -> None:
+    here = await world(clicks(qualifier="live"), work=lambda event: None)
+    await put(here, "a")
+    await here.settle(lambda: bool(here.engine.requests))
+    assert here.engine.requests[0].qualifier == "live"
+
+
+async def test_the_mappings_figures_count_events_and_tries(world: Any) -> None:
+    def fail(event: Any) -> None:
+        if "bad" in data(event):
+            raise ValueError("poison")
+
+    here = await world(clicks(batch_size=2, maximum_retry_attempts=1), work=fail)
+    await here.manager.pause("clicks")
+    await put(here, "bad", "with it", "good")
+    await here.manager.resume("clicks")
+    await here.advance(3, step=1)
+    assert {name: count for (mapping, name), count in here.engine.telemetry.metrics.counted.items() if mapping} == {
+        "PolledEventCount": 3,
+        "InvokedEventCount": 5,
+        "FailedInvokeEventCount": 4,
+        "DroppedEventCount": 2,
+    }
+
+
+async def test_the_last_result_is_in_awss_words(world: Any) -> None:
+    def fail(event: Any) -> None:
+        if "bad" in data(event):
+            raise ValueError("poison")
+
+    here = await world(clicks(), work=fail)
+    assert here.manager.last_result(UUID) is None
+    await put(here, "good")
+    await here.settle(lambda: bool(here.engine.requests))
+    assert here.manager.last_result(UUID) == "OK"
+    await put(here, "bad")
+    await here.settle(lambda: shard(here).blocked)
+    assert here.manager.last_result(UUID) == "PROBLEM: Function call failed"

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from lambdatui.clock import ManualClock, new_request_id
 from lambdatui.config.model import StreamConfig
 from lambdatui.store.records import Checkpoint, NewMessage
-from lambdatui.store.shards import HashRanges, even_shards, hash_key, hash_range, seq_number, seq_text, shard_name
+from lambdatui.store.shards import (
+    HashRanges,
+    even_shards,
+    hash_key,
+    hash_range,
+    lane_of,
+    seq_number,
+    seq_text,
+    shard_name,
+)
 from lambdatui.store.store import Store
 
 STREAM = StreamConfig(name="clicks", logical_id="Clicks", shards=2)
@@ -95,6 +104,38 @@ async def test_reading_goes_on_after_a_number(store: Store) -> None:
     assert [record.data for record in some] == [b"4", b"5", b"6", b"7"]
     assert some[0] == records[4]
     assert await store.streams.read("clicks", shard_name(1), "", 4) == []
+
+
+async def test_a_lane_is_read_by_its_keys_and_tells_how_far_it_looked(store: Store) -> None:
+    records = await store.streams.put(STREAM, [(f"key-{n}", b"%d" % n, 0) for n in range(30)])
+    seen = []
+    for lane in range(3):
+        mine = [record for record in records if lane_of(record.partition_key, 3) == lane]
+        read = store.streams.read_lane
+        assert await read("clicks", shard_name(0), "", None, 99, (lane, 3)) == (mine, records[-1].seq)
+        assert await read("clicks", shard_name(0), mine[0].seq, None, 1, (lane, 3)) == ([mine[1]], mine[1].seq)
+        until = mine[-1].seq
+        assert await read("clicks", shard_name(0), "", until, 99, (lane, 3)) == (mine, until), "as far as it may"
+        assert await read("clicks", shard_name(0), until, until, 99, (lane, 3)) == ([], until)
+        seen += mine
+    assert len(seen) == 30
+    places = ["", records[-1].seq, records[-1].seq]
+    first = sum(lane_of(record.partition_key, 3) == 0 for record in records)
+    assert store.streams.waiting("clicks", shard_name(0), places) == first
+    assert store.streams.waiting("clicks", shard_name(0), [""]) == 30
+
+
+async def test_lanes_take_the_place_of_those_before(store: Store) -> None:
+    mapping = new_request_id()
+    await store.streams.begin(mapping, STREAM, shard_name(0), "TRIM_HORIZON")
+    lanes = [
+        Checkpoint(mapping=mapping, shard=shard_name(0), lane=lane, lanes=3, seq=seq_text(lane), window=b"w")
+        for lane in range(3)
+    ]
+    await store.streams.save_lanes(lanes)
+    assert await store.streams.begin(mapping, STREAM, shard_name(0), "TRIM_HORIZON") == lanes
+    await store.streams.save_lanes([Checkpoint(mapping=mapping, shard=shard_name(0), seq=seq_text(9))])
+    assert [each.seq for each in store.streams.checkpoints(mapping, shard_name(0))] == [seq_text(9)]
 
 
 async def test_latest_after_a_trim_is_not_the_beginning(store: Store, clock: ManualClock) -> None:
