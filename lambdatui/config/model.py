@@ -173,7 +173,7 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
 
 
 class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule; `expression` is `rate(...)`, `cron(...)` or, from lambdatui.toml, `every 1s`."""
+    """A schedule; `expression` is `rate(...)`, `cron(...)`, `at(...)` or, from lambdatui.toml, `every 1s`."""
 
     id: str
     function: str
@@ -181,6 +181,7 @@ class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
     input: str | None = None  # JSON text instead of the scheduled event
     enabled: bool = True
     qualifier: str | None = None  # version or alias of the function, here and below
+    timezone: str | None = None  # by whose clocks cron and at count; None: UTC
 
 
 class BucketTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="bucket"):

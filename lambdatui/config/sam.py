@@ -17,7 +17,7 @@ from lambdatui.config.loops import Loops
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.sam_apis import declare_sam_apis
 from lambdatui.config.sam_destinations import declare_invoke_config, declare_invoke_config_resource
-from lambdatui.config.sam_events import declare_events, declare_rule
+from lambdatui.config.sam_events import declare_events
 from lambdatui.config.sam_functions import (
     FUNCTION_NAME,
     construct_aliases,
@@ -31,6 +31,7 @@ from lambdatui.config.sam_push import PUSHING
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
 from lambdatui.config.sam_routes import declare_url
+from lambdatui.config.sam_schedules import declare_rule, declare_schedule
 from lambdatui.config.sam_versions import declare_alias, declare_version
 from lambdatui.config.support import SAM_FUNCTION, nearest_resource, of_resource
 from lambdatui.config.template import Template
@@ -348,6 +349,8 @@ def _declare(template: Template) -> None:
             declare_version(template, resource)
         elif resource.type == "AWS::Events::Rule":
             declare_rule(template, resource)
+        elif resource.type == "AWS::Scheduler::Schedule":
+            declare_schedule(template, resource)
         elif resource.type in PUSHING:
             PUSHING[resource.type](template, resource)
         else:

@@ -1,16 +1,13 @@
-"""What invokes the functions of a template: Events, FunctionUrlConfig, schedules and rules."""
+"""What invokes the SAM functions of a template: their Events and FunctionUrlConfig."""
 
 from __future__ import annotations
 
 from lambdatui.config.aws_names import Resource
-from lambdatui.config.declared import qualifier_of
-from lambdatui.config.model import ScheduleConfig
 from lambdatui.config.problems import did_you_mean
-from lambdatui.config.sam_mappings import add_queue_mapping, add_stream_mapping, say_unserved
+from lambdatui.config.sam_mappings import add_queue_mapping, add_stream_mapping
 from lambdatui.config.sam_push import add_push_event
 from lambdatui.config.sam_routes import add_event_route, add_url
-from lambdatui.config.sam_rules import declare_pattern
-from lambdatui.config.schedules import expression_problem
+from lambdatui.config.sam_schedules import add_schedule
 from lambdatui.config.support import EVENT_PROPERTIES, EVENTS
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
@@ -45,9 +42,10 @@ def _declare_event(template: Template, logical_id: str, kind: str, reader: Reade
     elif kind in {"Kinesis", "DynamoDB"}:
         add_stream_mapping(template, logical_id, function, reader, "Stream", template.published.get(function))
     elif kind == "Schedule":
-        _add_schedule(template, logical_id, function, reader, "Schedule", template.published.get(function))
+        add_schedule(template, logical_id, function, reader, "Schedule", template.published.get(function))
     elif kind == "ScheduleV2":
-        _add_schedule(template, logical_id, function, reader, "ScheduleExpression", template.published.get(function))
+        behind = template.published.get(function)
+        add_schedule(template, logical_id, function, reader, "ScheduleExpression", behind, scheduler=True)
     elif kind in {"Api", "HttpApi"}:
         add_event_route(template, logical_id, function, reader, "rest" if kind == "Api" else "http")
     elif kind in {"S3", "SNS", "EventBridgeRule", "CloudWatchEvent"}:
@@ -69,59 +67,3 @@ def _say_unknown(reader: Reader, kind: str) -> None:
             remedy = did_you_mean(key, known, f"Remove it, or see the properties of an event of type {kind}.")
             message = f"{reader.where}: an event of type {kind} has no property {key}"
             reader.problems.notice(message, remedy, line=reader.line(key), function=reader.function)
-
-
-# schedules
-
-
-def _add_schedule(
-    template: Template, logical_id: str, function: str, reader: Reader, key: str, qualifier: str | None
-) -> None:
-    expression = reader.text(key)
-    if expression is None:
-        if key not in reader:
-            reader.warn(key, f"{key} is missing", f"Set {key}: rate(5 minutes).")
-        return
-    problem = expression_problem(expression)
-    if problem:
-        reader.warn(key, problem, "Write it as AWS does, e.g. rate(5 minutes) or cron(0 12 * * ? *).")
-        return
-    say_unserved(reader, "ScheduleV2")
-    zone = reader.text("ScheduleExpressionTimezone")
-    if zone not in {None, "UTC"}:
-        reader.warn("ScheduleExpressionTimezone", f"the time zone {zone} is not served; UTC is", "Write it in UTC.")
-    state, enabled = reader.text("State"), reader.flag("Enabled")
-    template.into.schedules.append(
-        ScheduleConfig(
-            id=logical_id,
-            function=function,
-            expression=expression.strip(),
-            input=reader.text("Input"),
-            enabled=state != "DISABLED" and enabled is not False,
-            qualifier=qualifier,
-        )
-    )
-
-
-def declare_rule(template: Template, resource: Resource) -> None:
-    """AWS::Events::Rule: its pattern, its schedule or both."""
-    reader = template.reader(resource)
-    if "EventPattern" in reader:
-        declare_pattern(template, resource)
-    if "ScheduleExpression" not in reader:
-        return
-    for number, target in enumerate(reader.items("Targets")):
-        inner = reader.inside(target) if isinstance(target, Map) else None
-        arn = inner.text("Arn") if inner else None
-        function = template.into.function_named(arn) if arn else None
-        if function is None or inner is None or arn is None:
-            reader.warn("Targets", "a target that is no function of the template is not served", "Nothing to be done.")
-            continue
-        values = Map(resource.line)
-        for source in (resource.properties, inner.values):
-            for key in ("ScheduleExpression", "State", "Input"):
-                if key in source:
-                    values[key], values.lines[key] = source[key], source.line_of(key) or 1
-        logical_id = resource.logical_id if number == 0 else f"{resource.logical_id}{number}"
-        own = template.read(values, resource.logical_id, function.name)
-        _add_schedule(template, logical_id, function.name, own, "ScheduleExpression", qualifier_of(arn))

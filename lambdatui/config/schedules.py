@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lambdatui.clock import MICROS
 from lambdatui.errors import UsageError
@@ -25,6 +26,7 @@ from lambdatui.errors import UsageError
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 _EVERY_UNITS = {"ms": 1_000, "s": MICROS, "m": 60 * MICROS, "h": 3600 * MICROS}
 _RATE = re.compile(r"rate\(\s*(\S+)\s+(\S+?)\s*\)")
+_AT = re.compile(r"at\(\s*(\S+)\s*\)")
 _CRON = re.compile(r"cron\((.*)\)", re.S)
 _EVERY = re.compile(r"(?:every\s+)?(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
 MIN_EVERY_US = 10_000  # below 10 ms a schedule is a busy loop
@@ -100,6 +102,51 @@ class Cron:
         return None
 
 
+@dataclass(frozen=True)
+class Once:
+    """`at(yyyy-mm-ddThh:mm:ss)`: due one time."""
+
+    expression: str
+    at_us: int
+
+    def next_after(self, us: int) -> int | None:
+        return self.at_us if self.at_us > us else None
+
+
+@dataclass(frozen=True)
+class Zoned:
+    """A schedule by the clocks of a time zone. What falls into the hour that spring leaves out is skipped; what falls
+    into the one that autumn has twice is due once.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+    """
+
+    schedule: Cron | Once
+    zone: ZoneInfo
+
+    @property
+    def expression(self) -> str:
+        return self.schedule.expression
+
+    def next_after(self, us: int) -> int | None:
+        wall = self._wall(us)
+        while (due := self.schedule.next_after(wall)) is not None:
+            moment = _moment(due).replace(tzinfo=self.zone)  # the first of two
+            real = int(moment.timestamp()) * MICROS
+            if self._wall(real) == due and real > us:
+                return real
+            wall = due
+        return None
+
+    def _wall(self, us: int) -> int:
+        """What the zone's clocks show, as if it were UTC."""
+        shift = datetime.fromtimestamp(us // MICROS, self.zone).utcoffset()
+        return us + (int(shift.total_seconds()) * MICROS if shift else 0)
+
+
+def _moment(us: int) -> datetime:
+    return datetime.fromtimestamp(us // MICROS, UTC).replace(tzinfo=None)
+
+
 _MINUTE_AFTER_LAST_YEAR = int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()) // 60
 
 
@@ -131,29 +178,61 @@ class _Days:
         return [min(working, key=lambda day: (abs(day - number), -day))] if number <= last else []
 
 
-def parse(expression: str) -> Schedule:
-    """The schedule that the text means; UsageError with what is wrong in it. `every 1s` and `500ms` are ours."""
+def parse(expression: str, timezone: str | None = None) -> Schedule:
+    """The schedule that the text means; UsageError with what is wrong in it. `every 1s` and `500ms` are ours.
+
+    `timezone` is by whose clocks a cron or at counts, UTC's where there is none.
+    """
     text = expression.strip()
     if text.startswith("rate("):
         return _rate(text)
-    if text.startswith("cron("):
-        return _cron(text)
     if match := _EVERY.fullmatch(text):
         return _every(text, match)
-    if text.startswith("at("):
-        raise UsageError(f"{text}: one-time schedules are not served: use rate(...) or cron(...)")
-    raise UsageError(f"{expression!r} is no schedule expression: write rate(5 minutes), cron(0 12 * * ? *) or every 1s")
+    if not text.startswith(("cron(", "at(")):
+        raise UsageError(
+            f"{expression!r} is no schedule expression: write rate(5 minutes), cron(0 12 * * ? *) or every 1s"
+        )
+    schedule = _cron(text) if text.startswith("cron(") else _once(text)
+    return schedule if timezone is None else Zoned(schedule, _zone(timezone))
 
 
-def expression_problem(expression: str, *, finer: bool = False) -> str | None:
-    """What is wrong with a schedule expression; `every 1s` only passes where `finer` allows it."""
+def expression_problem(expression: str, *, finer: bool = False, once: bool = False) -> str | None:
+    """What is wrong with a schedule expression; `every 1s` only passes where `finer`, `at(...)` where `once` allows
+    it."""
     try:
         schedule = parse(expression)
     except UsageError as exc:
         return str(exc)
-    if not finer and not expression.strip().startswith(("rate(", "cron(")):
+    if not finer and not expression.strip().startswith(("rate(", "cron(", "at(")):
         return f"{expression!r} is no schedule expression of AWS"
+    if not once and isinstance(schedule, Once):
+        return f"{expression.strip()}: one-time schedules are EventBridge Scheduler's: use rate(...) or cron(...)"
     return None if schedule.next_after(0) is not None else f"{expression} never comes"
+
+
+def timezone_problem(timezone: str) -> str | None:
+    """What is wrong with the name of a time zone."""
+    try:
+        _zone(timezone)
+    except UsageError as exc:
+        return str(exc)
+    return None
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(f"the time zone {name[:100]!r} is not known here") from None
+
+
+def _once(text: str) -> Once:
+    match = _AT.fullmatch(text)
+    try:
+        when = datetime.strptime(match[1] if match else "", "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(f"{text}: write at(yyyy-mm-ddThh:mm:ss)") from None
+    return Once(text, int(when.timestamp()) * MICROS)
 
 
 def _rate(text: str) -> Period:

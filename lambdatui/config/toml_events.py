@@ -12,7 +12,7 @@ from lambdatui.config.destinations import STREAM_FAILURE
 from lambdatui.config.filters import Source
 from lambdatui.config.model import ApiConfig, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
-from lambdatui.config.schedules import expression_problem
+from lambdatui.config.schedules import expression_problem, timezone_problem
 from lambdatui.config.settings import batching, filters_served
 from lambdatui.config.toml_destinations import destination
 from lambdatui.config.toml_table import Table
@@ -47,7 +47,7 @@ STREAM_EVENT = (
     "filters",
     "qualifier",
 )
-SCHEDULE_EVENT = ("type", "every", "rate", "cron", "input", "enabled", "qualifier")
+SCHEDULE_EVENT = ("type", "every", "rate", "cron", "timezone", "input", "enabled", "qualifier")
 HTTP_EVENT = ("type", "method", "path", "api", "qualifier")
 
 
@@ -161,6 +161,10 @@ class TomlEvents:
         if problem:
             table.warn(key, problem, 'Write every = "1s", rate = "5 minutes" or cron = "0 12 * * ? *".')
             return
+        zone = table.text("timezone")
+        if zone is not None and (unknown := timezone_problem(zone)):
+            table.warn("timezone", f"{unknown}; UTC is used", 'Write timezone = "Europe/Vienna".')
+            zone = None
         self.into.schedules.append(
             ScheduleConfig(
                 id=f"{self.function}-schedule-{index}" if index else f"{self.function}-schedule",
@@ -169,6 +173,7 @@ class TomlEvents:
                 input=table.text("input"),
                 enabled=table.flag("enabled") is not False,
                 qualifier=table.text("qualifier"),
+                timezone=zone,
             )
         )
 

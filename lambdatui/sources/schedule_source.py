@@ -43,14 +43,14 @@ class ScheduleSource(Loop):
         super().__init__(engine, timer, label=f"schedule {config.id}", paused=paused)
         self.config = config
         self._project = project
-        self._schedule = parse(config.expression)
+        self._schedule = parse(config.expression, config.timezone)
         self._due_us: int | None = None
         self._last_us: int | None = None
 
     def update(self, project: Project, config: ScheduleConfig) -> None:
         """Takes over changed settings; a changed expression counts from now."""
-        if config.expression != self.config.expression:
-            self._schedule = parse(config.expression)
+        if (config.expression, config.timezone) != (self.config.expression, self.config.timezone):
+            self._schedule = parse(config.expression, config.timezone)
             self._due_us = None
         self.config = config
         self._project = project

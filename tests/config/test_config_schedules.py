@@ -232,7 +232,7 @@ def test_after_the_last_year_nothing_is_due() -> None:
         ("rate(5 minutess)", "unit"),
         ("rate(999999999 days)", "ten years"),
         ("every 0s", "shortest"),
-        ("at(2026-01-01T00:00:00)", "one-time"),
+        ("at(2026-01-01)", "yyyy-mm-ddThh:mm:ss"),
         ("", "no schedule expression"),
         ("* * * * *", "no schedule expression"),
     ],

@@ -190,3 +190,11 @@ def test_a_stream_that_begins_nowhere_begins_at_its_oldest_record(
     assert says(project, message) == ("warning", 6)
     (mapping,) = project.mappings
     assert isinstance(mapping, StreamMapping) and mapping.starting_position == "TRIM_HORIZON"
+
+
+def test_a_schedule_counts_by_the_clocks_of_its_zone(write: Write, load: Load) -> None:
+    schedule = FUNCTION + '[[functions.work.events]]\ntype = "schedule"\ncron = "0 8 * * ? *"\ntimezone = '
+    assert toml(write, load, schedule + '"Europe/Vienna"\n').schedules[0].timezone == "Europe/Vienna"
+    project = toml(write, load, schedule + '"Mars"\n')
+    assert says(project, "the time zone 'Mars' is not known here") == ("warning", 6)
+    assert project.schedules[0].timezone is None

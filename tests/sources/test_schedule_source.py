@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -47,6 +48,15 @@ async def test_a_schedule_of_an_alias_invokes_the_alias(world: Any, monkeypatch:
     asked = accepts(here, monkeypatch)
     await here.advance(1)
     assert asked == [("work", "live")]
+
+
+async def test_a_one_time_schedule_fires_once(world: Any) -> None:
+    here = await world(ticks())
+    at = datetime.fromtimestamp(here.clock.now_us() // MICROS + 2, UTC).strftime("at(%Y-%m-%dT%H:%M:%S)")
+    await here.engine.reload(ticks(at))
+    await here.advance(60)
+    assert [source for _, _, source in here.engine.accepted] == ["schedule:Tick"]
+    assert row(here).next_at is None
 
 
 async def test_a_sleeping_computer_gets_one_event_not_a_flood(world: Any) -> None:
