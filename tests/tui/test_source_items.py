@@ -43,6 +43,14 @@ def test_a_push_to_a_queue_has_no_function_to_open() -> None:
     assert _texts(item)["function"] == "copies"
 
 
+def test_a_queue_tells_what_its_mappings_filters_dropped_where_they_did() -> None:
+    row = QueueRow(name="orders", logical_id="Orders", consumer="work", filtered=3)
+    plain = QueueRow(name="plain", logical_id="Plain")
+    filtered, other = items_of(Sources(queues=[row, plain]))
+    assert dict(filtered.facts)["filtered out"] == "3"
+    assert "filtered out" not in dict(other.facts)
+
+
 def test_closed_shards_are_counted_apart_and_dim() -> None:
     shards = [ShardRow(id=f"shardId-00000000000{n}", closed=n == 0) for n in range(3)]
     stream, first, *_ = items_of(Sources(streams=[StreamRow(name="clicks", logical_id="Clicks", shards=shards)]))

@@ -65,6 +65,7 @@ def _queue(row: QueueRow) -> SourceItem:
         ("oldest", seconds(row.oldest_s)),
         ("read by", row.consumer or "no function"),
         ("redrive", f"{row.redrive} after {row.max_receive_count} receives" if row.redrive else "none"),
+        *((("filtered out", str(row.filtered)),) if row.filtered else ()),
     )
     return SourceItem(
         f"queue {row.name}",
