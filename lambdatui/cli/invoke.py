@@ -110,10 +110,15 @@ def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) ->
         return client.invoke(name, payload, type=kind, log=log)
     except NotFound as error:
         rows = client.functions()
-        plain = name.rpartition(":function:")[2].partition(":")[0]
-        if any(plain in (row.name, row.logical_id) for row in rows):
+        plain, _, qualifier = name.rpartition(":function:")[2].partition(":")
+        known = next((row for row in rows if plain in (row.name, row.logical_id, *row.aliases)), None)
+        if known is None:
+            raise NotFound(unknown_function(plain, rows)) from error
+        if not qualifier:
             raise
-        raise NotFound(unknown_function(plain, rows)) from error
+        names = [*(alias.name for alias in known.version_aliases), *(each.version for each in known.versions)]
+        there = f"it has {', '.join(names)}" if names else "nothing of it has been published"
+        raise NotFound(f"{known.name} has no version or alias {qualifier}: {there}") from error
 
 
 def _print_log(client: Client, reply: InvokeReply) -> None:

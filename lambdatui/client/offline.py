@@ -70,7 +70,8 @@ class Offline:
     def functions(self) -> list[FunctionRow]:
         """Every function as configured, with its problems and the state "not running"."""
         depths = self._reader.queue_depths(self._dlq_names())
-        return [rows.function_row(self.project, function, self.problems, depths) for function in self.project.functions]
+        made = self._reader.made()
+        return [rows.function_row(self.project, one, self.problems, depths, made) for one in self.project.functions]
 
     def invocations(
         self,
@@ -113,11 +114,11 @@ class Offline:
         """Stored metrics by function name, totals under `_account`."""
         return self._reader.stats(function=function, since_us=since_us)
 
-    def dlq(self, queue: str | None = None) -> list[DlqEntry]:
     def monthly_usd(self) -> float | None:
         """Nothing runs, so there is no rate."""
         return None
 
+    def dlq(self, queue: str | None = None) -> list[DlqEntry]:
         """Entries of every dead-letter queue that the project names, or of one."""
         names = self._dlq_names()
         if queue is not None:

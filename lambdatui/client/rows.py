@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from lambdatui.client.reading import NOT_RUNNING
-from lambdatui.clock import MICROS, SystemClock
+from lambdatui.clock import MICROS, SystemClock, iso
 from lambdatui.config import stand_ins
 from lambdatui.config.addresses import route_rows
 from lambdatui.config.dead_letters import dlq_names
 from lambdatui.config.model import LoadOptions, kept_texts
 from lambdatui.config.triggers import triggers
-from lambdatui.schema import FunctionRow, ProblemRow, QueueRow, ScheduleRow, Sources, StreamRow
+from lambdatui.schema import AliasRow, FunctionRow, ProblemRow, QueueRow, ScheduleRow, Sources, StreamRow, VersionRow
 
 if TYPE_CHECKING:
+    from lambdatui.config.made import Made
     from lambdatui.config.model import FunctionConfig, Problem, Project, QueueMapping, StreamMapping
 
 
@@ -32,9 +33,14 @@ class Depth(Protocol):
 
 
 def function_row(
-    project: Project, function: FunctionConfig, problems: Iterable[Problem], depths: Mapping[str, Depth]
+    project: Project,
+    function: FunctionConfig,
+    problems: Iterable[Problem],
+    depths: Mapping[str, Depth],
+    made: Iterable[Made] = (),
 ) -> FunctionRow:
-    """One function as configured."""
+    """One function as configured. `made`: among it what was published of it."""
+    of_function = [row for row in made if row.name.startswith(f"{function.name}:")]
     dead = depths.get(function.dead_letter_queue or "")
     return FunctionRow(
         name=function.name,
@@ -56,8 +62,29 @@ def function_row(
         dead_letter_queue=function.dead_letter_queue,
         dlq_depth=dead.visible if dead else 0,
         aliases=list(function.aliases),
+        versions=[_version_row(row) for row in of_function if row.kind == "version"],
+        version_aliases=[_alias_row(row) for row in of_function if row.kind == "alias"],
         layers=[stand_ins.shown(layer) for layer in function.layers],
         kept=kept_texts(function),
+    )
+
+
+def _version_row(row: Made) -> VersionRow:
+    return VersionRow(
+        version=row.name.rpartition(":")[2],
+        code_sha=str((row.config.get("snapshot") or {}).get("sha", "")),
+        created_at=iso(row.created_us),
+        description=str((row.config.get("config") or {}).get("description", "")),
+    )
+
+
+def _alias_row(row: Made) -> AliasRow:
+    return AliasRow(
+        name=row.name.rpartition(":")[2],
+        version=str(row.config.get("version")),
+        weights=dict(row.config.get("weights") or {}),
+        description=str(row.config.get("description") or ""),
+        declared=not row.own,
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 256  # events in work at a time; the rest stays on disk
 _LONGEST_SLEEP = 60.0
 _STORE_PAUSE = 1.0
+_GONE_PAUSE_US = 60 * MICROS
 
 
 class EventQueue:
@@ -203,7 +204,11 @@ class EventQueue:
             age_ms = (now - event.accepted_us) / 1000
             engine.telemetry.metrics.measure(function.name, "AsyncEventAge", age_ms, qualifier=event.qualifier)
             deaths = engine.spawner.deaths
-            result = await engine.invoke(_request(event))
+            try:
+                result = await engine.invoke(_request(event))
+            except NotFound:  # its version or alias is gone: it waits for another of the name, as long as it may
+                await self._again(event, Again(at_us=now + _GONE_PAUSE_US, attempt=event.attempt), None)
+                return
             if result.error_type == "Runtime.ExitError" and (
                 engine.spawner.deaths != deaths or not engine.spawner.present
             ):

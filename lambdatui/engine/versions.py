@@ -143,7 +143,8 @@ class Versions:
         self._frozen = Frozen(data)
         self._all: dict[str, dict[str, Version]] = {}  # function -> number -> version, oldest first
         self._aliases: dict[str, dict[str, Alias]] = {}
-        self._followed: dict[str, tuple[str, tuple[AliasConfig, ...]]] = {}
+        self._followed: dict[str, _State] = {}
+        self._following: dict[str, asyncio.Lock] = {}
         self._publishing = asyncio.Lock()
 
     # --- what there is
@@ -370,52 +371,71 @@ class Versions:
 
     async def follow(self, function: Function) -> None:
         """Publish what was saved and move the declared aliases to it. Code that does not compile changes nothing."""
-        declared = function.config.published_aliases
-        await self._forget_undeclared(function)
-        if not declared:
-            return
         try:
-            if not function.config.unserved:
+            if function.config.published_aliases and not function.config.unserved:
                 await self._reloader.ready(function)
-            state = (function.generation, declared)
-            broken = any(problem.severity == "error" for problem in function.code_problems)
-            if broken or self._followed.get(function.name) == state:
-                return
-            version, new = await self.publish(function)
-            moved = [await self._move(function, one, version) for one in declared]
+            if not self._follows(function):
+                async with self._following.setdefault(function.name, asyncio.Lock()):
+                    if not self._follows(function):
+                        await self._follow(function)
         except (OSError, LambdaTuiError) as error:
             self._telemetry.say("notice", function.name, f"no version was published: {error}")
-            return
-        self._followed[function.name] = state
-        if new or any(moved):
-            names = ", ".join(one.name for one in declared)
-            self._telemetry.say("config", function.name, f"version {version.version} published, {names} points to it")
 
-    async def _move(self, function: Function, declared: AliasConfig, newest: Version) -> bool:
-        """Bring one declared alias up to date, unless nothing of it has changed since: whether it moved."""
-        base = {"declared": msgspec.to_builtins(declared), "newest": newest.version}
+    def _follows(self, function: Function) -> bool:
+        """Whether the declared aliases have seen the function as it is; they do not look at code that cannot run."""
+        broken = any(problem.severity == "error" for problem in function.code_problems)
+        return broken or self._followed.get(function.name) == _state(function)
+
+    async def _follow(self, function: Function) -> None:
+        declared, state = function.config.published_aliases, _state(function)
+        await self._forget_undeclared(function)
+        if declared:
+            version, new = await self._published(function, declared)
+            texts = [text for one in declared if (text := await self._move(function, one, version))]
+            if texts:
+                start = f"version {version.version} published; " if new else ""
+                self._telemetry.say("config", function.name, start + ", ".join(texts))
+        self._followed[function.name] = state
+
+    async def _published(self, function: Function, declared: tuple[AliasConfig, ...]) -> tuple[Version, bool]:
+        """The version for aliases that follow the newest. Those of a fixed one need it only to exist."""
+        known = self._all.get(function.name, {})
+        if known and all(one.version in (LATEST, *known) for one in declared):
+            return next(reversed(known.values())), False
+        return await self.publish(function)
+
+    async def _move(self, function: Function, declared: AliasConfig, newest: Version) -> str:
+        """Bring one declared alias up to date, unless nothing of it has changed since: what is to be said of it."""
+        base: dict[str, Any] = {"declared": msgspec.to_builtins(declared)}
+        if declared.version is None:
+            base["newest"] = newest.version
         kept = self._made.get("alias", f"{function.name}:{declared.name}")
         if kept is not None and not kept.own and kept.base == base:
-            return False
+            return ""
         published = self._all[function.name]
         version = declared.version or newest.version
-        if version not in published:
-            self._telemetry.say(
-                "notice", function.name,
-                f"{declared.name} is declared for version {version}, which was not published here: it points to "
-                f"{newest.version}",
-            )  # fmt: skip
+        missing = [each for each in (version, *declared.weights) if each not in published and each != LATEST]
+        if version in missing:
             version = newest.version
         weights = {each: share for each, share in declared.weights.items() if each in published and each != version}
         config: dict[str, Any] = {"version": version, "weights": weights, "description": declared.description}
         await self._keep_alias(function.name, declared.name, config, base, own=False)
-        return True
+        told = f"{declared.name} points to version {version}"
+        return f"{told} (there is no version {', '.join(missing)} here)" if missing else told
 
     async def _forget_undeclared(self, function: Function) -> None:
         names = {one.name for one in function.config.published_aliases}
         for alias in self.aliases(function):
             if alias.declared and alias.name not in names:
                 await self.delete_alias(function, alias.name)
+
+
+_State = tuple[str, str, tuple[AliasConfig, ...]]
+
+
+def _state(function: Function) -> _State:
+    """What declared aliases follow."""
+    return function.generation, function.revision, function.config.published_aliases
 
 
 def _alias(row: Made) -> Alias:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import psutil
@@ -30,12 +31,24 @@ class Views:
         engine = self._engine
         runs_by = triggers(engine.project)
         depths = {config.name: config.dead_letter_queue for config in engine.project.functions}
+        ran = self._ran()
         return [
-            self._function(function, runs_by.get(function.name, []), depths.get(function.name))
+            self._function(function, runs_by.get(function.name, []), depths.get(function.name), ran)
             for function in engine.functions()
         ]
 
-    def _function(self, function: Function, runs_by: list[str], queue: str | None) -> schema.FunctionRow:
+    def _ran(self) -> Counter[str]:
+        """Invocations by version ("NAME:3"), whether it was called by its number or by an alias."""
+        found: Counter[str] = Counter()
+        for life in self._engine.telemetry.metrics.lives():
+            function, resource, version, _ = life.dimensions
+            key = f"{function}:{version}" if version else resource
+            found[key] += round(life.counts.get("Invocations", 0))
+        return found
+
+    def _function(
+        self, function: Function, runs_by: list[str], queue: str | None, ran: Counter[str]
+    ) -> schema.FunctionRow:
         engine, config = self._engine, function.config
         figures = engine.telemetry.metrics.figures(function.name)
         depth = engine.store.queues.depth(queue) if queue else None
@@ -78,6 +91,26 @@ class Views:
             last_error=function.last_error,
             billed_ms=figures.billed_ms,
             cost_usd=figures.cost_usd,
+            versions=[
+                schema.VersionRow(
+                    version=one.version,
+                    code_sha=one.code_sha,
+                    created_at=iso(one.created_us),
+                    description=one.config.description,
+                    invocations=ran[one.key],
+                )
+                for one in engine.versions.of(function)
+            ],
+            version_aliases=[
+                schema.AliasRow(
+                    name=one.name,
+                    version=one.version,
+                    weights=one.weights,
+                    description=one.description,
+                    declared=one.declared,
+                )
+                for one in engine.versions.aliases(function)
+            ],
             monthly_usd=monthly_usd([month_of(config, figures.spent)], free_tier=False),
         )
 

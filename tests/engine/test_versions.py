@@ -11,7 +11,8 @@ import pytest
 
 from lambdatui.engine.versions import VersionInUse
 from lambdatui.errors import NotFound
-from tests.engine.conftest import Start, call, running
+from lambdatui.store.limits import SNAPSHOTS_KEPT
+from tests.engine.conftest import Start, call, eventually, running
 
 ONE = """
 import os, pathlib
@@ -98,3 +99,145 @@ async def test_a_version_that_an_alias_points_to_cannot_be_deleted(start: Start)
     await engine.versions.put_alias(app, "live", "1", {}, "")
     with pytest.raises(VersionInUse):
         await engine.versions.delete(app, "1")
+
+
+TEMPLATE = """
+Resources:
+  App:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: app
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: app/
+      AutoPublishAlias: live
+"""
+DECLARED = {"template.yaml": TEMPLATE, **FILES}
+
+
+def published(engine: Any) -> list[str]:
+    return [one.version for one in engine.versions.of(engine.function("app"))]
+
+
+async def through_alias(engine: Any, code: int) -> Any:
+    """What the alias answers once the save is seen."""
+    for _ in range(200):
+        found = await answer(engine, "live")
+        if found["code"] == code:
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError("the alias did not follow the save")
+
+
+async def test_a_declared_alias_follows_what_is_saved(start: Start, tmp_path: Path) -> None:
+    engine = await start(DECLARED)
+    assert (await answer(engine, "live"))["version"] == "1"  # published for the first call, if not before
+    save(tmp_path, "new")
+    found = await through_alias(engine, 2)
+    assert (found["version"], found["word"]) == ("2", "new")
+    assert (await answer(engine, "1"))["word"] == "old"
+    said = [one.message for one in engine.telemetry.happenings_after(0) if "points to version" in one.message]
+    assert said == ["version 1 published; live points to version 1", "version 2 published; live points to version 2"]
+
+
+async def test_a_restart_without_a_change_publishes_nothing(start: Start, tmp_path: Path) -> None:
+    engine = await start(DECLARED)
+    await answer(engine, "live")
+    await engine.stop()
+    async with running(tmp_path) as again:
+        assert (await answer(again, "live"))["version"] == "1"
+        assert published(again) == ["1"]
+
+
+async def test_a_declared_alias_stays_where_a_save_does_not_compile(start: Start, tmp_path: Path) -> None:
+    engine = await start(DECLARED)
+    await answer(engine, "live")
+    (tmp_path / "app/app.py").write_text("def handler(:")
+    await eventually(lambda: engine.function("app").code_problems)
+    assert (await answer(engine, "live"))["version"] == "1"
+    assert published(engine) == ["1"]
+
+
+async def test_an_alias_that_is_declared_no_longer_is_gone_and_its_versions_stay(start: Start, tmp_path: Path) -> None:
+    engine = await start(DECLARED)
+    await answer(engine, "live")
+    (tmp_path / "template.yaml").write_text(TEMPLATE.replace("      AutoPublishAlias: live\n", ""))
+    await eventually(lambda: not engine.versions.aliases(engine.function("app")))
+    assert published(engine) == ["1"]
+    with pytest.raises(NotFound):
+        await call(engine, "app:live")
+
+
+async def test_what_the_api_made_of_a_declared_alias_lasts_until_the_next_version(start: Start, tmp_path: Path) -> None:
+    engine = await start(DECLARED)
+    await answer(engine, "live")
+    save(tmp_path, "new")
+    await through_alias(engine, 2)
+    app = engine.function("app")
+    await engine.versions.put_alias(app, "live", "1", {}, "rolled back")
+    assert (await answer(engine, "live"))["code"] == 1
+    save(tmp_path, "newer", code="3")
+    await through_alias(engine, 3)
+
+
+async def test_a_change_of_the_configuration_moves_a_declared_alias(start: Start) -> None:
+    engine = await start(DECLARED)
+    await answer(engine, "live")
+    await engine.update_configuration("app", {"memory": 256})
+    assert (await answer(engine, "live"))["version"] == "2"
+    assert engine.function("app", "1").config.memory == 128
+
+
+async def test_an_asynchronous_event_runs_the_version_that_its_alias_points_to_then(start: Start) -> None:
+    engine = await start(FILES)
+    app = engine.function("app")
+    await engine.versions.publish(app)
+    await engine.versions.put_alias(app, "live", "1", {}, "")
+    request_id = await engine.accept("app", b"{}", qualifier="live")
+    await eventually(lambda: engine.store.events.count() == 0)
+    detail = engine.reader.invocation(request_id)
+    assert detail is not None
+    assert (detail.row.version, detail.row.qualifier, detail.row.status) == ("1", "live", "ok")
+
+
+async def test_an_event_whose_alias_is_gone_waits_for_it(start: Start) -> None:
+    engine = await start(FILES)
+    await engine.accept("app", b"{}", qualifier="live")
+    await eventually(lambda: engine.store.events.next_visible_us(engine.clock.now_us() + 30_000_000))
+    assert engine.store.events.count() == 1
+
+
+async def test_the_functions_row_has_its_versions_and_aliases(start: Start) -> None:
+    engine = await start(FILES)
+    app = engine.function("app")
+    await engine.versions.publish(app, description="first")
+    await engine.versions.put_alias(app, "live", "1", {}, "")
+    await answer(engine, "live")
+    await answer(engine, "1")
+    [row] = engine.function_rows()
+    [version], [alias] = row.versions, row.version_aliases
+    assert (version.version, version.description, version.invocations) == ("1", "first", 2)
+    assert (alias.name, alias.version, alias.declared) == ("live", "1", False)
+
+
+async def test_a_version_says_what_of_it_is_gone(start: Start) -> None:
+    engine = await start(FILES)
+    version, _ = await engine.versions.publish(engine.function("app"))
+    assert version.snapshot is not None and version.snapshot.manifest is not None
+    Path(version.snapshot.manifest).unlink()
+    result = await call(engine, "app", qualifier="1")
+    assert result.status == "error"
+    assert "version 1 of app cannot run" in (result.error_message or "")
+
+
+async def test_the_code_of_a_version_is_never_collected(start: Start) -> None:
+    engine = await start(FILES)
+    version, _ = await engine.versions.publish(engine.function("app"))
+    engine.store.code.in_use = tuple  # as if its function were in no project
+    later = [f"{number:064x}" for number in range(SNAPSHOTS_KEPT + 2)]
+    for number, sha in enumerate(later):
+        await engine.store.code.put("app", sha, {}, {}, engine.clock.now_us() + number)
+    for _ in range(2):  # what is new stays for one collection
+        await engine.store.tidy()
+    assert not engine.store.code.manifest_path(later[0]).exists()
+    assert engine.store.code.manifest_path(version.code_sha).exists()
