@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from lambdatui.clock import MICROS
 from lambdatui.config.model import Project, QueueConfig, QueueMapping
 from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.errors import NotFound
 from lambdatui.sources import shapes
 from lambdatui.sources.filters import Filters
 from lambdatui.sources.ports import Engine
@@ -205,16 +206,15 @@ class QueueSource(Loop):
     async def _deliver(self, batch: Held) -> None:
         items = batch.items
         self._count("InvokedEventCount", len(items))
-        result = await self.engine.invoke(
-            InvokeRequest(
-                function=self.mapping.function,
-                qualifier=self.mapping.qualifier,
-                payload=shapes.batch(item.record for item in items),
-                source=f"queue:{self.queue.name}",
-                patient=True,
-                queued_since_us=min(item.received_us for item in items),
-            )
-        )
+        try:
+            result = await self._invoke(items)
+        except NotFound as error:  # the function, its version or its alias is gone
+            self.engine.telemetry.say("notice", self.mapping.function, f"{self.label}: {error}")
+            ids, why = tuple(item.id for item in items), str(error)
+            gone = Verdict(delete=(), failed=ids, error_code="ResourceNotFoundException", error_message=why)
+            await self._settle(items, gone, None)
+            self._scale.failed()
+            return
         if result.status != "ok" and self.engine.stopping:
             return  # cut short: the messages come back, and nobody is to blame
         if result.status == "throttled":
@@ -226,6 +226,18 @@ class QueueSource(Loop):
         elif not self.mapping.report_batch_item_failures:  # AWS does not scale down for those that report
             self._scale.failed()
 
+    async def _invoke(self, items: list[Item]) -> InvokeResult:
+        return await self.engine.invoke(
+            InvokeRequest(
+                function=self.mapping.function,
+                qualifier=self.mapping.qualifier,
+                payload=shapes.batch(item.record for item in items),
+                source=f"queue:{self.queue.name}",
+                patient=True,
+                queued_since_us=min(item.received_us for item in items),
+            )
+        )
+
     def _hold(self, batch: Held, result: InvokeResult) -> None:
         self._scale.throttled()
         batch.tries += 1
@@ -236,6 +248,11 @@ class QueueSource(Loop):
     async def _note(self, items: list[Item], result: InvokeResult) -> Verdict:
         """Writes down what came of a batch."""
         verdict = judge(items, result, reports=self.mapping.report_batch_item_failures, fifo=self.queue.fifo)
+        await self._settle(items, verdict, result.request_id)
+        return verdict
+
+    async def _settle(self, items: list[Item], verdict: Verdict, request_id: str | None) -> None:
+        """Deletes what is done, and leaves the rest to come back with the reason noted on it."""
         queues, name = self.engine.store.queues, self.queue.name
         if verdict.delete:
             await queues.delete(name, verdict.delete)
@@ -248,11 +265,10 @@ class QueueSource(Loop):
                 name,
                 verdict.failed,
                 self.mapping.function,
-                result.request_id,
+                request_id,
                 verdict.error_code,
                 verdict.error_message,
             )
-        return verdict
 
     def _count(self, metric: str, events: int) -> None:
         """A metric of the mapping: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""

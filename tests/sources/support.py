@@ -130,6 +130,7 @@ class SmallEngine:
         self.running = 0
         self.peak = 0
         self.without_packages: set[str] = set()
+        self.gone: set[str] = set()  # versions and aliases that are no longer there
         self.deliver: Deliver | None = None
 
     def installing(self, function: str) -> bool:
@@ -145,6 +146,8 @@ class SmallEngine:
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         self.function(request.function)
         self.requests.append(request)
+        if request.qualifier in self.gone:
+            raise NotFound(f"{request.function} has no version or alias {request.qualifier}")
         self.running += 1
         self.peak = max(self.peak, self.running)
         request_id = new_request_id()

@@ -343,3 +343,15 @@ async def test_what_a_person_paused_polls_again_when_the_mapping_is_enabled(worl
     await here.settle(lambda: len(here.engine.requests) == 1)
     await here.manager.set_polling(UUID, on=False)
     assert here.manager.mapping_state(UUID) == "Disabled"
+
+
+async def test_a_batch_whose_alias_is_gone_comes_back_and_says_so_in_the_dlq(world: Any) -> None:
+    here = await world(shop({"qualifier": "live"}, max_receive_count=1))
+    here.engine.gone.add("live")
+    await here.manager.send("orders", messages("a"))
+    await here.settle(lambda: bool(here.engine.requests))
+    assert counted(here)["FailedInvokeEventCount"] == 1
+    assert ("notice", "work", "queue orders: work has no version or alias live") in here.engine.telemetry.said
+    await here.advance(11)
+    [entry] = here.engine.reader.dlq_entries(["orders-dlq"])
+    assert (entry.error_code, entry.request_id) == ("ResourceNotFoundException", None)
