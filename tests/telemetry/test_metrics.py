@@ -153,3 +153,78 @@ def test_memory_is_bounded_and_a_clock_set_back_does_no_harm() -> None:
     metrics.count("f", "Invocations")
     assert metrics.series("f").invocations[-1] == 1
     assert metrics.figures("f").line60[-1] == 1
+
+
+def kept(metrics: Metrics) -> dict[tuple[str, str, str, str], tuple[float, float, float, int]]:
+    """{(name, resource, version, mapping): (sum, min, max, count)} of what is to be stored."""
+    return {(d.name, d.resource, d.version, d.mapping): (d.sum, d.min, d.max, d.count) for d in metrics.drain()}
+
+
+def test_what_is_counted_belongs_to_its_resource_alone() -> None:
+    metrics = Metrics(ManualClock())
+    metrics.count("f", "Invocations", version="$LATEST")
+    metrics.count("f", "Invocations", 2, qualifier="live", version="3")
+    metrics.count("f", "Invocations", qualifier="3", version="3")
+    metrics.count("f", "Invocations", qualifier="$LATEST", version="$LATEST")
+    metrics.count("f", "PolledEventCount", 10, mapping="uuid")
+    assert kept(metrics) == {
+        ("Invocations", "f", "", ""): (1, 1, 1, 1),
+        ("Invocations", "f:live", "3", ""): (2, 1, 1, 2),
+        ("Invocations", "f:3", "", ""): (1, 1, 1, 1),
+        ("Invocations", "f:$LATEST", "", ""): (1, 1, 1, 1),
+        ("PolledEventCount", "", "", "uuid"): (10, 1, 1, 10),
+    }
+    assert (metrics.figures("f").invocations, metrics.figures().invocations) == (5, 5)
+
+
+def test_a_level_that_stands_is_a_sample_of_each_minute() -> None:
+    clock = ManualClock()
+    metrics = Metrics(clock)
+    metrics.level("f", "ConcurrentExecutions", 2)
+    assert kept(metrics)["ConcurrentExecutions", "", "", ""][2] == 2
+    assert not metrics.pending
+    clock.advance(60)
+    assert metrics.pending
+    assert kept(metrics) == {("ConcurrentExecutions", "", "", ""): (2, 2, 2, 1)}
+    metrics.level("f", "ConcurrentExecutions", 0)
+    clock.advance(60)
+    metrics.drain()
+    clock.advance(60)
+    assert kept(metrics) == {}
+
+
+def test_the_accounts_levels_are_sums_of_functions_and_never_of_shares() -> None:
+    metrics = Metrics(ManualClock())
+    metrics.level("f", "ProvisionedConcurrencyUtilization", 0.5, qualifier="live")
+    metrics.level("f", "ProvisionedConcurrencyUtilization", 0.5)
+    metrics.level("f", "ConcurrentExecutions", 2)
+    metrics.level("g", "ConcurrentExecutions", 3)
+    metrics.shift("f", "ConcurrentExecutions", 1, qualifier="live", version="3")
+    account = {d.name: d.max for d in metrics.drain() if d.function == "_account"}
+    assert account == {"ConcurrentExecutions": 5}
+
+
+@given(st.lists(st.sampled_from(["", "live", "3"]), max_size=30))
+def test_shifts_come_back_to_nothing(calls: list[str]) -> None:
+    metrics = Metrics(ManualClock())
+    for change in (1, -1):
+        for qualifier in calls:
+            metrics.shift("f", "ConcurrentExecutions", change, qualifier=qualifier or None, version="3")
+    assert all(level == 0 for life in metrics.lives() for level in life.levels.values())
+
+
+def test_what_is_billed_is_the_functions_and_of_the_last_minute() -> None:
+    clock = ManualClock()
+    metrics = Metrics(clock)
+    clock.advance(100)
+    metrics.count("f", "Invocations", 2)
+    metrics.bill("f", 1000, 0.5, 0.25)
+    metrics.bill("f", 500, 0.25, 0.125, provisioned=True, qualifier="live", version="3")
+    figures = metrics.figures("f")
+    assert (figures.billed_ms, figures.cost_usd) == (1500, 0.375)
+    assert figures.spent is not None
+    assert (figures.spent.requests, figures.spent.compute, figures.spent.provisioned_compute) == (2, 0.5, 0.25)
+    assert kept(metrics)["CostUSD", "f:live", "3", ""][0] == 0.125
+    clock.advance(61)
+    assert metrics.figures("f").spent is None
+    assert metrics.figures("f").cost_usd == 0.375
