@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -271,14 +272,25 @@ anything = (
 )  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from(sorted(MEMBERS)), anything, max_size=6))
+requests = st.dictionaries(st.sampled_from(sorted(MEMBERS)), anything, max_size=6)
+
+
+@given(requests, requests)
 @settings(max_examples=150, deadline=None)
-def test_no_request_is_answered_otherwise_than_modelled(shared: Running, members: dict[str, Any]) -> None:
+def test_no_request_is_answered_otherwise_than_modelled(
+    shared: Running, members: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    def ask(body: dict[str, Any], path: str = "", method: str = "POST") -> tuple[int, Any]:
+        status, answer = post(shared, json.dumps(body).encode("utf-8", "surrogatepass"), path, method)
+        assert status in (202, 400, 404, 409), answer
+        return status, answer
+
     sound = {"FunctionName": "echo", "EventSourceArn": QUEUE}
-    status, answer = post(shared, json.dumps(sound | members).encode("utf-8", "surrogatepass"))
-    assert status in (202, 400, 404, 409), answer
+    status, answer = ask(sound | members)
     if status == 202:
-        post(shared, b"", f"/{answer['UUID']}", "DELETE")
+        ask(changes, f"/{answer['UUID']}", "PUT")
+        assert ask({}, f"/{answer['UUID']}", "DELETE")[0] == 202
+    ask(changes, f"/{DECLARED}", "PUT")
 
 
 def post(door: Running, body: bytes, path: str = "", method: str = "POST") -> tuple[int, Any]:
@@ -308,6 +320,18 @@ def test_a_second_mapping_of_source_and_function_is_refused(client: Any) -> None
     assert refused(client.update_event_source_mapping, UUID=other, FunctionName="echo")[0] == (
         "ResourceConflictException"
     )
+
+
+def test_of_two_that_are_made_at_once_one_is_refused(client: Any) -> None:
+    def create(_: int) -> int:
+        try:
+            answer = client.create_event_source_mapping(FunctionName="echo", EventSourceArn=QUEUE)
+        except ClientError as error:
+            answer = error.response
+        return int(answer["ResponseMetadata"]["HTTPStatusCode"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(create, range(8))) == [202, *[409] * 7]
 
 
 def test_an_update_is_held_to_what_stays(client: Any) -> None:
