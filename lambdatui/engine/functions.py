@@ -68,6 +68,7 @@ class Function:
         self.plan: Plan | None = None  # of a published version: the Python and packages that it was published with
         self.changed_us = 0  # when API or screen changed its configuration last, in this engine's life
         self.outside_changes = 0  # saves of project files outside the code folder that it imports
+        self.latest: Function = self  # of a version: the function that it was published from
         self.failing = False  # its latest invocation failed
         self.failed_sha = ""  # the code that failed last
         self.seen_errors: set[str] = set()  # the types of error that this code has shown

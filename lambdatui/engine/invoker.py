@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambdatui.clock import new_request_id
-from lambdatui.engine import results
+from lambdatui.engine import recursion, results
 from lambdatui.engine.admission import HOST, Refusal
 from lambdatui.engine.environment import Environment, Outcome
 from lambdatui.engine.installer import NotInstalled
@@ -21,7 +21,7 @@ from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.rows import invocation_row
-from lambdatui.engine.tracing import Traces
+from lambdatui.engine.tracing import SENT, Traces
 from lambdatui.errors import LambdaTuiError
 from lambdatui.store.reader_stats import ACCOUNT
 from lambdatui.store.records import InvocationRecord
@@ -53,6 +53,7 @@ class _Run(msgspec.Struct, kw_only=True):
     code_sha: str = ""
     provisioned_key: str | None = None  # of the provisioned concurrency that the call has a slot of
     spilled: bool = False  # all of it was in use
+    chain: recursion.Lineage = {}  # of the calls that led here, this one included
 
 
 class Invoker:
@@ -89,6 +90,11 @@ class Invoker:
             arrived_us=request.queued_since_us or self._clock.now_us(),
         )
         run.started_us = self._clock.now_us()
+        sent = SENT.get() if request.source == "api" else None
+        chain = recursion.lineage(request.trace_header or sent)
+        if function.latest.config.recursive_loop == "Terminate" and recursion.stops(chain, function.arn):
+            return self._stopped(run)
+        run.chain = recursion.entered(chain, function.arn)
         key = self._provisioner.key(function, request.qualifier)
         slot = self._admission.admit(function.name, key, synchronous=request.type != "Event")
         if isinstance(slot, Refusal):
@@ -182,7 +188,7 @@ class Invoker:
     def _meta(self, run: _Run) -> dict[str, object]:
         qualifier = run.request.qualifier
         arn = f"{run.function.arn}:{qualifier}" if qualifier else run.function.arn
-        trace = self.traces.begin(run.request_id, run.request.trace_root, run.started_us)
+        trace = self.traces.begin(run.request_id, run.request.trace_root, run.started_us, run.chain)
         meta: dict[str, object] = {"arn": arn, "trace_id": trace}
         if run.request.client_context:
             meta["client_context"] = run.request.client_context
@@ -243,6 +249,23 @@ class Invoker:
             log_tail=tail,
             duration_ms=duration_ms,
             row=invocation_row(record),
+        )
+
+    def _stopped(self, run: _Run) -> InvokeResult:
+        """Not an invocation: neither counted as one nor kept as one."""
+        function = run.function
+        self._telemetry.metrics.count(
+            function.name, "RecursiveInvocationsDropped", qualifier=run.request.qualifier, version=function.version
+        )
+        text = f"stopped: it has run {recursion.LIMIT} times in one chain of calls (RecursiveLoop: Allow lets it)"
+        self._telemetry.say("error", function.name, text)
+        return InvokeResult(
+            request_id=run.request_id,
+            status="error",
+            payload=b"",
+            error_type="RecursiveInvocationException",
+            error_message=recursion.MESSAGE,
+            recursive=True,
         )
 
     def _throttled(self, run: _Run, refusal: Refusal) -> InvokeResult:

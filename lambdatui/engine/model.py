@@ -23,6 +23,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: str | None = None
     parent_id: str | None = None
     trace_root: str | None = None  # of the caller's trace; a new one where None
+    trace_header: str | None = None  # what brought it; of the chain of calls that it is part of
     replay_of: str | None = None
     patient: bool = False  # asynchronous events and pollers wait for host capacity, however long
     queued_since_us: int | None = None  # when the event was accepted or received
@@ -41,4 +42,5 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     log_tail: bytes = b""  # at most 4 KB
     duration_ms: float | None = None
     throttle_reason: str | None = None
+    recursive: bool = False  # stopped as one call too many of a loop: nothing has run
     row: InvocationRow | None = None

@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextvars import ContextVar
 from typing import NamedTuple
+
+from lambdatui.engine import recursion
 
 _ROOT = re.compile(r"(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?=;|$)")
 _PARENT = re.compile(r"(?:^|;)\s*Parent=([0-9a-f]{16})(?=;|$)")
 _LONGEST = 1024
+
+# The header of a function's own call while it is answered: what the call sends or starts is of the same chain.
+SENT: ContextVar[str | None] = ContextVar("sent", default=None)
 
 
 class Caller(NamedTuple):
@@ -33,11 +39,11 @@ class Traces:
     def __init__(self) -> None:
         self._running: dict[str, str] = {}
 
-    def begin(self, request_id: str, root: str | None, now_us: int) -> str:
-        """The header of an invocation that starts; `root` continues its caller's trace."""
+    def begin(self, request_id: str, root: str | None, now_us: int, chain: recursion.Lineage) -> str:
+        """The header of an invocation that starts; `root` continues its caller's trace, `chain` includes itself."""
         parent = _segment(request_id)
         self._running[parent] = request_id
-        return f"Root={root or new_root(now_us)};Parent={parent};Sampled=0"
+        return f"Root={root or new_root(now_us)};Parent={parent};Sampled=0;{recursion.text(chain)}"
 
     def end(self, request_id: str) -> None:
         """The invocation is over: calls that carry its header are nobody's."""
@@ -49,6 +55,12 @@ class Traces:
             return NOBODY
         root, parent = _ROOT.search(header), _PARENT.search(header)
         return Caller(root[1] if root else None, self._running.get(parent[1]) if parent else None)
+
+
+def answer_to(header: bytes) -> None:
+    """From here on what this task does answers a call with that `X-Amzn-Trace-Id`."""
+    text = header.decode("latin-1") if len(header) <= _LONGEST else ""
+    SENT.set(text if recursion.lineage(text) else None)
 
 
 def new_root(now_us: int) -> str:

@@ -17,6 +17,7 @@ from lambdatui.clock import iso
 from lambdatui.config.model import BucketTrigger, EventRule, Project, PushTrigger, TopicSubscription
 from lambdatui.config.patterns import attributes, matches
 from lambdatui.config.triggers import push_detail
+from lambdatui.engine.tracing import SENT
 from lambdatui.errors import NotFound
 from lambdatui.sources import push_shapes as shapes
 from lambdatui.sources.catalog import Catalog
@@ -168,7 +169,7 @@ class Pusher:
         self, queue: str, body: bytes, attributes: dict[str, dict[str, str]], group: str | None, dedup: str | None
     ) -> None:
         config = self._catalog().queue(queue)
-        message = NewMessage(body=body.decode(), attributes=attributes)
+        message = NewMessage(body=body.decode(), attributes=attributes, trace_header=SENT.get())
         if config.fifo:
             unique = dedup or hashlib.sha256(body).hexdigest()
             message = msgspec.structs.replace(message, group_id=group or config.name, dedup_id=unique)

@@ -32,6 +32,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     expires_us: int
     received_us: int
     receive_count: int = 1
+    trace_header: str | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lambdatui.clock import MICROS
 from lambdatui.config.model import Project, QueueConfig, QueueMapping
+from lambdatui.engine import recursion
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.errors import NotFound
 from lambdatui.sources import shapes
@@ -190,6 +191,7 @@ class QueueSource(Loop):
             expires_us=message.visible_us,
             received_us=now_us,
             receive_count=message.receive_count,
+            trace_header=message.trace_header,
         )
 
     def _launch(self, batch: Held) -> None:
@@ -233,6 +235,7 @@ class QueueSource(Loop):
                 qualifier=self.mapping.qualifier,
                 payload=shapes.batch(item.record for item in items),
                 source=f"queue:{self.queue.name}",
+                trace_header=recursion.joined([item.trace_header for item in items]),
                 patient=True,
                 queued_since_us=min(item.received_us for item in items),
             )

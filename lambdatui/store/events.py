@@ -19,7 +19,7 @@ from lambdatui.store.writer import Writer
 
 _COLUMNS = (
     "e.request_id, e.function, e.visible_us, e.accepted_us, e.attempt, e.client_context, e.source, e.parent_id,"
-    " e.throttles, e.error_type, e.error_message, p.data, e.qualifier"
+    " e.throttles, e.error_type, e.error_message, p.data, e.qualifier, e.trace_header"
 )
 
 
@@ -43,8 +43,8 @@ class EventStore:
         def work(connection: sqlite3.Connection) -> int:
             connection.execute(
                 "INSERT INTO event(request_id, visible_us, seq, function, payload, accepted_us, attempt,"
-                " client_context, source, parent_id, throttles, error_type, error_message, qualifier)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " client_context, source, parent_id, throttles, error_type, error_message, qualifier, trace_header)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     pack_id(event.request_id),
                     event.visible_us,
@@ -60,6 +60,7 @@ class EventStore:
                     event.error_type,
                     clean(event.error_message),
                     event.qualifier,
+                    clean(event.trace_header),
                 ),
             )
             return 1
@@ -172,4 +173,5 @@ def _event(row: Sequence[Any]) -> AsyncEvent:
         error_message=row[10],
         payload=bytes(row[11]),
         qualifier=row[12],
+        trace_header=row[13],
     )

@@ -20,6 +20,7 @@ class AsyncEvent(msgspec.Struct, frozen=True, kw_only=True):
     client_context: str | None = None  # JSON text
     source: str = "api"
     parent_id: str | None = None
+    trace_header: str | None = None  # of the function's call that caused it: the chain that it is part of
     throttles: int = 0  # how often in a row it was throttled: the back-off's exponent
     error_type: str | None = None  # of the last failed attempt
     error_message: str | None = None

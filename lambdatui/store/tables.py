@@ -96,6 +96,7 @@ STATE: tuple[tuple[str, ...], ...] = (
             FROM checkpoint_by_shard""",
         "DROP TABLE checkpoint_by_shard",
     ),
+    ("ALTER TABLE event ADD COLUMN trace_header TEXT",),
 )
 
 HISTORY: tuple[tuple[str, ...], ...] = (

@@ -12,13 +12,13 @@ NOW_US = 1_764_000_000_000_000
 
 def test_a_running_invocations_header_names_it() -> None:
     traces, request_id = Traces(), new_request_id()
-    header = traces.begin(request_id, None, NOW_US)
+    header = traces.begin(request_id, None, NOW_US, {})
     assert traces.caller(header).request_id == request_id
 
 
 def test_after_its_end_a_header_is_nobodys_but_keeps_its_trace() -> None:
     traces, request_id = Traces(), new_request_id()
-    header = traces.begin(request_id, None, NOW_US)
+    header = traces.begin(request_id, None, NOW_US, {})
     traces.end(request_id)
     caller = traces.caller(header)
     assert caller.request_id is None
@@ -27,8 +27,8 @@ def test_after_its_end_a_header_is_nobodys_but_keeps_its_trace() -> None:
 
 def test_a_called_function_continues_its_callers_trace() -> None:
     traces = Traces()
-    first = traces.caller(traces.begin(new_request_id(), None, NOW_US))
-    second = traces.caller(traces.begin(new_request_id(), first.root, NOW_US + 1_000_000))
+    first = traces.caller(traces.begin(new_request_id(), None, NOW_US, {}))
+    second = traces.caller(traces.begin(new_request_id(), first.root, NOW_US + 1_000_000, {}))
     assert second.root == first.root
     assert second.request_id != first.request_id
 

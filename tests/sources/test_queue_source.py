@@ -316,6 +316,13 @@ async def test_a_mapping_of_an_alias_calls_by_it(world: Any) -> None:
     assert here.engine.requests[0].qualifier == "live"
 
 
+async def test_a_batch_is_called_as_part_of_its_messages_chains(world: Any) -> None:
+    here = await world(shop(), work=lambda event: None)
+    await here.manager.send("orders", messages("a", trace_header="Root=1-2;Lineage=1:aaaaaaaa:3"))
+    await here.settle(lambda: len(here.engine.requests) == 1)
+    assert here.engine.requests[0].trace_header == "Lineage=1:aaaaaaaa:3"
+
+
 async def test_a_mapping_is_disabling_until_its_last_batch_has_ended(world: Any) -> None:
     gate = asyncio.Event()
 

@@ -140,6 +140,8 @@ async def _run(door: Door, call: _Call, function: FunctionPort, payload: bytes) 
             trace_root=root,
         )
     )
+    if result.recursive:
+        raise AwsError("RecursiveInvocationException", result.error_message or "")
     if result.status == "throttled":
         reason = result.throttle_reason or "ConcurrentInvocationLimitExceeded"
         raise AwsError("TooManyRequestsException", "Rate Exceeded.", Reason=reason)

@@ -13,6 +13,7 @@ import re
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.aws.fields import Fields
 from lambdatui.config.model import QueueConfig
+from lambdatui.engine.tracing import SENT
 from lambdatui.store.records import NewMessage
 
 MAX_MESSAGE = 1_048_576  # bytes of body and attributes, of one message and of a batch
@@ -55,7 +56,12 @@ def read_message(fields: Fields, queue: QueueConfig) -> NewMessage:
             "that is not valid for this queue type."
         )
     return NewMessage(
-        body=body, attributes=attributes, delay_s=delay, group_id=group, dedup_id=dedup, trace_header=_trace(fields)
+        body=body,
+        attributes=attributes,
+        delay_s=delay,
+        group_id=group,
+        dedup_id=dedup,
+        trace_header=_trace(fields) or SENT.get(),
     )
 
 
