@@ -130,7 +130,7 @@ def _variables(declared: Declared, function: FunctionConfig, given: dict[str, di
     if size > MAX_ENVIRONMENT:
         here.warning(
             f"{function.name}: Lambda was unable to configure your environment variables because the environment "
-            f"variables you have provided exceeded the 4KB limit: they measure {size:,} bytes",
+            f"variables you have provided exceeded the 4KB limit. Measured size: {size} bytes",
             "They are served here; AWS would refuse them.",
             line=function.line,
             function=function.name,

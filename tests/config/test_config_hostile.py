@@ -23,6 +23,7 @@ from tests.config.helpers import exchanged
 TEMPLATES = Path(__file__).parent / "templates"
 SHOP = (TEMPLATES / "shop.yaml").read_text()
 LANGUAGE = (TEMPLATES / "language.yaml").read_text()
+FAITHFUL = (TEMPLATES / "faithful.yaml").read_text()
 TOML = """
 [defaults]
 memory = 256
@@ -32,6 +33,15 @@ handler = "orders.app.handler"
 code = "."
 dead_letter_queue = "orders-dlq"
 environment = {B1 = 1.50}
+ephemeral_storage = 1024
+logging = { format = "JSON", application_level = "DEBUG" }
+recursive_loop = "Allow"
+on_failure = { topic = "news" }
+on_success = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+[functions.orders.aliases.live]
+version = "3"
+weights = { 2 = 0.1 }
+provisioned_concurrency = 1
 [queues.orders-dlq]
 redrive = { queue = "x", max_receive_count = 3 }
 [streams.clicks]
@@ -42,6 +52,16 @@ every = "1s"
 [[functions.orders.events]]
 type = "queue"
 queue = "q"
+filters = [{ body = { a = [1.5] } }, '{"body": {"b": ["x"]}}']
+qualifier = "live"
+[[functions.orders.events]]
+type = "stream"
+stream = "clicks"
+starting_position = "AT_TIMESTAMP"
+starting_timestamp = 2026-01-31T08:00:00Z
+parallelization_factor = 2
+tumbling_window = 30
+on_failure = { bucket = "box" }
 [[functions.orders.events]]
 type = "http"
 path = "/x"
@@ -94,13 +114,19 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("template", [SHOP, LANGUAGE])
+@pytest.mark.parametrize("template", [SHOP, LANGUAGE, FAITHFUL])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_templates_with_values_exchanged_still_load(tmp_path: Path, template: str, seed: int, changes: int) -> None:
     (tmp_path / "template.yaml").write_text(exchanged(template, WORDS, random.Random(seed), changes))
     project = load_project(tmp_path, LoadOptions())
     assert all(problem.remedy for problem in check_project(project))
+
+
+@pytest.mark.parametrize(("name", "text"), [("template.yaml", FAITHFUL), ("lambdatui.toml", TOML)])
+def test_what_the_other_tests_change_is_whole_to_begin_with(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert [problem for problem in load_project(tmp_path, LoadOptions()).problems if problem.severity != "notice"] == []
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -23,6 +23,9 @@ MORE = """
     layers: [{Ref: BaseLambdaLayer}]
     url: {cors: {allowedOrigins: [x]}, authorizer: aws_iam}
     provisionedConcurrency: 1
+    logs: {logFormat: JSON, applicationLogLevel: DEBUG}
+    onError: arn:aws:sns:us-east-1:000000000000:news
+    destinations: {onSuccess: create, onFailure: {type: eventBus, arn: arn:aws:events:us-east-1:1:event-bus/b}}
     events:
       - httpApi: {method: get, path: /x, authorizer: {name: mine}}
       - alb: {listenerArn: x, priority: 1, conditions: {path: /a, header: {name: X, values: [a]}, query: {a: b}}}
