@@ -18,6 +18,7 @@ from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import answer_to
+from lambdatui.engine.tracing import answer_to
 from lambdatui.engine.variables import ACCESS_KEY_ID
 
 logger = logging.getLogger("lambdatui.api")
@@ -26,6 +27,9 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_req
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
 _TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis", cloudwatch_wire.TARGET: "monitoring"}
 _REST = {"lambda"}
+# Those through which AWS counts a chain of calls:
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-supported
+_COUNTED = {"lambda", "sqs", "sns", "s3"}
 # Those through which AWS counts a chain of calls:
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-supported
 _COUNTED = {"lambda", "sqs", "sns", "s3"}
@@ -86,6 +90,8 @@ class Dispatcher:
 
     async def call(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
         """A request of any AWS service."""
+        if service in _COUNTED:
+            answer_to(dict(scope["headers"]).get(b"x-amzn-trace-id", b""))
         if service in _REST:
         if service in _COUNTED:
             answer_to(dict(scope["headers"]).get(b"x-amzn-trace-id", b""))
