@@ -20,8 +20,8 @@ NO_REQUEST = bytes(16)
 
 # engine -> environment
 # The first frame an environment reads. Payload: JSON {"handler", "code_root", "manifest" (path or null), "bytecode"
-# (cache folder or null), "sys_path": [...], "fallback": {"path", "modules"} or null, "function_name",
-# "function_version", "memory_mb", "log_group", "log_stream", "log_format", "python_notice"}
+# (cache folder or null), "packages": [...], "sys_path": [...], "fallback": {"path", "modules"} or null,
+# "python_notice"}. What a handler's context shows, and how it logs, stands in the variables, as on Lambda.
 START = 2
 INVOKE = 1  # meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?}; payload: the event
 
@@ -33,6 +33,12 @@ ERROR = 19  # payload: the error JSON; meta: {"duration_us", "error_type", "erro
 # Sent before ERROR and INIT_ERROR where there is a traceback, at most 64 KB. Payload: JSON
 # {"frames": [{"file", "line", "function", "source": [[line, text]], "locals": {name: text}}]}, the innermost last.
 DIAGNOSTICS = 20
+
+# In the log pipe, between the bytes that fds 1 and 2 were given, stand the records of `logging` and of uncaught
+# exceptions as Lambda's runtimes frame them for its platform: type u32 | message length u32 | time in microseconds u64,
+# big-endian. What is longer than PIPE_BUF may be torn by other threads' output while the pipe is full.
+LOG_RECORD = struct.Struct(">IIQ")
+_LOG_RECORD_TEXT, _LOG_RECORD_JSON = 0xA55A0003, 0xA55A0002
 
 # Marker variables that every environment carries, so that a start can sweep what a double kill left behind.
 MARK_ENGINE = "LAMBDATUI_ENGINE"
@@ -46,10 +52,23 @@ MAX_SYNC_REQUEST = 6_291_456
 MAX_SYNC_PAYLOAD = 6_291_556  # of a result
 MAX_EVENT_PAYLOAD = 1_048_576
 
+RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"  # error type of a result above it; the environment ends with it
+
 # What the engine accepts from an environment before it gives it up: the largest result stays readable, so that it can
 # be answered with Function.ResponseSizeTooLarge.
 MAX_META = 4 * 1024 * 1024
 MAX_RESULT = 64 * 1024 * 1024
+
+
+def log_record_type(level: int, json_format: bool) -> int:
+    """The type of a log record of this level of `logging`: 10, 20, … 50, or 0 for none."""
+    return (_LOG_RECORD_JSON if json_format else _LOG_RECORD_TEXT) + (level // 10 + 1 if level else 0) * 4
+
+
+def log_record_level(type: int) -> int | None:
+    """The level of a record of this type, 0 where it has none; None where there is no such type."""
+    level, rest = divmod(type - _LOG_RECORD_JSON, 4)
+    return (max(0, level - 1) * 10) if rest in (0, 1) and level in (0, 2, 3, 4, 5, 6) else None
 
 
 class Header:

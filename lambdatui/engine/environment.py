@@ -144,7 +144,7 @@ class Environment:
         self.invocations = 0
         self.init_us: int | None = None
         self.project_files: list[str] = []
-        self.retired = False  # its code or configuration is no longer the function's
+        self.retired = False  # not to be used again: its code or configuration is no longer the function's
         self.provisioned: str | None = None  # key of the provisioned concurrency that it was started for
         self.request_id: str | None = None
         self._output = output
@@ -364,7 +364,7 @@ class Environment:
                 self._resolve(Outcome(kind="result", duration_us=ready.init_us))
             elif header.kind == wire.INIT_ERROR:
                 ready = _ready.decode(meta)
-                self._resolve(_failed(payload, ready.init_us))
+                self._resolve(_failed(payload, ready.init_us, _done.decode(meta)))
             else:
                 self._finish(header.kind, meta, payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -384,10 +384,8 @@ class Environment:
         if kind == wire.RESULT:
             self._resolve(Outcome(kind="result", payload=payload, duration_us=done.duration_us))
         elif kind == wire.ERROR:
-            outcome = _failed(payload, done.duration_us)
-            outcome.error_type = done.error_type or outcome.error_type
-            outcome.error_message = done.error_message or outcome.error_message
-            self._resolve(outcome)
+            self.retired |= done.error_type == wire.RESPONSE_TOO_LARGE  # its process ends with it
+            self._resolve(_failed(payload, done.duration_us, done))
 
     def _on_output(self, data: bytes) -> None:
         self._output.feed(data)
@@ -419,15 +417,18 @@ class _ErrorBody(msgspec.Struct):
 
 def _unreadable() -> Outcome:
     payload = msgspec.json.encode({"errorType": "Runtime.ExitError", "errorMessage": _UNREADABLE})
-    return _failed(payload, 0)
+    return _failed(payload, 0, _Done())
 
 
-def _failed(payload: bytes, duration_us: int) -> Outcome:
-    body = msgspec.json.decode(payload, type=_ErrorBody)
+def _failed(payload: bytes, duration_us: int, done: _Done) -> Outcome:
+    """`payload` is read only where the frame's meta does not say the error: it may hold what msgspec does not take."""
+    if done.error_type is None:
+        body = msgspec.json.decode(payload, type=_ErrorBody)
+        done = _Done(error_type=body.errorType, error_message=body.errorMessage)
     return Outcome(
         kind="error",
         payload=payload,
-        error_type=body.errorType,
-        error_message=body.errorMessage,
+        error_type=done.error_type,
+        error_message=done.error_message,
         duration_us=duration_us,
     )

@@ -118,7 +118,7 @@ class Function:
                 stream=stream, home=str(home), mark=environment_id,
             ),
             cwd=self.config.code_root if Path(self.config.code_root).is_dir() else str(home),
-            start=self._start(stream),
+            start=self._start(),
             memory_mb=self.config.memory,
         )  # fmt: skip
 
@@ -152,7 +152,7 @@ class Function:
         found += [one.site for need, one in pairs if need.optional]
         return list(dict.fromkeys(found))
 
-    def _start(self, stream: str) -> dict[str, object]:
+    def _start(self) -> dict[str, object]:
         """The START frame's payload; see `lambdatui.wire`."""
         assert self.snapshot is not None
         own_path = self.config.environment.get("PYTHONPATH", "")
@@ -164,12 +164,6 @@ class Function:
             "packages": self._packages_path(),
             "sys_path": [entry for entry in own_path.split(os.pathsep) if entry],
             "fallback": None if self.boto3 is None else {"path": self.boto3.path, "modules": self.boto3.modules},
-            "function_name": self.config.name,
-            "function_version": self.version,
-            "memory_mb": self.config.memory,
-            "log_group": self.log_group,
-            "log_stream": stream,
-            "log_format": "Text",
         }
 
     # --- what others ask

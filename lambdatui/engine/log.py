@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Literal
 
 from lambdatui.config.model import LoggingConfig
+from lambdatui.telemetry.framing import Framing, Piece
 from lambdatui.telemetry.lines import LineSplitter
 from lambdatui.telemetry.report import Init, Report, Sandbox
 from lambdatui.telemetry.report_json import system_log
@@ -47,6 +48,7 @@ class InvocationLog:
         self._region = region
         self._provisioned = provisioned
         self._stream: LogStream | None = None  # until there is an environment
+        self._framing = Framing()
         self._splitter = LineSplitter()
         self._tail = bytearray()
         self.phase: Literal["init", "invoke"] = "init"
@@ -84,8 +86,7 @@ class InvocationLog:
 
     def feed(self, data: bytes) -> None:
         """Bytes as they were read from the pipe, cut anywhere."""
-        self._keep(data)
-        self._write(self._splitter.feed(data))
+        self._take(self._framing.feed(data))
 
     # --- what the platform says
 
@@ -114,7 +115,14 @@ class InvocationLog:
                 self._keep(line.encode() + b"\n")
         self._write([("PLATFORM", line) for line in lines])
 
+    def _take(self, pieces: list[Piece]) -> None:
+        """What is printed becomes lines; a record of the runtime is one line of the log, as one event is on AWS."""
+        for piece in pieces:
+            self._keep(piece.data)
+            self._write(self._splitter.feed(piece.data) if piece.level is None else [piece.line()])
+
     def _end_partial(self) -> None:
+        self._take(self._framing.flush())
         rest = self._splitter.flush()
         if rest:
             self._keep(b"\n")

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from time import perf_counter_ns
+from time import perf_counter_ns, time
 
-from ..wire import DIAGNOSTICS, ERROR, FD_CHANNEL, INIT_ERROR, INVOKE, MAX_SYNC_PAYLOAD, READY, RESULT, START
+from ..wire import (
+    DIAGNOSTICS,
+    ERROR,
+    FD_CHANNEL,
+    INIT_ERROR,
+    INVOKE,
+    MAX_SYNC_PAYLOAD,
+    READY,
+    RESPONSE_TOO_LARGE,
+    RESULT,
+    START,
+)
 from . import diagnostics, handler, loader
 from .channel import Channel, ChannelClosedError, Frame
 from .context import LambdaContext
@@ -22,6 +33,20 @@ if TYPE_CHECKING:
 _exit = os._exit
 _getpid = os.getpid
 _MAX_META_TEXT = 1000
+_REFUSED = (
+    "[ERROR] [%d] LAMBDA_RUNTIME Failed to post handler success response. Http response code: 413."
+    ' {"errorMessage":"Exceeded maximum allowed payload size (%d bytes)","errorType":"RequestEntityTooLarge"}\n'
+)
+# Lambda's own words before an init error.
+_UNHANDLED = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. However, in rare"
+    " cases, a Lambda runtime update can cause unexpected function behavior. For functions using managed runtimes,"
+    " runtime updates can be triggered by a function change, or can be applied automatically. To determine if the"
+    " runtime has been updated, check the runtime version in the INIT_START log entry. If this error correlates with"
+    " a change in the runtime version, you may be able to mitigate this error by temporarily rolling back to the"
+    " previous runtime version. For more information, see"
+    " https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+)
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
@@ -36,9 +61,8 @@ class Environment:
         self._variables = os.environ
         self._traced = "_X_AMZN_TRACE_ID" in self._variables
         self._marshaller = Marshaller(keeps_unicode())
-        self._handler: Callable[[Any, Any], Any] | None = None
+        self._handler: Callable[[Any, Any], Any] = _no_handler
         _add_site_builtins()
-        log.json_format = str(start.get("log_format") or "").upper() == "JSON"
         self._packages = tuple(each + os.sep for each in start.get("packages") or [] if "site-packages" in each)
         self._code_root = os.path.abspath(start["code_root"])
         self._snapshot = loader.Snapshot(self._code_root, start.get("manifest"), start.get("bytecode"))
@@ -63,29 +87,32 @@ class Environment:
             sys.meta_path.append(finder)
 
     def initialise(self, began_ns: int) -> bool:
-        """Import the user's module and say how it went; False where it failed."""
-        error: BaseException | None = None
+        """Import the user's module and say how it went; False where it failed.
+
+        As under Lambda's client, what is no `Exception`, and what an exception's own text raises, ends the process.
+        """
+        error: Exception | None = None
+        payload: dict[str, Any] = {}
         if self._start.get("python_notice"):
             self._log.line("WARNING", self._start["python_notice"])
         try:
             self._handler = handler.load(self._start["handler"])
-        except SystemExit:
-            raise
-        except BaseException as caught:
+        except Exception as caught:
             error = caught
+            payload = payload_of(error, "")
         meta: dict[str, Any] = {"init_us": (perf_counter_ns() - began_ns) // 1000}
         imported = handler.imported(self._code_root, _LIBRARY, (self._start.get("fallback") or {}).get("path"))
         meta.update(_valid(imported))
         if error is None:
-            self._log.flush()
             self._channel.write(READY, meta)
             return True
-        payload = _valid(payload_of(error, ""))
-        self._log.flush()
+        import logging
+
+        logging.warning(_UNHANDLED)
         self._log.error(payload, self._marshaller.encode)
         meta.update(_summary(payload))
         self._describe(error, bytes(16))
-        self._channel.write(INIT_ERROR, meta, self._marshaller.encode(payload).encode("utf-8", "backslashreplace"))
+        self._channel.write(INIT_ERROR, meta, self._marshaller.encode(payload).encode())
         return False
 
     def serve(self) -> None:
@@ -97,44 +124,54 @@ class Environment:
 
     def invoke(self, frame: Frame) -> None:
         """One invocation: its result or its error goes out last, after all that it has written."""
+        kind, meta, body = self._run(frame)
+        if kind == RESULT and len(body) > MAX_SYNC_PAYLOAD:
+            self._refuse(meta, frame.request_id)
+        self._channel.write(kind, meta, body, frame.request_id)
+
+    def _run(self, frame: Frame) -> tuple[int, dict[str, Any], bytes]:
+        """Call the handler: kind, meta and payload of the frame to answer with. Raises as `initialise` does.
+
+        Nothing of the invocation is alive once this has returned: what is written when it goes belongs to it.
+        """
         began = perf_counter_ns()
         request_id = _uuid_text(frame.request_id)
         self._log.request_id = request_id
         self._log.tenant_id = frame.meta.get("tenant_id")
         self._set_trace(frame.meta.get("trace_id"))
-        error: BaseException | None = None
-        body = b""
+        error: Exception | None = None
+        payload: dict[str, Any] = {}
+        body: str | bytes = b""
         try:
             context = self._context(frame, request_id)
             event = unmarshal(frame.payload)
             frame.payload = bytearray()
-            assert self._handler is not None
-            body = self._marshaller.marshal(self._handler(event, context))
-        except SystemExit:
-            raise
-        except BaseException as caught:
+            result = self._handler(event, context)
+            body = self._marshaller.marshal(result)
+        except Fault as fault:
+            payload = payload_of(fault, request_id)
+        except Exception as caught:
             error = caught
+            payload = payload_of(error, request_id)
         meta: dict[str, Any] = {"duration_us": (perf_counter_ns() - began) // 1000}
-        self._log.flush()
         if _getpid() != self._pid:
             _exit(0)  # a fork that the handler forgot to end: its answer is not this environment's
+        if not payload:
+            return RESULT, meta, body if isinstance(body, bytes) else body.encode()
+        self._log.error(payload, self._marshaller.encode)
         if error is not None:
-            self._fail(error, meta, frame.request_id)
-        elif len(body) > MAX_SYNC_PAYLOAD:
-            self._too_large(meta, frame.request_id)
-        else:
-            self._channel.write(RESULT, meta, body, frame.request_id)
+            self._describe(error, frame.request_id)
+        meta.update(_summary(payload))
+        return ERROR, meta, self._marshaller.encode(payload).encode()
 
     def _context(self, frame: Frame, request_id: str) -> LambdaContext:
         return LambdaContext(
-            self._start,
             request_id,
-            frame.deadline_us // 1000,
-            frame.meta.get("arn", ""),
             _parse(frame.meta.get("client_context"), "Client Context"),
             _parse(frame.meta.get("identity"), "Cognito Identity"),
+            frame.deadline_us // 1000,
+            frame.meta.get("arn", ""),
             frame.meta.get("tenant_id"),
-            self._log.write,
         )
 
     def _set_trace(self, trace_id: str | None) -> None:
@@ -145,19 +182,18 @@ class Environment:
             self._variables.pop("_X_AMZN_TRACE_ID", None)
             self._traced = False
 
-    def _fail(self, error: BaseException, meta: dict[str, Any], request_id: bytes) -> None:
-        payload = _valid(payload_of(error, self._log.request_id))
-        self._log.error(payload, self._marshaller.encode)
-        self._describe(error, request_id)
-        meta.update(_summary(payload))
-        text = self._marshaller.encode(payload).encode("utf-8", "backslashreplace")
-        self._channel.write(ERROR, meta, text, request_id)
-
-    def _too_large(self, meta: dict[str, Any], request_id: bytes) -> None:
+    def _refuse(self, meta: dict[str, Any], request_id: bytes) -> NoReturn:
+        """Answer that the result is too large. Lambda's client cannot bear the 413 that it gets, and ends."""
+        self._log.text(_REFUSED % (int(time() * 1000), MAX_SYNC_PAYLOAD))
+        try:
+            raise RuntimeError("Failed to post invocation response")  # noqa: TRY301 (for its traceback)
+        except RuntimeError:
+            sys.excepthook(*sys.exc_info())
         message = "Response payload size exceeded maximum allowed payload size (%d bytes)." % MAX_SYNC_PAYLOAD
-        payload = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+        payload = {"errorMessage": message, "errorType": RESPONSE_TOO_LARGE}
         meta.update(_summary(payload))
         self._channel.write(ERROR, meta, self._marshaller.encode(payload).encode(), request_id)
+        sys.exit(1)
 
     def _describe(self, error: BaseException, request_id: bytes) -> None:
         trace = user_traceback(error.__traceback__)
@@ -193,8 +229,12 @@ def _add_site_builtins() -> None:
             setattr(builtins, name, Quitter(name, "Ctrl-D"))
 
 
+def _no_handler(event: Any, context: Any) -> NoReturn:
+    raise RuntimeError("an invocation before the init")
+
+
 def _valid(value: Any) -> Any:
-    """The same without lone surrogates, as of file names that are no UTF-8: the engine takes no JSON with them."""
+    """The same without lone surrogates, as of file names that are no UTF-8: the engine takes no meta with them."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -203,7 +243,8 @@ def _valid(value: Any) -> Any:
 
 
 def _summary(payload: dict[str, Any]) -> dict[str, str]:
-    return {"error_type": payload["errorType"], "error_message": payload["errorMessage"][:_MAX_META_TEXT]}
+    text = payload["errorMessage"][:_MAX_META_TEXT]
+    return {"error_type": _valid(payload["errorType"]), "error_message": _valid(text)}
 
 
 def _parse(text: Any, name: str) -> Any:
@@ -221,9 +262,11 @@ def _uuid_text(request_id: bytes) -> str:
     return "%s-%s-%s-%s-%s" % (text[:8], text[8:12], text[12:16], text[16:20], text[20:])
 
 
-def main(began_ns: int) -> NoReturn:
-    """Run this process as an environment. Ends without waiting for threads of the user's code: nobody listens then."""
-    status = 1
+def main(began_ns: int) -> int:
+    """Run this process as an environment; the exit status where its init failed.
+
+    When the engine has gone it ends at once: nobody listens then to threads and exit functions of the user's code.
+    """
     try:
         channel = Channel(FD_CHANNEL)
         frame = channel.read()
@@ -232,5 +275,5 @@ def main(began_ns: int) -> NoReturn:
             if environment.initialise(began_ns):
                 environment.serve()
     except ChannelClosedError:
-        status = 0
-    _exit(status)
+        _exit(0)
+    return 1

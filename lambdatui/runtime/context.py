@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
 
 from __future__ import annotations
 
+import os
 import sys
 from time import time
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any
 
 
 class _Record:
@@ -68,35 +69,32 @@ class LambdaContext:
 
     def __init__(
         self,
-        fixed: dict[str, Any],
-        request_id: str,
-        deadline_ms: int,
-        arn: str,
-        client_context: dict[str, Any] | None = None,
-        identity: dict[str, Any] | None = None,
+        invoke_id: str,
+        client_context: Any,
+        cognito_identity: Any,
+        epoch_deadline_time_in_ms: int,
+        invoked_function_arn: str | None = None,
         tenant_id: str | None = None,
-        log: Callable[[str], None] | None = None,
     ) -> None:
-        """`fixed`: what is the same for every invocation of this environment; `deadline_ms`: UTC milliseconds."""
-        self.aws_request_id = request_id
-        self.log_group_name = fixed["log_group"]
-        self.log_stream_name = fixed["log_stream"]
-        self.function_name = fixed["function_name"]
-        self.memory_limit_in_mb = str(fixed["memory_mb"])
-        self.function_version = fixed["function_version"]
-        self.invoked_function_arn = arn
+        """The deadline is in UTC milliseconds; what is the environment's own comes from its variables."""
+        self.aws_request_id = invoke_id
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = invoked_function_arn
         self.tenant_id = tenant_id
-        self._w3c = _take_w3c(client_context)
+        self._w3c_fields = _take_w3c(client_context)
         self.client_context = None if client_context is None else ClientContext(client_context)
-        identity = identity or {}
+        identity = {} if cognito_identity is None else cognito_identity
         self.identity = CognitoIdentity(
             {
                 "cognito_identity_id": identity.get("cognitoIdentityId"),
                 "cognito_identity_pool_id": identity.get("cognitoIdentityPoolId"),
             }
         )
-        self._epoch_deadline_time_in_ms = deadline_ms
-        self._log = log
+        self._epoch_deadline_time_in_ms = epoch_deadline_time_in_ms
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the function times out, 0 where that has passed."""
@@ -104,14 +102,17 @@ class LambdaContext:
 
     def w3c(self) -> dict[str, str]:
         """The W3C trace context of this invocation."""
-        return dict(self._w3c)
+        return dict(self._w3c_fields)
 
     def log(self, msg: object) -> None:
-        """Write `msg` to the log as it is."""
-        if self._log is not None:
-            self._log(str(msg))
-        else:
-            sys.stdout.write(str(msg))
+        """Write `msg` to the log as one record; to sys.stdout where Lambda's handler is no longer the root's."""
+        import logging
+
+        for handler in logging.getLogger().handlers:
+            if hasattr(handler, "log_sink"):
+                handler.log_sink.log(str(msg))
+                return
+        sys.stdout.write(str(msg))
 
     def __repr__(self) -> str:
         fields = (

@@ -23,11 +23,11 @@ class Fault(Exception):
 
 
 def payload_of(error: BaseException, request_id: str) -> dict[str, Any]:
-    """The error object; `request_id` is "" for an init error."""
+    """The error object; `request_id` is "" for an init error. What the error's own __str__ raises, this raises."""
     if isinstance(error, Fault):
         message, kind, trace = error.message, error.type, error.trace
     else:
-        message, kind, trace = _text(error), type(error).__name__, _stack_trace(error.__traceback__)
+        message, kind, trace = str(error), type(error).__name__, _stack_trace(error.__traceback__)
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
 
 
@@ -46,11 +46,6 @@ def _stack_trace(trace: TracebackType | None) -> list[str]:
         for frame in traceback.extract_tb(user_traceback(trace))
         if not frame.filename.startswith(_HERE)
     ]
-    return traceback.format_list(frames)
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as another:
-        return "<str() of %s raised %s>" % (type(error).__name__, type(another).__name__)
+    # Lambda's client knows its own frames by this name, so it leaves out those of a user's bootstrap.py too.
+    first = next((index for index, frame in enumerate(frames) if "/bootstrap.py" not in frame[0]), 0)
+    return traceback.format_list(frames[first:])

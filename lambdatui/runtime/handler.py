@@ -10,6 +10,7 @@ from .faults import Fault
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any, Callable
 
 MAX_MODULES = 200
@@ -27,20 +28,24 @@ def load(name: str) -> Callable[[Any, Any], Any]:
     if module_name.split(".")[0] in sys.builtin_module_names:
         message = "Cannot use built-in module %s as a handler module" % module_name
         raise Fault("Runtime.BuiltInModuleConflict", message)
-    try:
-        module = import_module(module_name.replace("/", "."))
-    except ImportError as error:
-        raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error)) from error
-    except SyntaxError as error:
-        trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
-        message = "Syntax error in module '%s': %s" % (module_name, error)
-        raise Fault("Runtime.UserCodeSyntaxError", message, trace) from error
+    module = _module(module_name)
     try:
         handler: Callable[[Any, Any], Any] = getattr(module, function_name)
     except AttributeError:
         message = "Handler '%s' missing on module '%s'" % (function_name, module_name)
         raise Fault("Runtime.HandlerNotFound", message) from None
     return handler
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return import_module(name.replace("/", "."))
+    except ImportError as error:
+        raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (name, error)) from error
+    except SyntaxError as error:
+        trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
+        message = "Syntax error in module '%s': %s" % (name, error)
+        raise Fault("Runtime.UserCodeSyntaxError", message, trace) from error
 
 
 def imported(code_root: str, library: str, fallback: str | None) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """stdout, stderr and `logging` as a handler on Lambda has them: everything reaches the log at once, in order.
 
-`logging` costs a good part of a cold start, so its handler is put in place when somebody imports it.
+What Lambda's runtime client hands to the platform as one record (of `logging`, an uncaught exception) goes into the
+pipe framed, as `wire.LOG_RECORD` says; everything else stands there as it was written. `logging` costs a good part of a
+cold start, so its handler is put in place when somebody imports it.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-from time import gmtime, strftime, time
+from time import gmtime, strftime, time, time_ns
 
+from ..wire import LOG_RECORD, log_record_type
 from .channel import move_high
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _write = os.write
 _TIME = "%Y-%m-%dT%H:%M:%S"
+_ERROR = 40
 _NO_BREAK_SPACE = "\u00a0"
 _BREAKPOINT = (
     "breakpoint() ignored at %s:%d: no terminal in an execution environment; "
@@ -26,17 +29,28 @@ _BREAKPOINT = (
 )
 
 
-class _Stream(io.TextIOWrapper):
-    """Text that is in the pipe as soon as it has been written: a process that dies takes nothing with it."""
+class Unbuffered:
+    """A standard stream that keeps nothing back: a process that dies takes nothing with it. Named as on Lambda."""
 
-    def write(self, text: str) -> int:
-        count = super().write(text)
-        self.flush()
-        return count
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> Unbuffered:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()
 
     def writelines(self, lines: Any) -> None:
-        super().writelines(lines)
-        self.flush()
+        self.stream.writelines(lines)
+        self.stream.flush()
 
 
 class LogCapture:
@@ -45,56 +59,54 @@ class LogCapture:
     def __init__(self) -> None:
         self.request_id = ""
         self.tenant_id: str | None = None
-        self.json_format = False
+        self.json_format = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         # A descriptor of our own: user code may close 1 and 2.
         self._fd = move_high(1, 1)
-        self._streams: list[Any] = []
-        for name, fd, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
-            binary = open(fd, "wb", closefd=False)  # noqa: SIM115 - for as long as the process lives
-            stream = _Stream(binary, encoding="utf-8", errors=errors)
-            setattr(sys, name, stream)
-            setattr(sys, "__%s__" % name, stream)
-            self._streams.append(stream)
+        for name, errors in (("stdout", "strict"), ("stderr", "backslashreplace")):
+            stream = getattr(sys, name)
+            stream.reconfigure(encoding="utf-8", errors=errors)
+            setattr(sys, name, Unbuffered(stream))
         sys.breakpointhook = self._breakpoint
 
-    def write(self, text: str) -> None:
-        """Put `text` into the log past whatever sys.stdout is now."""
-        data = memoryview(text.encode("utf-8", "backslashreplace"))
-        while data:
+    def record(self, message: str, type: int) -> None:
+        """Put `message` into the log as one record, past whatever sys.stdout is now. UnicodeError: lone surrogates."""
+        data = message.encode()
+        self._write(LOG_RECORD.pack(type, len(data), time_ns() // 1000) + data)
+
+    def text(self, text: str) -> None:
+        """Put `text` into the log as if it were printed."""
+        self._write(text.encode("utf-8", "backslashreplace"))
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
             try:
-                data = data[_write(self._fd, data) :]
+                rest = rest[_write(self._fd, rest) :]
             except OSError:
                 return  # nobody reads any more
-
-    def flush(self) -> None:
-        """Bring out what user code has left in any of the streams."""
-        streams = list(self._streams)
-        if sys.stdout is not streams[0] or sys.stderr is not streams[1]:
-            streams += [sys.stdout, sys.stderr]
-        for stream in streams:
-            try:
-                stream.flush()
-            except Exception:
-                continue  # closed, or an object of the user's that cannot
 
     def line(self, level: str, message: str) -> None:
         """One line in Lambda's text format, as if by `logging`."""
         now = time()
         stamp = "%s.%03dZ" % (strftime(_TIME, gmtime(now)), int(now * 1000) % 1000)
-        self.write("[%s]\t%s\t%s\t%s\n" % (level, stamp, self.request_id, message))
+        self.record("[%s]\t%s\t%s\t%s\n" % (level, stamp, self.request_id, message), log_record_type(0, False))
 
     def error(self, payload: dict[str, Any], encode: Any) -> None:
-        """An uncaught exception, from its error payload, as Lambda's runtime client logs it."""
+        """An uncaught exception, from its error payload, as Lambda's client logs it. UnicodeError as `record`."""
+        kind = log_record_type(_ERROR, self.json_format)
         if self.json_format:
-            self.write(encode({"timestamp": strftime(_TIME, gmtime(time())), "level": "ERROR", **payload}) + "\n")
+            stamp = strftime(_TIME + "Z", gmtime(time()))
+            self.record(encode({"timestamp": stamp, "level": "ERROR", **payload}), kind)
             return
-        head = "[ERROR] " + payload["errorType"]
+        head = "[ERROR]"
+        if payload["errorType"]:
+            head += " " + payload["errorType"] + (":" if payload["errorMessage"] else "")
         if payload["errorMessage"]:
-            head += ": " + payload["errorMessage"]
+            head += " " + payload["errorMessage"]
         lines = [head, "Traceback (most recent call last):"]
         for element in payload["stackTrace"]:
             lines += [_indent(each) for each in element.splitlines()] or [""]
-        self.write("\r".join(lines) + "\n")
+        self.record("\n".join(lines), kind)
 
     def equip(self, logging: ModuleType) -> None:
         """Give the root logger Lambda's handler; called once `logging` has been imported."""
@@ -104,7 +116,8 @@ class LogCapture:
 
     def _breakpoint(self, *args: Any, **kwargs: Any) -> None:
         frame = sys._getframe(1)
-        self.write(_BREAKPOINT % (os.path.basename(frame.f_code.co_filename), frame.f_lineno))
+        text = _BREAKPOINT % (os.path.basename(frame.f_code.co_filename), frame.f_lineno)
+        self.text(text)
 
 
 def _indent(line: str) -> str:

@@ -1,4 +1,7 @@
-"""The root handler that Lambda's runtime client puts into `logging`, in the text and the JSON format."""
+"""The root handler that Lambda's runtime client puts into `logging`, in the text and the JSON format.
+
+Names of classes and attributes, and that errors reach the code that logs, are the client's: projects look for them.
+"""
 
 from __future__ import annotations
 
@@ -6,75 +9,108 @@ import os
 from json import JSONEncoder
 from time import gmtime
 
+from ..wire import log_record_type
+
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any
 
     from .logcapture import LogCapture
 
-_encode = JSONEncoder(ensure_ascii=False).encode
+_encode = JSONEncoder(ensure_ascii=False, default=str).encode
 _TEXT = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
 _TIME = "%Y-%m-%dT%H:%M:%S"
 _NAMES = (
     "name msg args levelname levelno pathname filename module exc_info exc_text stack_info lineno funcName created"
-    " msecs relativeCreated thread threadName processName process taskName aws_request_id tenant_id"
+    " msecs relativeCreated thread threadName processName process aws_request_id tenant_id _frame_type"
 )
 _STANDARD_FIELDS = frozenset(_NAMES.split())
+_PLAIN = log_record_type(0, False)
+
+
+class _Sink:
+    """Where records go; `context.log` finds it as the handler's `log_sink`."""
+
+    def __init__(self, capture: LogCapture) -> None:
+        self._capture = capture
+
+    def log(self, msg: str, frame_type: int | None = None) -> None:
+        self._capture.record(msg, frame_type or _PLAIN)
 
 
 def install(logging: Any, capture: LogCapture) -> None:
     """Handler, format and level: WARNING unless AWS_LAMBDA_LOG_LEVEL says otherwise."""
 
-    class LambdaLoggerHandler(logging.Handler):  # type: ignore[misc]  # the name that code looks for in handlers
+    class LambdaLoggerHandler(logging.Handler):  # type: ignore[misc]
+        def __init__(self, log_sink: _Sink) -> None:
+            super().__init__()
+            self.log_sink = log_sink
+
         def emit(self, record: Any) -> None:
+            self.log_sink.log(self.format(record))
+
+    class LambdaLoggerHandlerWithFrameType(LambdaLoggerHandler):
+        def emit(self, record: Any) -> None:
+            message = self.format(record)
+            kind = getattr(record, "_frame_type", None)
+            self.log_sink.log(message, kind or log_record_type(_rounded(record.levelno), False))
+
+    class LambdaLoggerFilter(logging.Filter):  # type: ignore[misc]
+        def filter(self, record: Any) -> bool:
             record.aws_request_id = capture.request_id
             record.tenant_id = capture.tenant_id
-            try:
-                capture.write(self.format(record))
-            except Exception:
-                self.handleError(record)
+            return True
 
-    handler = LambdaLoggerHandler()
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+    level = "DEBUG" if level == "TRACE" else level.upper()
+    kind = LambdaLoggerHandlerWithFrameType if capture.json_format or level else LambdaLoggerHandler
+    handler = kind(_Sink(capture))
     logging.Formatter.converter = gmtime
-    formatter = _json_formatter(logging) if capture.json_format else logging.Formatter(_TEXT, _TIME)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_json_formatter(logging) if capture.json_format else logging.Formatter(_TEXT, _TIME))
     root = logging.getLogger()
-    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
-    level = "DEBUG" if level == "TRACE" else level
-    if level in ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL"):
+    if level in logging._nameToLevel:
         root.setLevel(level)
+    handler.addFilter(LambdaLoggerFilter())
     root.addHandler(handler)
+
+
+def _rounded(level: int) -> int:
+    """One of the five levels, or 0."""
+    return min(50, max(0, level)) // 10 * 10
 
 
 def _json_formatter(logging: Any) -> Any:
     class JsonFormatter(logging.Formatter):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(datefmt=_TIME + "Z")
+
         def format(self, record: Any) -> str:
-            return _encode(_json_record(logging, record)) + "\n"
+            record.levelno = _rounded(record.levelno)
+            record.levelname = logging.getLevelName(record.levelno)
+            record._frame_type = log_record_type(record.levelno, True)
+            return _encode(_json_record(record, self.formatTime(record, self.datefmt))) + "\n"
 
     return JsonFormatter()
 
 
-def _json_record(logging: ModuleType, record: Any) -> dict[str, Any]:
+def _json_record(record: Any, stamp: str) -> dict[str, Any]:
     """The keys of Lambda's JSON log format; absent ones are left out."""
     import traceback
 
-    level = logging.getLevelName(min(50, max(0, record.levelno)) // 10 * 10)
-    seconds = int(record.created)
-    stamp = "%04d-%02d-%02dT%02d:%02d:%02d" % gmtime(seconds)[:6]
-    kind, error, trace = record.exc_info or (None, None, None)
+    raised = record.exc_info
     fields = {
-        "timestamp": "%s.%03dZ" % (stamp, int((record.created - seconds) * 1000)),
-        "level": level,
-        "message": record.getMessage(),
+        "timestamp": stamp,
+        "level": record.levelname,
+        "message": record.msg if isinstance(record.msg, dict) and not record.args else record.getMessage(),
         "logger": record.name,
-        "stackTrace": traceback.format_tb(trace) if kind else None,
-        "errorType": kind.__name__ if kind else None,
-        "errorMessage": str(error) if kind else None,
-        "requestId": record.aws_request_id,
-        "location": "%s:%s:%s" % (record.pathname, record.funcName, record.lineno) if kind else None,
-        "tenantId": record.tenant_id,
+        "stackTrace": traceback.format_tb(raised[2]) if raised else None,
+        "errorType": raised[0].__name__ if raised else None,
+        "errorMessage": str(raised[1]) if raised else None,
+        "requestId": getattr(record, "aws_request_id", None),
+        "location": "%s:%s:%s" % (record.pathname, record.funcName, record.lineno) if raised else None,
     }
+    if getattr(record, "tenant_id", None) is not None:
+        fields["tenantId"] = record.tenant_id
     for key, value in record.__dict__.items():
         if key not in _STANDARD_FIELDS and key not in fields:
             fields[key] = value

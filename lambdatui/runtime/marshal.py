@@ -46,12 +46,12 @@ class Marshaller:
         self._fast = encoder(ascii=not unicode)
         self._text: Callable[[str], str] = quote_unicode if unicode else quote_ascii
 
-    def marshal(self, result: Any) -> bytes:
+    def marshal(self, result: Any) -> str | bytes:
         """The result's payload; bytes pass through; Fault Runtime.MarshalError where there is no JSON for it."""
         if isinstance(result, bytes):
             return result
         try:
-            return self.encode(result).encode()
+            return self.encode(result)
         except Exception as error:
             raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
 
@@ -62,60 +62,73 @@ class Marshaller:
                 return self._fast(value)
             except ValueError:
                 pass  # not finite, or circular: the slow way words it as simplejson does
+        return self._slow(value)
+
+    def _slow(self, value: Any) -> str:
+        """Without recursion, as deep as the C encoders go: they take one level where Python code takes several."""
         pieces: list[str] = []
-        self._write(value, pieces.append, set())
+        out = pieces.append
+        above: set[int] = set()  # ids of the containers that are open
+        levels: list[list[Any]] = []  # of each open one: its rest, what separates, what ends it, its id
+        deepest = 0
+        rest: Any = iter((("", value),))
+        while True:
+            for label, each in rest:
+                out((levels[-1][1] if levels else "") + label)
+                if levels:
+                    levels[-1][1] = ", "
+                text = self._scalar(each)
+                if text is None:
+                    levels.append(self._open(each, above))
+                    break
+                out(text)
+            else:
+                if not levels:
+                    break
+                _, separator, end, identity = levels.pop()
+                out(end if separator == ", " else separator + end)
+                above.discard(identity)
+            deepest = max(deepest, len(levels))
+            rest = levels[-1][0] if levels else rest
+        self._reach(deepest)
         return "".join(pieces)
 
-    def _write(self, value: Any, out: Callable[[str], None], above: set[int]) -> None:
-        """Append the JSON of `value` by `out`; `above`: ids of the containers it stands in."""
-        if value is None or value is True or value is False:
-            out("null" if value is None else "true" if value else "false")
-        elif isinstance(value, (str, bytes)):
-            out(self._text(value if isinstance(value, str) else value.decode()))
-        elif isinstance(value, int):
-            out(int.__repr__(value))
-        elif isinstance(value, float):
-            out(_float(value))
-        else:
-            self._write_container(value, out, above)
+    def _reach(self, depth: int) -> None:
+        """RecursionError where the C encoder does not go so deep."""
+        value: list[Any] = []
+        for _ in range(depth):
+            value = [value]
+        self._fast(value)
 
-    def _write_container(self, value: Any, out: Callable[[str], None], above: set[int]) -> None:
+    def _scalar(self, value: Any) -> str | None:
+        """The JSON of what is no container; None for containers."""
+        if value is None or value is True or value is False:
+            return "null" if value is None else "true" if value else "false"
+        if isinstance(value, (str, bytes)):
+            return self._text(value if isinstance(value, str) else value.decode())
+        if isinstance(value, int):
+            return int.__repr__(value)
+        if isinstance(value, float):
+            return _float(value)
+        if isinstance(value, (list, tuple, dict)) or callable(getattr(value, "_asdict", None)):
+            return None
+        number = _decimal(value)
+        if number is None:
+            raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+        return number
+
+    def _open(self, value: Any, above: set[int]) -> list[Any]:
         if id(value) in above:
             raise ValueError("Circular reference detected")
         above.add(id(value))
+        fields = value
         if callable(getattr(value, "_asdict", None)):
             fields = value._asdict()
             if not isinstance(fields, dict):
                 raise TypeError("_asdict() must return a dict, not " + type(fields).__name__)
-            self._write_dict(fields, out, above)
-        elif isinstance(value, (list, tuple)):
-            self._write_list(value, out, above)
-        elif isinstance(value, dict):
-            self._write_dict(value, out, above)
-        else:
-            number = _decimal(value)
-            if number is None:
-                raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
-            out(number)
-        above.discard(id(value))
-
-    def _write_list(self, values: Any, out: Callable[[str], None], above: set[int]) -> None:
-        separator = "["
-        for value in values:
-            out(separator)
-            self._write(value, out, above)
-            separator = ", "
-        out("[]" if separator == "[" else "]")
-
-    def _write_dict(self, values: Any, out: Callable[[str], None], above: set[int]) -> None:
-        separator = "{"
-        for key, value in values.items():
-            out(separator)
-            out(self._text(_key(key)))
-            out(": ")
-            self._write(value, out, above)
-            separator = ", "
-        out("{}" if separator == "{" else "}")
+        if isinstance(fields, dict):
+            return [((self._text(_key(key)) + ": ", each) for key, each in fields.items()), "{", "}", id(value)]
+        return [(("", each) for each in fields), "[", "]", id(value)]
 
 
 def _is_plain(value: Any) -> bool:
@@ -156,8 +169,10 @@ def _key(key: Any) -> str:
 
 
 def _float(value: float) -> str:
-    if value != value or value in _NOT_FINITE:
-        raise ValueError("Out of range float values are not JSON compliant: " + repr(value))
+    if value != value:
+        return "NaN"
+    if value in _NOT_FINITE:
+        return "Infinity" if value > 0 else "-Infinity"
     return float.__repr__(value)
 
 

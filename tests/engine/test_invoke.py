@@ -230,7 +230,7 @@ async def test_what_happened_tells_an_error_once_and_that_new_code_mended_it(sta
     assert told == [("error", "ZeroDivisionError: division by zero"), ("ok", "succeeds with the new code")]
 
 
-async def test_a_message_that_is_no_utf8_is_an_error_and_no_timeout(start: Start) -> None:
+async def test_a_message_that_is_no_utf8_ends_the_runtime_as_on_lambda(start: Start) -> None:
     engine = await start(
         {
             "odd.py": "def handler(event, context):\n    raise ValueError('caf\\udce9.txt')\n",
@@ -239,8 +239,9 @@ async def test_a_message_that_is_no_utf8_is_an_error_and_no_timeout(start: Start
     )
     for function in ("odd", "early"):
         result = await call(engine, function)
-        assert (result.status, result.error_type) == ("error", "ValueError")
-        assert json.loads(result.payload)["errorMessage"] == "caf?.txt"
+        assert (result.status, result.error_type) == ("error", "Runtime.ExitError")
+        assert json.loads(result.payload)["errorMessage"].endswith("Runtime exited with error: exit status 1")
+        assert b"UnicodeEncodeError: 'utf-8' codec can't encode character '\\udce9'" in result.log_tail
 
 
 async def test_an_answer_that_cannot_be_read_is_an_error_at_once(start: Start) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import select
 import shutil
 import socket
@@ -24,22 +25,47 @@ START = Path(wire.__file__).parent / "runtime" / "start.py"
 LIMIT_S = 20.0
 
 
+_RECORD = re.compile(rb"\xa5\x5a\x00[\x02-\x1b].{12}", re.DOTALL)
+
+
 class Answer(NamedTuple):
-    """What one invocation gave: kind of the last frame, its meta and payload, DIAGNOSTICS where sent, log bytes."""
+    """What one invocation gave: kind of the last frame, its meta and payload, DIAGNOSTICS where sent, log pipe."""
 
     kind: int
     meta: dict[str, Any]
     payload: bytes
     diagnostics: dict[str, Any] | None
-    log: bytes
+    output: bytes
 
     @property
     def json(self) -> Any:
         return json.loads(self.payload)
 
+    @property
+    def log(self) -> bytes:
+        """What was written, without the heads of log records."""
+        return _RECORD.sub(b"", self.output)
+
+
+class GoneError(EOFError):
+    """The environment has ended instead of answering; `output` is what it left in its log pipe."""
+
+    def __init__(self, output: bytes) -> None:
+        super().__init__("the environment has gone: " + _RECORD.sub(b"", output).decode(errors="replace"))
+        self.output = output
+
 
 # Any other Python from 3.9 on: the whole room then runs on it.
 PYTHON = os.environ.get("LAMBDATUI_TEST_PYTHON", sys.executable)
+
+
+VARIABLES = {
+    "AWS_LAMBDA_FUNCTION_NAME": "orders",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/orders",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123",
+}
 
 
 class SpawnerProcess:
@@ -87,11 +113,12 @@ class EnvironmentProcess:
     ) -> None:  # fmt: skip
         self.spawner = spawner
         self.root = root
-        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": ":UTC", **(env or {})}
+        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": ":UTC", **VARIABLES, **(env or {})}
         self.id, self.pid, self.channel, self._log = spawner.spawn(
             [python, "-I", "-S", str(START)], variables, start.pop("cwd", str(root))
         )
         self.began = time.perf_counter()
+        self._written = b""
         body = {
             "handler": handler,
             "code_root": str(root),
@@ -99,12 +126,6 @@ class EnvironmentProcess:
             "bytecode": None,
             "sys_path": [],
             "fallback": None,
-            "function_name": "orders",
-            "function_version": "$LATEST",
-            "memory_mb": 128,
-            "log_group": "/aws/lambda/orders",
-            "log_stream": "2026/01/01/[$LATEST]0123",
-            "log_format": "Text",
             "python_notice": None,
             **start,
         }
@@ -139,20 +160,30 @@ class EnvironmentProcess:
             meta = json.loads(self._read(header.meta_length))
             payload = self._read(header.payload_length)
             if header.kind != wire.DIAGNOSTICS:
-                return Answer(header.kind, meta, payload, diagnostics, self.log())
+                return Answer(header.kind, meta, payload, diagnostics, self.output())
             diagnostics = json.loads(payload)
 
     def _read(self, count: int) -> bytes:
         data = bytearray()
         while len(data) < count:
-            piece = self.channel.recv(count - len(data))
+            while self.channel not in (ready := select.select([self.channel, self._log], [], [], LIMIT_S)[0]):
+                assert ready, f"no answer in {LIMIT_S} s"
+                self._written += self._pipe()  # one that waits for room in its pipe does not answer
+            try:
+                piece = self.channel.recv(count - len(data))
+            except ConnectionResetError:  # it went without reading all that it was sent
+                piece = b""
             if not piece:
-                raise EOFError("the environment has gone: " + self.log().decode(errors="replace"))
+                raise GoneError(self.output())
             data += piece
         return bytes(data)
 
-    def log(self) -> bytes:
-        """What stands in the log pipe now."""
+    def output(self) -> bytes:
+        """What has come through the log pipe by now."""
+        data, self._written = self._written + self._pipe(), b""
+        return data
+
+    def _pipe(self) -> bytes:
         data = b""
         while select.select([self._log], [], [], 0)[0]:
             piece = os.read(self._log, 65536)
