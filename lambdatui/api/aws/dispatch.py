@@ -18,7 +18,6 @@ from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import answer_to
-from lambdatui.engine.tracing import answer_to
 from lambdatui.engine.variables import ACCESS_KEY_ID
 
 logger = logging.getLogger("lambdatui.api")
@@ -27,9 +26,6 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_req
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
 _TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis", cloudwatch_wire.TARGET: "monitoring"}
 _REST = {"lambda"}
-# Those through which AWS counts a chain of calls:
-# https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-supported
-_COUNTED = {"lambda", "sqs", "sns", "s3"}
 # Those through which AWS counts a chain of calls:
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-supported
 _COUNTED = {"lambda", "sqs", "sns", "s3"}
@@ -93,8 +89,6 @@ class Dispatcher:
         if service in _COUNTED:
             answer_to(dict(scope["headers"]).get(b"x-amzn-trace-id", b""))
         if service in _REST:
-        if service in _COUNTED:
-            answer_to(dict(scope["headers"]).get(b"x-amzn-trace-id", b""))
             await self.lambda_call(scope, receive, send)
         elif service == "sqs" and _is_form(scope):
             await self._query_call(scope, receive, send)
