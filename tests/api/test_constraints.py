@@ -58,10 +58,10 @@ def test_a_member_of_another_type_is_refused() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'"x"', b"\xff", b"[" * 100_000])
-def test_a_body_that_is_no_object_is_no_request_content(body: bytes) -> None:
+def test_a_body_that_is_no_object_cannot_be_read(body: bytes) -> None:
     with pytest.raises(AwsError) as raised:
         Constraints.of_body(body)
-    assert raised.value.type == "InvalidRequestContentException"
+    assert raised.value.type == "SerializationException"
 
 
 def test_a_query_holds_its_numbers_as_text() -> None:

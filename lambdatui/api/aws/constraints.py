@@ -32,7 +32,7 @@ class Constraints:
 
     @classmethod
     def of_body(cls, body: bytes) -> Constraints:
-        """An empty body is an object without members. Raises InvalidRequestContentException for what is none."""
+        """An empty body is an object without members. Raises SerializationException for what is none."""
         try:
             value = msgspec.json.decode(body) if body.strip() else {}
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -174,7 +174,7 @@ class Constraints:
 
 
 def _unreadable(why: str) -> AwsError:
-    return AwsError("InvalidRequestContentException", f"Could not parse request body into json: {why}")
+    return AwsError("SerializationException", f"Could not parse request body into json: {why}")
 
 
 def _lower(name: str) -> str:

@@ -34,6 +34,8 @@ LAMBDA: dict[str, Shape] = {
     "RecursiveInvocationException": Shape(400, "Message"),
     "ServiceException": Shape(500, "Message", "Server"),
     "ServiceUnavailableException": Shape(503, "Message", "Server"),
+    "SerializationException": Shape(400),
+    "ValidationException": Shape(400),
     "NotImplementedException": Shape(501),
 }
 

@@ -72,7 +72,10 @@ async def invoke_streaming(door: Door, raw_name: bytes, scope: Scope, receive: R
 
 async def invoke_async(door: Door, raw_name: bytes, receive: Receive, send: Send) -> None:
     """The deprecated InvokeAsync: an Event invocation that is answered by its status alone."""
-    name, qualifier = names.parse(raw_name)
+    try:
+        name, qualifier = names.parse(raw_name)
+    except AwsError as error:  # its model does not know InvalidParameterValueException
+        raise AwsError("ValidationException", error.message) from None
     function = find(door, name, qualifier)
     payload = await _payload(receive, MAX_EVENT_PAYLOAD)
     request_id = await door.engine.accept(function.config.name, payload, qualifier=qualifier)
