@@ -182,6 +182,7 @@ class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     qualifier: str | None = None  # version or alias of the function, here and below
     timezone: str | None = None  # by whose clocks cron and at count; None: UTC
+    scheduler: bool = False  # one of EventBridge Scheduler, not a rule
 
 
 class BucketTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="bucket"):

@@ -51,6 +51,7 @@ def add_schedule(
             enabled=state != "DISABLED" and enabled is not False,
             qualifier=qualifier,
             timezone=zone,
+            scheduler=scheduler,
         )
     )
 

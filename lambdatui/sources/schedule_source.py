@@ -84,7 +84,9 @@ class ScheduleSource(Loop):
     async def _fire(self, due_us: int) -> None:
         config, project = self.config, self._project
         payload = (
-            shapes.scheduled_event(config.id, due_us, region=project.region, account=project.account)
+            shapes.scheduled_event(
+                config.id, due_us, region=project.region, account=project.account, scheduler=config.scheduler
+            )
             if config.input is None
             else config.input.encode()
         )

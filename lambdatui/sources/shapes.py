@@ -155,19 +155,24 @@ def stream_record(record: Record, *, arn: str, region: str, account: str) -> byt
     )
 
 
-def scheduled_event(schedule_id: str, due_us: int, *, region: str, account: str) -> bytes:
-    """EventBridge's scheduled event; `time` is the time that it was due at, to the second."""
+def scheduled_event(schedule_id: str, due_us: int, *, region: str, account: str, scheduler: bool = False) -> bytes:
+    """The scheduled event of an EventBridge rule, or that of EventBridge Scheduler, whose detail is a text; `time` is
+    the time that it was due at, to the second."""
+    place = f"{region}:{account}"
+    resource = (
+        f"scheduler:{place}:schedule/default/{schedule_id}" if scheduler else f"events:{place}:rule/{schedule_id}"
+    )
     return _encode(
         {
             "version": "0",
             "id": str(uuid.uuid4()),
             "detail-type": "Scheduled Event",
-            "source": "aws.events",
+            "source": "aws.scheduler" if scheduler else "aws.events",
             "account": account,
             "time": seconds(due_us),
             "region": region,
-            "resources": [f"arn:aws:events:{region}:{account}:rule/{schedule_id}"],
-            "detail": {},
+            "resources": [f"arn:aws:{resource}"],
+            "detail": "{}" if scheduler else {},
         }
     )
 

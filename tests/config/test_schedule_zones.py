@@ -125,6 +125,7 @@ def test_schedulers_own_resource_invokes_its_function(write: Write, load: Load) 
     project = load()
     nightly, off = project.schedules
     assert (nightly.function, nightly.qualifier, nightly.timezone) == ("F", "live", "Europe/Vienna")
+    assert nightly.scheduler and off.scheduler
     assert (nightly.input, nightly.enabled) == ('{"a": 1}', True)
     assert (off.qualifier, off.enabled) == (None, False)
     assert says(project, "Queued: a target that is no function of the template is not served") == ("warning", 26)

@@ -37,6 +37,14 @@ async def test_a_schedule_sends_one_asynchronous_event_each_time_it_is_due(world
     assert row(here).last_at is not None
 
 
+async def test_eventbridge_schedulers_event_is_its_own(world: Any) -> None:
+    here = await world(ticks(scheduler=True))
+    await here.advance(1)
+    event = json.loads(here.engine.accepted[0][1])
+    assert (event["source"], event["detail-type"], event["detail"]) == ("aws.scheduler", "Scheduled Event", "{}")
+    assert event["resources"] == ["arn:aws:scheduler:us-east-1:000000000000:schedule/default/Tick"]
+
+
 async def test_an_input_replaces_the_scheduled_event(world: Any) -> None:
     here = await world(ticks(input='{"a": 1}'))
     await here.advance(1)
