@@ -38,6 +38,7 @@ from lambdatui.engine.registry import RESERVED, Registry
 from lambdatui.engine.reload import Reloader
 from lambdatui.engine.scaling import BurstModel
 from lambdatui.engine.spawner import Spawner
+from lambdatui.engine.spending import charge_provisioned
 from lambdatui.engine.tracing import Caller
 from lambdatui.engine.variables import Surroundings
 from lambdatui.engine.versions import Versions
@@ -174,6 +175,7 @@ class Engine:
             await self._rewatch()
             self.on_project(self.provisioner.project_changed)
             self._begin(self.provisioner.run())
+            self._begin(charge_provisioned(self))
         self._begin(self.pool.recycle())
         self._events.start()
 

@@ -54,16 +54,18 @@ class ProvisionedConfigs:
 
     def of(self, function: Function) -> list[Wanted]:
         """Of the versions and aliases that there are; by qualifier."""
+        declared, rows = self._declared(function), self._rows(function)
+        if not declared and not rows:
+            return []
         versions = {version.version for version in self._versions.of(function)}
         aliases = {alias.name for alias in self._versions.aliases(function)}
-        declared = self._declared(function)
         found = {
             qualifier: Wanted(
                 function=function.name, qualifier=qualifier, requested=requested, modified_us=self._began_us
             )
             for qualifier, requested in declared.items()
         }
-        for row in self._rows(function):
+        for row in rows:
             qualifier = row.name.partition(":")[2]
             if row.base and row.base.get("declared") != declared.get(qualifier):
                 continue

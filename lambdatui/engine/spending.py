@@ -1,13 +1,51 @@
-"""A month at the present rate: what the functions use now, as the price list counts it. Pure."""
+"""What provisioned concurrency is charged while it stands, and a month at the present rate."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from lambdatui.config.model import FunctionConfig
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.cost import Usage
 from lambdatui.telemetry.metrics import Spent
+
+if TYPE_CHECKING:
+    from lambdatui.engine.engine import Engine
+    from lambdatui.engine.provisioned import Wanted
+
+LOOK_S = 1.0
+
+
+class StandingCharges:
+    """Provisioned concurrency is paid from when it is asked for, in steps of five minutes that have begun."""
+
+    def __init__(self) -> None:
+        self._paid: dict[tuple[str, int], float] = {}  # (NAME:QUALIFIER, number) -> paid until, monotonic seconds
+
+    def due(self, wanted: Iterable[Wanted], now: float) -> list[Wanted]:
+        """Those whose next step begins; it counts as paid then. Another number is another one."""
+        standing = {(one.name, one.requested): one for one in wanted}
+        self._paid = {key: until for key, until in self._paid.items() if key in standing or until > now}
+        begun = [key for key in standing if self._paid.get(key, now) <= now]
+        for key in begun:
+            self._paid[key] = max(self._paid.get(key, now), now - LOOK_S) + cost.PROVISIONED_STEP_S
+        return [standing[key] for key in begun]
+
+
+async def charge_provisioned(engine: Engine) -> None:
+    """Charge for it as long as the engine runs."""
+    charges = StandingCharges()
+    while True:
+        functions = {one.name: one for one in engine.functions()}
+        wanted = [each.wanted for name in functions for each in engine.provisioner.standings(name)]
+        for one in charges.due(wanted, engine.clock.monotonic()):
+            config = functions[one.function].config
+            gb_s = one.requested * config.memory / 1024 * cost.PROVISIONED_STEP_S
+            usd = cost.provisioned_dollars(gb_s, config.architecture)
+            engine.telemetry.metrics.charge(one.function, usd, qualifier=one.qualifier)
+        await asyncio.sleep(LOOK_S)
 
 
 def month_of(config: FunctionConfig, spent: Spent | None, provisioned: int = 0) -> Usage | None:

@@ -18,6 +18,8 @@ from lambdatui.engine.spending import month_of, monthly_usd
 if TYPE_CHECKING:
     from lambdatui.engine.engine import Engine
     from lambdatui.engine.functions import Function
+    from lambdatui.telemetry.cost import Usage
+    from lambdatui.telemetry.metrics import Spent
 
 
 class Views:
@@ -111,8 +113,25 @@ class Views:
                 )
                 for one in engine.versions.aliases(function)
             ],
-            monthly_usd=monthly_usd([month_of(config, figures.spent)], free_tier=False),
+            monthly_usd=monthly_usd([self._month(function, figures.spent)], free_tier=False),
+            ephemeral_storage=config.ephemeral_storage,
+            provisioned=[
+                schema.ProvisionedRow(
+                    qualifier=one.wanted.qualifier,
+                    version=one.version,
+                    requested=one.wanted.requested,
+                    allocated=one.ready,
+                    in_use=one.in_use,
+                    status=one.status,
+                    reason=one.reason,
+                )
+                for one in engine.provisioner.standings(function.name)
+            ],
         )
+
+    def _month(self, function: Function, spent: Spent | None) -> Usage | None:
+        standings = self._engine.provisioner.standings(function.name)
+        return month_of(function.config, spent, sum(one.wanted.requested for one in standings))
 
     def environments(self) -> list[schema.EnvironmentRow]:
         now = self._engine.clock.now_us()
@@ -161,7 +180,7 @@ class Views:
     def header(self) -> schema.Header:
         engine = self._engine
         metrics = engine.telemetry.metrics
-        figures, own = metrics.figures(), [(one.config, metrics.figures(one.name)) for one in engine.functions()]
+        figures, own = metrics.figures(), [(one, metrics.figures(one.name)) for one in engine.functions()]
         dlq = [engine.store.queues.depth(name) for name in engine.dlq_names()]
         limit, _ = engine.account_concurrency()
         return schema.Header(
@@ -176,7 +195,7 @@ class Views:
             concurrency=engine.in_flight(),
             concurrency_limit=limit,
             cost_usd=sum(each.cost_usd for _, each in own),
-            monthly_usd=monthly_usd([month_of(config, each.spent) for config, each in own], free_tier=True),
+            monthly_usd=monthly_usd([self._month(one, each.spent) for one, each in own], free_tier=True),
             host_wait=engine.pool.waiting,
             dlq_depth=sum(one.visible + one.in_flight for one in dlq),
             in_flight=engine.in_flight(),

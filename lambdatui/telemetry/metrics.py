@@ -267,6 +267,14 @@ class Metrics:
         else:
             second.compute += gb_seconds
 
+    def charge(self, function: str, usd: float, *, qualifier: str) -> None:
+        """Add what is paid beside invocations: for provisioned concurrency, used or not."""
+        now = self._clock.now_us() // MICROS
+        life = self._life(function, qualifier, None, None)
+        life.counts[COST_USD] = life.counts.get(COST_USD, 0) + usd
+        self._delta(now, life, COST_USD).add(usd)
+        self._of(function).cost_usd += usd
+
     def level(
         self,
         function: str,

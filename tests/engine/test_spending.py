@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lambdatui.config.model import FunctionConfig
-from lambdatui.engine.spending import month_of, monthly_usd
+from lambdatui.engine.provisioned import Wanted
+from lambdatui.engine.spending import StandingCharges, month_of, monthly_usd
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.metrics import Spent
 
@@ -41,3 +42,23 @@ def test_provisioned_concurrency_costs_without_calls_and_has_no_free_tier() -> N
 def test_where_nothing_runs_there_is_no_month() -> None:
     assert month_of(config(), None) is None
     assert monthly_usd([None, None], free_tier=True) is None
+
+
+def wanted(requested: int = 2, qualifier: str = "live") -> Wanted:
+    return Wanted(function="f", qualifier=qualifier, requested=requested, modified_us=0)
+
+
+def test_provisioned_concurrency_is_paid_in_steps_of_five_minutes_that_have_begun() -> None:
+    charges = StandingCharges()
+    paid = [at for at in range(0, 901) if charges.due([wanted()], float(at))]
+    assert paid == [0, 300, 600, 900]
+
+
+def test_another_number_is_paid_from_its_own_beginning_and_one_that_comes_back_not_twice() -> None:
+    charges = StandingCharges()
+    assert charges.due([wanted(2)], 0.0) == [wanted(2)]
+    assert charges.due([wanted(5)], 10.0) == [wanted(5)]
+    assert charges.due([wanted(2)], 20.0) == []
+    assert charges.due([], 400.0) == []
+    assert charges.due([wanted(2)], 500.0) == [wanted(2)]
+    assert charges.due([wanted(2), wanted(2, "3")], 600.0) == [wanted(2, "3")]
