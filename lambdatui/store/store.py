@@ -16,6 +16,7 @@ from lambdatui.store.database import CorruptError, explain, open_writable
 from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
+from lambdatui.store.logs import LogStore
 from lambdatui.store.made import MadeStore
 from lambdatui.store.moves import MoveStore
 from lambdatui.store.overrides import OverrideStore
@@ -58,6 +59,7 @@ class Store:
         self.moves = MoveStore(self._state, self._reads, self.queues, clock)
         self.made = MadeStore(self._state, self._reads)
         self.history = HistoryStore(self._history, self._history_reads, clock)
+        self.logs = LogStore(self._history, self._history_reads, clock.now_us)
         self.code = CodeStore(data / "code", self.history)
 
     @classmethod

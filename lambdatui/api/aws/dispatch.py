@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import cloudwatch_wire, kinesis, lambda_ops, sqs, sqs_query
+from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Message, Receive, Scope, Send, read_body, respond
+from lambdatui.api.aws import cloudwatch_wire, kinesis, lambda_ops, logs, sqs, sqs_query
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.cloudwatch import CloudWatch
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
@@ -24,7 +24,7 @@ logger = logging.getLogger("lambdatui.api")
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_request")
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
-_TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis", cloudwatch_wire.TARGET: "monitoring"}
+_TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis", cloudwatch_wire.TARGET: "monitoring", logs.TARGET: "logs"}
 _REST = {"lambda"}
 # Those through which AWS counts a chain of calls:
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-supported
@@ -67,6 +67,7 @@ class Dispatcher:
         self._forwarder = forwarder
         self._sqs = sqs.Sqs(door)
         self._kinesis = kinesis.Kinesis(door)
+        self._logs = logs.Logs(door)
         self._cloudwatch = CloudWatch(door, forwarder)
 
     async def lambda_call(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,12 +99,35 @@ class Dispatcher:
             await self._json_call("kinesis", kinesis.MAX_REQUEST, self._kinesis_call, scope, receive, send)
         elif service == "monitoring":
             await self._cloudwatch.serve(scope, receive, send)
+        elif service == "logs":
+            await self._logs_call(scope, receive, send)
         else:
             await self._forwarder.forward(service, scope, receive, send)
 
     async def _sqs_call(self, operation: str, body: bytes, scope: Scope, receive: Receive) -> Answer:
         call = self._sqs.call(operation, body, _base_url(scope))
         return await (_while_there(call, receive) if operation == "ReceiveMessage" else call)
+
+    async def _logs_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """For a group of the engine's the answer, anything else is forwarded. The body says which it is."""
+        try:
+            operation = _operation("logs", dict(scope["headers"]))
+            body = await _read(receive, logs.MAX_REQUEST)
+            own = await self._logs.owns(operation, body)
+        except AwsError as error:
+            await respond(send, *aws_json(error, new_request_id(), service="logs", version=b"1.1"))
+            return
+        except ClientGoneError:
+            return
+        again = _again(body, receive)
+        if not own:
+            await self._forwarder.forward("logs", scope, again, send)
+            return
+
+        async def call(operation: str, body: bytes, _: Scope, __: Receive) -> Answer:
+            return await self._logs.call(operation, body)
+
+        await self._json_call("logs", logs.MAX_REQUEST, call, scope, again, send)
 
     async def _kinesis_call(self, operation: str, body: bytes, _: Scope, __: Receive) -> Answer:
         return await self._kinesis.call(operation, body)
@@ -181,6 +205,16 @@ async def _read(receive: Receive, limit: int) -> bytes:
         return await read_body(receive, limit)
     except BodyTooLargeError:
         raise AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes.") from None
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that begins with a body that has been read."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replayed
 
 
 async def _while_there(call: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:

@@ -85,6 +85,8 @@ COMMON: dict[str, Shape] = {
     "ExpiredNextTokenException": Shape(400),
     "DryRunOperationException": Shape(400),
     "ValidationException": Shape(400),
+    "InvalidParameterException": Shape(400),
+    "ResourceAlreadyExistsException": Shape(400),
     "SerializationException": Shape(400, "Message"),
     "UnknownOperationException": Shape(400, query_code="InvalidAction"),
     "RequestEntityTooLarge": Shape(413, query_code="RequestEntityTooLarge"),
