@@ -16,6 +16,7 @@ from lambdatui.engine.destinations import Delivery, dead_letter, destination_rec
 from lambdatui.engine.functions import LATEST
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.retry import Again, Finished, RetryPolicy, after_attempt, before_attempt, throttle_backoff
+from lambdatui.engine.tracing import SENT
 from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed
 from lambdatui.store.records import AsyncEvent, NewMessage
 
@@ -71,6 +72,7 @@ class EventQueue:
             source=source,
             parent_id=parent_id,
             qualifier=qualifier,
+            trace_header=SENT.get(),
         )
         await self._engine.store.events.accept(event)
         self._engine.telemetry.metrics.count(function.name, "AsyncEventsReceived", qualifier=qualifier)
@@ -215,13 +217,17 @@ class EventQueue:
                 return  # the spawner took its environment along: it counts as no attempt, the next round runs it
             if engine.stopping and result.status != "ok":
                 return  # ended by the engine's own end: it counts as no attempt, the next engine runs it
-            step = after_attempt(
-                policy,
-                status=result.status,
-                attempt=event.attempt,
-                throttles=event.throttles,
-                accepted_us=event.accepted_us,
-                now_us=engine.clock.now_us(),
+            step = (
+                Finished(condition="RetriesExhausted")
+                if result.recursive
+                else after_attempt(
+                    policy,
+                    status=result.status,
+                    attempt=event.attempt,
+                    throttles=event.throttles,
+                    accepted_us=event.accepted_us,
+                    now_us=engine.clock.now_us(),
+                )
             )
         # The attempt's row first: a kill between the two runs the event again rather than losing its history.
         await self._write_history()
@@ -427,6 +433,7 @@ def _request(event: AsyncEvent) -> InvokeRequest:
         attempt=event.attempt,
         client_context=event.client_context,
         parent_id=event.parent_id,
+        trace_header=event.trace_header,
         patient=True,
         queued_since_us=max(event.accepted_us, event.visible_us),
     )
