@@ -196,9 +196,9 @@ class TemplateNames(Names):
         if resource.type in _REF_IS_ARN:
             return self.arn(resource)
         if resource.type == _VERSION:  # its number is known when it is published: $LATEST answers
-            return self._value(resource, "FunctionName")
+            return self._qualified(resource, "$LATEST")
         if resource.type == _ALIAS:
-            return self._alias_arn(resource)
+            return self._qualified(resource, self.name(resource))
         if resource.type == _CONSUMER:
             return self._consumer_arn(resource)
         name = self.name(resource)
@@ -228,7 +228,7 @@ class TemplateNames(Names):
         if name in _NAME_ATTRIBUTES:
             return self.name(resource)
         if resource.type == _ALIAS and name == "AliasArn":
-            return self._alias_arn(resource)
+            return self.ref(logical_id)
         if resource.type == _VERSION and name in {"Version", "FunctionArn"}:
             return "$LATEST" if name == "Version" else self.ref(logical_id)
         if resource.type in FUNCTION_TYPES and name in {"Version", "Version.Version", "Alias"}:
@@ -305,18 +305,20 @@ class TemplateNames(Names):
 
     def _published(self, function: Resource, name: str) -> Resolved:
         """What AutoPublishAlias adds to a function. The number of its version is not known here: $LATEST answers."""
-        arn, alias = self.arn(function), self._auto_alias(function)
         if name == "Version.Version":
             return "$LATEST"
-        return f"{arn}:{alias}" if name == "Alias" and alias and isinstance(arn, str) else arn
+        arn, alias = self.arn(function), self._auto_alias(function)
+        qualifier = alias if name == "Alias" and alias else "$LATEST"
+        return arn if isinstance(arn, Unresolved) else f"{arn}:{qualifier}"
 
-    def _alias_arn(self, alias: Resource) -> Resolved:
-        function, name = self._value(alias, "FunctionName"), self.name(alias)
-        if not isinstance(function, str) or isinstance(name, Unresolved):
-            return name if isinstance(name, Unresolved) else function
+    def _qualified(self, published: Resource, qualifier: str | Unresolved) -> Resolved:
+        """The ARN of the function of a Version or Alias resource, with a qualifier."""
+        function = self._value(published, "FunctionName")
+        if not isinstance(function, str) or isinstance(qualifier, Unresolved):
+            return qualifier if isinstance(qualifier, Unresolved) else function
         region, account = self.options.region, self.options.account
-        base = resource_name(as_written(function)).partition(":")[0]
-        return f"arn:{partition(region)}:lambda:{region}:{account}:function:{base}:{name}"
+        base = as_written(function).split(":function:", 1)[-1].partition(":")[0]
+        return f"arn:{partition(region)}:lambda:{region}:{account}:function:{base}:{qualifier}"
 
     def _api_attribute(self, resource: Resource, name: str) -> Resolved:
         """Of an API or a part of one: ids, and the addresses under which the engine serves it."""

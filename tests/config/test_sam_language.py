@@ -278,7 +278,7 @@ def test_slips_in_globals_are_noticed(write: Write, load: Load) -> None:
         ("!Ref Other.Alias", f"{ARN}:live"),
         ("!Ref OtherAliaslive", f"{ARN}:live"),
         ("!Sub '${Other.Alias}'", f"{ARN}:live"),
-        ("!Ref Other.Version", ARN),
+        ("!Ref Other.Version", f"{ARN}:$LATEST"),
         ("!GetAtt Other.Version.Version", "$LATEST"),
     ],
 )

@@ -94,7 +94,11 @@ def test_an_alias_points_to_the_newest_version_by_the_versions_attribute(write: 
     assert function(project).published_aliases == (
         AliasConfig(name="live", weights={"3": 0.25}, provisioned_concurrency=2, description="ours"),
     )
-    assert project.functions[1].environment == {"ALIAS": f"{ARN}:F:live", "VERSION": "F", "NUMBER": "$LATEST"}
+    assert project.functions[1].environment == {
+        "ALIAS": f"{ARN}:F:live",
+        "VERSION": f"{ARN}:F:$LATEST",
+        "NUMBER": "$LATEST",
+    }
     assert project.problems == ()
 
 
@@ -215,6 +219,29 @@ def test_rules_routes_and_urls_of_cloudformation_reach_the_alias(write: Write, l
     project = load()
     triggers = [*project.schedules, *project.routes, *project.pushes]
     assert [(one.function, one.qualifier) for one in triggers] == [("F", "live")] * 5
+
+
+def test_a_rest_api_and_a_load_balancer_reach_the_alias_that_their_arns_name(write: Write, load: Load) -> None:
+    """As the CDK writes integrations: the alias' ARN within a URI."""
+    uri = "!Sub 'arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Live}/invocations'"
+    write(
+        "template.yaml",
+        CFN + "      FunctionVersion: !GetAtt V.Version\n"
+        "  Api: {Type: AWS::ApiGateway::RestApi, Properties: {Name: a}}\n"
+        "  Get:\n    Type: AWS::ApiGateway::Method\n    Properties:\n      RestApiId: !Ref Api\n"
+        "      ResourceId: !GetAtt Api.RootResourceId\n      HttpMethod: GET\n      AuthorizationType: NONE\n"
+        f"      Integration: {{Type: AWS_PROXY, IntegrationHttpMethod: POST, Uri: {uri}}}\n"
+        "  Group:\n    Type: AWS::ElasticLoadBalancingV2::TargetGroup\n"
+        "    Properties: {TargetType: lambda, Targets: [{Id: !Ref Live}]}\n"
+        "  Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer}\n"
+        "  Listener:\n    Type: AWS::ElasticLoadBalancingV2::Listener\n"
+        "    Properties: {LoadBalancerArn: !Ref Balancer, DefaultActions: "
+        "[{Type: forward, TargetGroupArn: !Ref Group}]}\n",
+    )
+    assert [(one.kind, one.function, one.qualifier) for one in load().routes] == [
+        ("rest", "F", "live"),
+        ("alb", "F", "live"),
+    ]
 
 
 def test_serverless_reaches_provisioned_functions_by_the_frameworks_alias(write: Write, load: Load) -> None:
