@@ -312,7 +312,7 @@ class EnvironmentRow(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     pid: int
     state: str  # init | busy | frozen | idle | ending
-    start: str  # fresh | forked
+    start: str  # fresh | forked | provisioned
     version: str
     code_sha: str
     memory_mb: float

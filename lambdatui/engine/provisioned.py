@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,29 +54,20 @@ class ProvisionedConfigs:
 
     def of(self, function: Function) -> list[Wanted]:
         """Of the versions and aliases that there are; by qualifier."""
-        declared, rows = self._declared(function), self._rows(function)
-        if not declared and not rows:
-            return []
-        versions = {version.version for version in self._versions.of(function)}
-        aliases = {alias.name for alias in self._versions.aliases(function)}
-        found = {
-            qualifier: Wanted(
-                function=function.name, qualifier=qualifier, requested=requested, modified_us=self._began_us
-            )
-            for qualifier, requested in declared.items()
-        }
-        for row in rows:
-            qualifier = row.name.partition(":")[2]
-            if row.base and row.base.get("declared") != declared.get(qualifier):
-                continue
-            requested = row.config.get("requested")
-            if requested is None:
-                found.pop(qualifier, None)
-            else:
-                found[qualifier] = Wanted(
-                    function=function.name, qualifier=qualifier, requested=requested, modified_us=row.modified_us
-                )
-        return [found[each] for each in sorted(found) if each in versions or each in aliases]
+        versions = [version.version for version in self._versions.of(function)]
+        aliases = [alias.name for alias in self._versions.aliases(function)]
+        declared = self._declared(function)
+        found = (self._wanted(function.name, each, declared.get(each)) for each in sorted([*versions, *aliases]))
+        return [one for one in found if one is not None]
+
+    def _wanted(self, function: str, qualifier: str, declared: int | None) -> Wanted | None:
+        requested, modified_us = declared, self._began_us
+        row = self._made.get("provisioned", f"{function}:{qualifier}")
+        if row is not None and row.base.get("declared") == declared:  # else the file was edited since
+            requested, modified_us = row.config.get("requested"), row.modified_us
+        if requested is None:
+            return None
+        return Wanted(function=function, qualifier=qualifier, requested=requested, modified_us=modified_us)
 
     def get(self, function: Function, qualifier: str) -> Wanted | None:
         return next((one for one in self.of(function) if one.qualifier == qualifier), None)
@@ -111,16 +102,18 @@ class ProvisionedConfigs:
             )
         )
 
-    async def forget_gone(self, function: Function) -> None:
+    async def forget_gone(self, functions: Iterable[Function]) -> None:
         """What was set for a version or alias that has been deleted since does not come back with another one."""
-        known = {version.version for version in self._versions.of(function)}
-        known |= {alias.name for alias in self._versions.aliases(function)} | set(self._declared(function))
-        for row in self._rows(function):
-            if row.name.partition(":")[2] not in known:
+        by_name = {function.name: function for function in functions}
+        for row in [row for row in self._made.all() if row.kind == "provisioned"]:
+            name, _, qualifier = row.name.partition(":")
+            function = by_name.get(name)
+            if function is None:  # it may come back, with its versions
+                continue
+            known = {version.version for version in self._versions.of(function)}
+            known |= {alias.name for alias in self._versions.aliases(function)} | set(self._declared(function))
+            if qualifier not in known:
                 await self._made.delete("provisioned", row.name)
-
-    def _rows(self, function: Function) -> list[Made]:
-        return [row for row in self._made.all() if row.kind == "provisioned" and _function(row) == function.name]
 
     @staticmethod
     def _declared(function: Function) -> dict[str, int]:
@@ -129,7 +122,3 @@ class ProvisionedConfigs:
             for one in function.config.published_aliases
             if one.provisioned_concurrency
         }
-
-
-def _function(row: Made) -> str:
-    return row.name.partition(":")[0]

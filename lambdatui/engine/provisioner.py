@@ -191,8 +191,7 @@ class Provisioner:
         try:
             while True:
                 self._wake.clear()
-                for function in self._functions():
-                    await self.configs.forget_gone(function)
+                await self.configs.forget_gone(self._functions())
                 self._apply()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._begin()):

@@ -146,7 +146,7 @@ class Views:
             function=one.launch.function,
             pid=one.pid,
             state=one.state.value,
-            start="fresh",
+            start="provisioned" if one.provisioned else "fresh",
             version=one.launch.version,
             code_sha=one.launch.code_sha,
             memory_mb=round(one.resident_mb(), 1),

@@ -156,3 +156,23 @@ async def test_an_alias_that_is_deleted_takes_its_provisioned_concurrency_along(
     await engine.versions.delete_alias(engine.function("f"), "live")
     await eventually(lambda: not [row for row in engine.store.made.all() if row.kind == "provisioned"])
     await eventually(lambda: not len(engine.pool))
+
+
+async def test_what_an_alias_declares_is_there_from_the_start(start: Start) -> None:
+    template = """
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: f
+      CodeUri: .
+      Handler: f.handler
+      Runtime: python3.11
+      AutoPublishAlias: live
+      ProvisionedConcurrencyConfig: {ProvisionedConcurrentExecutions: 1}
+"""
+    engine = await start({"f.py": WHO, "template.yaml": template})
+    await eventually(lambda: [one.status for one in engine.provisioner.standings("f")] == ["READY"])
+    assert await told(engine, qualifier="live") == ("provisioned", True, False)
+    await engine.provisioner.delete("f", "live")
+    assert engine.provisioner.standings("f") == [], "the API's word holds until the declaration is edited"
