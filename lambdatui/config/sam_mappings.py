@@ -12,7 +12,7 @@ from lambdatui.config.filters import Source
 from lambdatui.config.model import QueueMapping, StreamMapping
 from lambdatui.config.push_targets import entries
 from lambdatui.config.sam_destinations import stream_failure
-from lambdatui.config.settings import batching, chosen, filters_served
+from lambdatui.config.settings import batching, chosen, filters_served, parallel_batches
 from lambdatui.config.support import EVENT_PROPERTIES
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
@@ -82,10 +82,12 @@ def add_stream_mapping(
     attempts = reader.integer("MaximumRetryAttempts", -1, 10_000)
     age = reader.integer("MaximumRecordAgeInSeconds", -1, 604_800)
     if age is not None and 0 <= age < 60:
-        reader.warn("MaximumRecordAgeInSeconds", "the shortest record age is 60 seconds", "Set 60 or more; 60 counts.")
+        message = "MaximumRecordAgeInSeconds must be either -1 (forever) or between 60 and 604800 (inclusive)"
+        reader.warn("MaximumRecordAgeInSeconds", message, "Set 60 or more; 60 counts.")
         age = 60
+    factor, tumbling = parallel_batches(reader, "ParallelizationFactor", "TumblingWindowInSeconds")
     table = template.into.streams[stream].table is not None
-    position, since = _position(reader, table=table)
+    position, since = _position(reader, source, table=table)
     filters = _filters(reader, "dynamodb" if table else "kinesis")
     template.into.mappings.append(
         StreamMapping(
@@ -100,8 +102,8 @@ def add_stream_mapping(
             maximum_record_age=-1 if age is None else age,
             bisect_on_error=reader.flag("BisectBatchOnFunctionError") or False,
             report_batch_item_failures=_reports(reader),
-            parallelization_factor=reader.integer("ParallelizationFactor", 1, 10) or 1,
-            tumbling_window=reader.integer("TumblingWindowInSeconds", 0, 900) or 0,
+            parallelization_factor=factor,
+            tumbling_window=tumbling,
             on_failure=stream_failure(template, reader),
             enabled=reader.flag("Enabled") is not False and filters is not None,
             qualifier=qualifier,
@@ -146,7 +148,7 @@ def _filters(reader: Reader, source: Source) -> tuple[str, ...] | None:
     return tuple(pattern for pattern in patterns if pattern is not None) if served else None
 
 
-def _position(reader: Reader, *, table: bool) -> tuple[Position, float]:
+def _position(reader: Reader, source: str, *, table: bool) -> tuple[Position, float]:
     """Where it begins, and the time in seconds for AT_TIMESTAMP, which streams of tables do not know."""
     position = chosen(reader, "StartingPosition", ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"))
     if position == "LATEST":
@@ -154,8 +156,8 @@ def _position(reader: Reader, *, table: bool) -> tuple[Position, float]:
     if position == "AT_TIMESTAMP" and table:
         reader.warn(
             "StartingPosition",
-            "AT_TIMESTAMP is not supported for DynamoDB streams; TRIM_HORIZON is used",
-            "Set it to TRIM_HORIZON or LATEST.",
+            f"Unsupported starting position for arn type: {source}",
+            "Set it to TRIM_HORIZON or LATEST; TRIM_HORIZON is used.",
         )
     elif position == "AT_TIMESTAMP":
         since = _timestamp(reader)

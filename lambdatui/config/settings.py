@@ -86,6 +86,20 @@ def batching(settings: Settings, size: str, window: str, *, fifo: bool) -> tuple
     return batch, seconds
 
 
+def parallel_batches(settings: Settings, factor: str, window: str) -> tuple[int, int]:
+    """(batches of a shard at a time, tumbling window in seconds) of a stream's mapping, which go not together."""
+    batches = settings.integer(factor, 1, 10) or 1
+    seconds = settings.integer(window, 0, 900) or 0
+    if seconds and batches > 1:
+        settings.warn(
+            factor,
+            f"{factor} must be 1 for an event source mapping with a {window}",
+            "Remove one of the two; one batch a shard is taken at a time.",
+        )
+        return 1, seconds
+    return batches, seconds
+
+
 def filters_served(settings: Settings, key: str, written: Sequence[str | None], source: filters.Source) -> bool:
     """Whether each pattern (None: one that could not be read, which has been said) can be served; why not is said."""
     if len(written) > filters.MAX_FILTERS:

@@ -13,7 +13,7 @@ from lambdatui.config.filters import Source
 from lambdatui.config.model import ApiConfig, QueueMapping, RouteConfig, ScheduleConfig, StreamMapping
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.schedules import expression_problem, timezone_problem
-from lambdatui.config.settings import batching, filters_served
+from lambdatui.config.settings import batching, filters_served, parallel_batches
 from lambdatui.config.toml_destinations import destination
 from lambdatui.config.toml_table import Table
 
@@ -118,6 +118,7 @@ class TomlEvents:
             return
         stream = self.into.need_stream(source, self.problems, table.line("stream"), self.function)
         change_stream = self.into.streams[stream].table is not None
+        factor, tumbling = parallel_batches(table, "parallelization_factor", "tumbling_window")
         position, since = _position(table, change_stream=change_stream)
         filters = self._filters(table, "dynamodb" if change_stream else "kinesis")
         attempts = table.integer("maximum_retry_attempts", -1, 10_000)
@@ -135,8 +136,8 @@ class TomlEvents:
                 maximum_record_age=-1 if age is None else age,
                 bisect_on_error=table.flag("bisect_on_error") or False,
                 report_batch_item_failures=table.flag("report_batch_item_failures") or False,
-                parallelization_factor=table.integer("parallelization_factor", 1, 10) or 1,
-                tumbling_window=table.integer("tumbling_window", 0, 900) or 0,
+                parallelization_factor=factor,
+                tumbling_window=tumbling,
                 on_failure=destination(self.into, self.function, table, "on_failure", STREAM_FAILURE),
                 enabled=table.flag("enabled") is not False and filters is not None,
                 qualifier=table.text("qualifier"),

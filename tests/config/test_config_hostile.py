@@ -59,7 +59,6 @@ type = "stream"
 stream = "clicks"
 starting_position = "AT_TIMESTAMP"
 starting_timestamp = 2026-01-31T08:00:00Z
-parallelization_factor = 2
 tumbling_window = 30
 on_failure = { bucket = "box" }
 [[functions.orders.events]]

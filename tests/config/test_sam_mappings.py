@@ -146,10 +146,18 @@ def test_a_visibility_timeout_below_the_functions_is_what_aws_refuses(write: Wri
 
 
 def test_streams_have_parallel_batches_and_tumbling_windows(write: Write, load: Load) -> None:
+    for setting, expected in (("ParallelizationFactor: 4", (4, 0)), ("TumblingWindowInSeconds: 30", (1, 30))):
+        write("template.yaml", STREAM + lines(LATEST, setting))
+        project = load()
+        assert (stream(project).parallelization_factor, stream(project).tumbling_window) == expected
+        assert project.problems == ()
+
+
+def test_a_shard_with_a_tumbling_window_has_one_batch_at_a_time(write: Write, load: Load) -> None:
     write("template.yaml", STREAM + lines(LATEST, "ParallelizationFactor: 4", "TumblingWindowInSeconds: 30"))
     project = load()
-    assert (stream(project).parallelization_factor, stream(project).tumbling_window) == (4, 30)
-    assert project.problems == ()
+    assert says(project, "ParallelizationFactor must be 1 for an event source mapping with a") == ("warning", 23)
+    assert (stream(project).parallelization_factor, stream(project).tumbling_window) == (1, 30)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +210,7 @@ def test_a_time_that_is_none_is_said(write: Write, load: Load) -> None:
 def test_the_stream_of_a_table_begins_at_no_time(write: Write, load: Load) -> None:
     write("template.yaml", TABLE + lines("StartingPosition: AT_TIMESTAMP", "StartingPositionTimestamp: 1700000000"))
     project = load()
-    assert says(project, "AT_TIMESTAMP is not supported for DynamoDB streams") == ("warning", 22)
+    assert says(project, "Unsupported starting position for arn type: arn:aws:dynamodb:") == ("warning", 22)
     assert stream(project).starting_position == "TRIM_HORIZON"
 
 
@@ -219,7 +227,7 @@ def test_serverless_yml_says_the_same_in_its_own_words(write: Write, load: Load)
         "service: shop\nprovider: {name: aws, runtime: python3.12}\nfunctions:\n  a:\n    handler: a.b\n    events:\n"
         "      - sqs: {arn: !GetAtt Q.Arn, maximumConcurrency: 5, functionResponseType: ReportBatchItemFailures, "
         "filterPatterns: [{body: {kind: [order], size: [5]}}]}\n"
-        "      - stream: {arn: !GetAtt S.Arn, parallelizationFactor: 3, tumblingWindowInSeconds: 60, "
+        "      - stream: {arn: !GetAtt S.Arn, parallelizationFactor: 3, batchSize: 5, "
         "filterPatterns: [{data: {kind: [order]}}], destinations: {onFailure: !Ref News}}\n"
         "resources:\n  Resources:\n    Q: {Type: AWS::SQS::Queue}\n    S: {Type: AWS::Kinesis::Stream}\n"
         "    News: {Type: AWS::SNS::Topic}\n",
@@ -229,6 +237,6 @@ def test_serverless_yml_says_the_same_in_its_own_words(write: Write, load: Load)
     assert isinstance(first, QueueMapping) and isinstance(second, StreamMapping)
     assert first.filters == ('{"body":{"kind":["order"],"size":[5]}}',)
     assert (first.maximum_concurrency, first.report_batch_item_failures) == (5, True)
-    assert (second.parallelization_factor, second.tumbling_window) == (3, 60)
+    assert (second.parallelization_factor, second.batch_size) == (3, 5)
     assert second.filters == ('{"data":{"kind":["order"]}}',)
     assert second.on_failure is not None and second.on_failure.kind == "topic"

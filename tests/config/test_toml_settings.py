@@ -162,16 +162,16 @@ def test_a_fifo_queue_has_no_window(write: Write, load: Load) -> None:
 
 
 @pytest.mark.parametrize("written", ["2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "1700000000", "1700000000.0"])
-def test_a_stream_has_parallel_batches_windows_and_a_time_to_begin_at(written: str, write: Write, load: Load) -> None:
+def test_a_stream_has_parallel_batches_and_a_time_to_begin_at(written: str, write: Write, load: Load) -> None:
     project = toml(
         write,
         load,
-        STREAM + "parallelization_factor = 4\ntumbling_window = 60\n"
+        STREAM + "parallelization_factor = 4\n"
         f'starting_position = "AT_TIMESTAMP"\nstarting_timestamp = {written}\non_failure = {{ bucket = "box" }}\n',
     )
     (mapping,) = project.mappings
     assert isinstance(mapping, StreamMapping)
-    assert (mapping.parallelization_factor, mapping.tumbling_window) == (4, 60)
+    assert (mapping.parallelization_factor, mapping.tumbling_window) == (4, 0)
     assert (mapping.starting_position, mapping.starting_timestamp) == ("AT_TIMESTAMP", 1_700_000_000)
     assert mapping.on_failure == Destination(kind="bucket", name="box")
 
@@ -181,9 +181,10 @@ def test_a_stream_has_parallel_batches_windows_and_a_time_to_begin_at(written: s
     [
         ('starting_position = "AT_TIMESTAMP"', "AT_TIMESTAMP needs a starting_timestamp"),
         ('starting_position = "MIDDLE"', "there is no MIDDLE"),
+        ("parallelization_factor = 2\ntumbling_window = 60", "parallelization_factor must be 1"),
     ],
 )
-def test_a_stream_that_begins_nowhere_begins_at_its_oldest_record(
+def test_slips_of_streams_are_said_and_they_begin_at_their_oldest_record(
     lines: str, message: str, write: Write, load: Load
 ) -> None:
     project = toml(write, load, STREAM + lines + "\n")
