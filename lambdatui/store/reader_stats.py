@@ -78,7 +78,7 @@ def _stats(metrics: dict[str, _Total]) -> Stats:
 
 def _whole(value: float) -> float:
     """An int wherever it is one: utilization alone has fractions."""
-    return int(value) if value == int(value) else value
+    return int(value) if value == int(value) else round(value, 12)
 
 
 def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:

@@ -30,6 +30,7 @@ from lambdatui.store.records import MetricDelta
 from lambdatui.telemetry.histogram import Histogram
 
 LATEST = "$LATEST"
+_BY_SECOND = (INVOCATIONS, ERRORS, THROTTLES)
 _SUMMED = (CONCURRENT, "ProvisionedConcurrentExecutions")  # maxima that the account has too
 RATE_S = 10
 LINE_S = 60
@@ -167,8 +168,8 @@ class Metrics:
         self._lives: dict[tuple[str | None, ...], Life] = {}  # by what the caller named; several may name the same
         self._own: dict[Dimensions, Life] = {}
         self._gained: dict[tuple[int, Dimensions], dict[str, _Delta]] = {}
-        self._standing: dict[tuple[Dimensions, str], float] = {}  # levels above 0, to be told of every minute
-        self._told = 0  # the minute for which they were
+        self._whole: dict[str, Life] = {}  # each function's as a whole
+        self._told = 0  # the minute for which levels that stand were told
 
     def count(
         self,
@@ -194,7 +195,7 @@ class Metrics:
             delta.sum += value
             delta.count += value
             delta.min, delta.max = min(delta.min, 1), max(delta.max, 1)
-        if mapping is not None:
+        if name not in _BY_SECOND:
             return
         for each in (self._of(function), self._of(ACCOUNT)):
             each.counts[name] = each.counts.get(name, 0) + value
@@ -257,7 +258,9 @@ class Metrics:
         life = self._life(function, qualifier, version, None)
         for name, value in ((BILLED_MS, billed_ms), (BILLED_GB_SECONDS, gb_seconds), (COST_USD, usd)):
             life.counts[name] = life.counts.get(name, 0) + value
-            self._delta(now, life, name).add(value)
+            delta = self._delta(now, life, name)  # sums alone: nobody asks how they are spread
+            delta.sum += value
+            delta.count += 1
         each = self._of(function)
         each.billed_ms += billed_ms
         each.cost_usd += usd
@@ -294,9 +297,9 @@ class Metrics:
         if qualifier is not None or version is not None or mapping is not None:
             self._set_level(now, self._life(function, qualifier, version, mapping), name, value)
             return
-        before = self._set_level(now, self._own_life(Dimensions(function)), name, value)
-        if function != ACCOUNT and name in _SUMMED:
-            account = self._own_life(_ACCOUNT)
+        before = self._set_level(now, self._whole_life(function), name, value)
+        if name in _SUMMED and function != ACCOUNT:
+            account = self._whole_life(ACCOUNT)
             self._set_level(now, account, name, account.levels.get(name, 0.0) + value - before)
 
     def shift(
@@ -310,13 +313,14 @@ class Metrics:
         """What it was before."""
         before = life.levels.get(name, 0.0)
         life.levels[name] = value
-        if value > 0:
-            self._standing[life.dimensions, name] = value
-        else:
-            self._standing.pop((life.dimensions, name), None)
         delta = self._delta(now, life, name)
-        delta.add(value)
+        delta.sum += value
+        delta.count += 1
         delta.last = value
+        if value < delta.min:
+            delta.min = value
+        if value > delta.max:
+            delta.max = value
         return before
 
     def drain(self) -> list[MetricDelta]:
@@ -334,7 +338,7 @@ class Metrics:
                 mapping=dimensions.mapping,
                 name=name,
                 sum=each.sum,
-                min=each.min,
+                min=min(each.min, each.max),
                 max=each.max,
                 count=each.count,
                 histogram=each.histogram,
@@ -351,10 +355,12 @@ class Metrics:
         if now // 60 == self._told:
             return
         self._told = now // 60
-        for (dimensions, name), value in self._standing.items():
-            delta = self._delta(now, self._own[dimensions], name)
-            delta.add(value)
-            delta.last = value
+        for life in self._own.values():
+            for name, value in life.levels.items():
+                if value > 0:
+                    delta = self._delta(now, life, name)
+                    delta.add(value)
+                    delta.last = value
 
     def lives(self) -> Iterator[Life]:
         """What was counted since the engine started, by dimensions."""
@@ -363,7 +369,9 @@ class Metrics:
     @property
     def pending(self) -> bool:
         """Whether a drain would bring anything."""
-        return bool(self._gained) or (bool(self._standing) and self._clock.now_us() // (60 * MICROS) != self._told)
+        if self._gained or self._clock.now_us() // (60 * MICROS) == self._told:
+            return bool(self._gained)
+        return any(value > 0 for life in self._own.values() for value in life.levels.values())
 
     def figures(self, function: str = ACCOUNT) -> Figures:
         """The figures of a function, or of all of them together (the default)."""
@@ -445,15 +453,20 @@ class Metrics:
             found = self._own[dimensions] = Life(dimensions)
         return found
 
+    def _whole_life(self, function: str) -> Life:
+        found = self._whole.get(function)
+        if found is None:
+            found = self._whole[function] = self._own_life(Dimensions(function))
+        return found
+
     def _level(self, function: str, name: str) -> float:
-        life = self._own.get(Dimensions(function))
+        life = self._whole.get(function)
         return life.levels.get(name, 0.0) if life is not None else 0.0
 
     def _delta(self, now: int, life: Life, name: str) -> _Delta:
-        minute = now // 60
-        if life.minute != minute:
-            life.gained = self._gained.setdefault((minute, life.dimensions), {})
-            life.minute = minute
+        if life.minute != now // 60:
+            life.minute = now // 60
+            life.gained = self._gained.setdefault((life.minute, life.dimensions), {})
         found = life.gained.get(name)
         if found is None:
             found = life.gained[name] = _Delta()
@@ -479,7 +492,6 @@ def _quantiles(second: _Second) -> list[float | None]:
     return second.quantiles
 
 
-_ACCOUNT = Dimensions(ACCOUNT)
 _NONE = Figures(line60=[0] * LINE_S)
 _IDLE = _Second()
 _NOTHING: list[float | None] = [None, None]
