@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from lambdatui.clock import MICROS
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.errors import LambdaTuiError, StoreError
 from lambdatui.sources import stream_failures, stream_lanes, stream_rules
+from lambdatui.sources.lane_records import LaneRecords, Look
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.source import Loop
 from lambdatui.sources.stream_failures import GivenUp
 from lambdatui.sources.stream_rules import Advance, Discard, LaneState, Send, Wait
 from lambdatui.sources.stream_settings import Settings
 from lambdatui.sources.timer import Timer
-from lambdatui.store.records import Checkpoint, Record
-from lambdatui.wire import MAX_SYNC_REQUEST
+from lambdatui.store.records import Checkpoint
 
-READ_AT_ONCE = 500  # records may be 1 MB each: a batch of 10,000 is read in pieces, until its payload is full
-DROPPED_AT_ONCE = 10_000  # records that filters may drop before the checkpoint follows them
-RECORD_OVERHEAD = 600  # bytes that an event needs beside a record's data
 DELIVERIES = 3  # tries of a destination that cannot have the record, before it is dropped as on AWS
-
-
-class Look(NamedTuple):
-    """What comes next in a lane. `full`: it fills a batch; `until`: how far was looked; `more`: and how far not."""
-
-    records: list[Record]
-    full: bool
-    until: str
-    more: bool
-    dropped: int  # by the mapping's filters
 
 
 class Activity:
@@ -67,13 +53,13 @@ class LaneReader(Loop):
         self._shard = shard
         self._lane = lane
         self._activity = activity
+        self._records = LaneRecords(engine, shard, lane, state.seq)
         self._rested = rested
         self._in_hand = ""  # the last of the records that are being sent or given up, until the checkpoint is saved
         self._retry_us = 0
         self._seen_us: int | None = None
         self._given_up: GivenUp | None = None  # its destination has not taken it yet
         self._deliveries = 0
-        self._polled = state.seq  # up to where records were counted
 
     @property
     def reach(self) -> str:
@@ -96,7 +82,7 @@ class LaneReader(Loop):
 
     async def _go_on(self, now: int) -> int | None:
         state, limit = self.state, self.limit
-        look = await self._look(state, limit)
+        look = await self._records.look(self.settings, state, limit)
         if limit != self.limit:
             return now
         self.oldest_us = look.records[0].arrived_us if look.records else None
@@ -127,34 +113,7 @@ class LaneReader(Loop):
     async def rest(self) -> None:
         """While paused the age of what waits is still told."""
         if self.paused and self.oldest_us is None:
-            streams, name = self.engine.store.streams, self.settings.stream.name
-            waiting, _ = await streams.read_lane(name, self._shard, self.state.seq, self.limit, 1, self._lane)
-            self.oldest_us = waiting[0].arrived_us if waiting else None
-
-    # reading
-
-    async def _look(self, state: LaneState, limit: str | None) -> Look:
-        """The records that one batch can hold."""
-        streams, name = self.engine.store.streams, self.settings.stream.name
-        records: list[Record] = []
-        dropped, after = 0, state.seq
-        room = self.settings.mapping.batch_size
-        left = MAX_SYNC_REQUEST - (len(state.window.state) if state.window else 0)
-        while room > len(records) and dropped < DROPPED_AT_ONCE:
-            wanted = min(READ_AT_ONCE, room - len(records))
-            piece, until = await streams.read_lane(name, self._shard, after, limit, wanted, self._lane)
-            kept = [record for record in piece if self.settings.passes(record)]
-            self._count_polled(piece, kept)
-            dropped += len(piece) - len(kept)
-            for record in kept:
-                left -= len(record.data) * 4 // 3 + len(record.partition_key) + RECORD_OVERHEAD
-                if records and left < 0:
-                    return Look(records, True, records[-1].seq, True, dropped)
-                records.append(record)
-            after = until
-            if len(piece) < wanted:
-                return Look(records, False, until, False, dropped)
-        return Look(records, room <= len(records), after, True, dropped)
+            self.oldest_us = await self._records.oldest_us(self.settings, self.state.seq, self.limit)
 
     async def _pass_over(self, state: LaneState, look: Look, limit: str | None) -> bool:
         """Nothing is to be sent yet: goes on to where was looked, if all up to there is done with. Whether to look
@@ -169,16 +128,6 @@ class LaneReader(Loop):
         if limit is not None and not look.more:
             self._rested()
         return look.more
-
-    def _count_polled(self, piece: list[Record], kept: list[Record]) -> None:
-        """Each record once, however often it is read again for another try."""
-        new = sum(record.seq > self._polled for record in piece)
-        if not new:
-            return
-        dropped = new - sum(record.seq > self._polled for record in kept)
-        self._polled = piece[-1].seq
-        self._count("PolledEventCount", new)
-        self._count("FilteredOutEventCount", dropped)
 
     # sending
 
@@ -231,7 +180,7 @@ class LaneReader(Loop):
         if after.blocked and not before.blocked:
             self._say(f"is blocked: {after.error}")
         elif before.blocked and not after.blocked:
-            self._say(f"goes on after {before.tries} failed tr{'y' if before.tries == 1 else 'ies'}")
+            self._say(f"goes on after {_tries(before.tries)}")
 
     async def _deliver(self, given_up: GivenUp) -> None:
         """The checkpoint moves when the destination has the record. One that cannot have it is tried a few times."""
@@ -296,5 +245,9 @@ class LaneReader(Loop):
 def _what(given_up: GivenUp) -> str:
     step = given_up.step
     what = "a record" if given_up.count == 1 else f"{given_up.count} records"
-    why = "too old" if step.condition == "RecordAgeExceeded" else f"{step.attempts} failed tries"
+    why = "too old" if step.condition == "RecordAgeExceeded" else _tries(step.attempts)
     return f"the end of a window of {what} ({why})" if step.send.final else f"{what} ({why})"
+
+
+def _tries(count: int) -> str:
+    return "a failed try" if count == 1 else f"{count} failed tries"

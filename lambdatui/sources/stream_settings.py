@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lanes(self) -> int:
-        """Into how many a shard is split. "When using a tumbling window the parallelization factor must be 1"."""
+        """Into how many a shard is split; AWS takes tumbling windows with a factor of 1 alone."""
         return 1 if self.mapping.tumbling_window else self.mapping.parallelization_factor
 
     @property

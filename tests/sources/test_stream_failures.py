@@ -157,3 +157,18 @@ async def test_a_destination_that_cannot_have_the_record_is_given_up_in_the_end_
     assert counted(here, "DroppedEventCount") == 1
     assert counted(here, "OnFailureDestinationDeliveredEventCount") == 0
     assert any("did not take the record: no such bucket" in text for _, _, text in here.engine.telemetry.said)
+
+
+async def test_a_factor_that_changes_while_a_record_waits_for_its_destination_asks_the_function_no_more(
+    world: Any,
+) -> None:
+    target = Target(*[StoreError("full")] * 3)
+    here = await failing(world, TOPIC, target)
+    await put(here, "bad", "good")
+    await here.settle(lambda: counted(here, "DestinationDeliveryFailures", None) == 1)
+    rules: dict[str, Any] = {"maximum_retry_attempts": 0, "batch_size": 1, "on_failure": TOPIC}
+    await here.engine.reload(clicks(parallelization_factor=3, **rules))
+    await here.advance(12, step=1)
+    assert [data(event) for event in here.engine.events("work")] == [["bad"], ["good"]]
+    assert len(target.taken) == 1
+    assert len(here.store.streams.checkpoints(UUID, "shardId-000000000000")) == 3
