@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -186,45 +186,46 @@ def _page(
     matches: Callable[[str], bool] | None,
     now_us: int,
 ) -> Page:
+    names = _names(connection, span)
     events: list[Event] = []
     place: Place | None = None
     size = 0
     more = False
-    for looked, event in enumerate(_events(connection, span, now_us)):
-        fits = matches is None or matches(event.message)
-        length = len(event.message) * (1 if event.message.isascii() else 4)
-        full = len(events) == limits.events or (bool(events) and size + length > limits.bytes)
-        if looked == limits.lines or (fits and full):
+    for looked, (line_id, time_us, message, level, stream) in enumerate(_lines(connection, span, names, now_us)):
+        if looked == limits.lines:
             more = True
             break
-        place = event.place
-        if fits:
-            events.append(event)
-            size += length
+        if matches is None or matches(message):
+            size += len(message) * (1 if message.isascii() else 4)
+            if len(events) == limits.events or (events and size > limits.bytes):
+                more = True
+                break
+            if stream in names:  # it may have been deleted
+                events.append(Event(Place(time_us, line_id), message, level, names[stream]))
+        place = Place(time_us, line_id)
     return Page(events[::-1] if span.backward else events, place, more)
 
 
-def _events(connection: sqlite3.Connection, span: Span, now_us: int) -> Iterator[Event]:
-    """Through an index by time: that of the stream where one is asked for, else that of the group."""
+def _lines(
+    connection: sqlite3.Connection, span: Span, names: dict[int, str], now_us: int
+) -> Iterable[tuple[int, int, str, str, int]]:
+    """(id, time, message, level, stream's key), through an index by time: of one stream, or of the group."""
     after = max(span.after, (_kept_from(connection, span.group, now_us), -1))
-    names = _names(connection, span)
     if not names:
-        return
-    if len(names) == 1:
-        column, key = "stream", next(iter(names))
-    else:
-        column = "log_group"
-        ((key,),) = connection.execute("SELECT id FROM log_group WHERE name = ?", (span.group,))
+        return ()
+    condition, keys = "stream = ?", list[int | str](names)
+    if len(names) > 1:
+        condition = "log_group = (SELECT id FROM log_group WHERE name = ?)"
+        if span.streams is not None:
+            condition += f" AND stream IN ({','.join(map(str, names))})"
+        keys = [span.group]
     order = "DESC" if span.backward else "ASC"
-    rows = connection.execute(
-        f"SELECT id, time_us, message, level, stream FROM log WHERE {column} = ?"
+    return connection.execute(
+        f"SELECT id, time_us, message, level, stream FROM log WHERE {condition}"
         " AND time_us >= ? AND (time_us, id) > (?, ?) AND time_us <= ? AND (time_us, id) < (?, ?)"
         f" ORDER BY time_us {order}, id {order}",
-        (key, after[0], *after, span.before[0], *span.before),
+        (*keys, after[0], *after, span.before[0], *span.before),
     )
-    for line_id, time_us, message, level, stream in rows:
-        if stream in names:
-            yield Event(Place(time_us, line_id), message, level, names[stream])
 
 
 def _names(connection: sqlite3.Connection, span: Span) -> dict[int, str]:

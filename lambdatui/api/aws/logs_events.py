@@ -21,7 +21,7 @@ from lambdatui.store.logs import FIRST, LAST, Event, Limits, Span, StreamRow
 
 MAX_EVENTS = 10_000
 PAGE_BYTES = 1024 * 1024
-LOOKED_AT = 50_000  # lines that one page of FilterLogEvents looks at: then it is given, perhaps without an event
+LOOKED_AT = 20_000  # lines that one page of FilterLogEvents looks at: then it is given, perhaps without an event
 _LATEST_MS = 2**62 // 1000 - 1
 _TOKEN = re.compile(r"([fb])/(\d{20})(\d{36})/s")
 
