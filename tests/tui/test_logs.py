@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from lambdatui.schema import LogLine
 from lambdatui.tui.widgets.logstore import KEEP, LogFilter, LogStore, rows_of
 from lambdatui.tui.widgets.logview import LogView
@@ -52,6 +54,19 @@ def test_a_report_says_memory_and_time_in_short() -> None:
     facts = ("Duration: 3.02 ms", "Billed Duration: 4 ms", "Memory Size: 128 MB", "Max Memory Used: 31 MB")
     message = f"REPORT RequestId: {REQUEST}\t" + "\t".join(facts) + "\t"
     assert _text(_line(1, message, "PLATFORM"), width=90)[0].endswith("Duration: 3.02 ms  Billed: 4 ms  Mem: 31/128 MB")
+
+
+def test_platform_events_in_json_are_as_short_as_text_lines() -> None:
+    def shown(kind: str, record: dict[str, object]) -> str:
+        message = json.dumps({"time": "t", "type": f"platform.{kind}", "record": record})
+        return _text(_line(1, message, "PLATFORM"), width=90)[0]
+
+    metrics = {"durationMs": 3.024, "billedDurationMs": 4, "memorySizeMB": 128, "maxMemoryUsedMB": 31}
+    done = shown("report", {"requestId": REQUEST, "metrics": metrics, "status": "success"})
+    assert done.endswith("REPORT Duration: 3.024 ms  Billed: 4 ms  Mem: 31/128 MB")
+    assert shown("start", {"requestId": REQUEST, "version": "3"}).endswith("START  Version: 3")
+    assert shown("report", {"metrics": {}, "status": "timeout"}).endswith("REPORT Status: timeout")
+    assert shown("strange", {}).endswith('"record": {}}')
 
 
 def test_json_is_laid_out_on_demand() -> None:

@@ -11,6 +11,7 @@ from lambdatui.clock import from_iso
 from lambdatui.schema import LEVELS, LogLine
 from lambdatui.tui.text import clean, json_pieces, local_time, pretty_json
 from lambdatui.tui.widgets.lines import Piece, wrap
+from lambdatui.tui.widgets.platform_event import shortened
 
 KEEP = 20_000
 LEVEL_STEPS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -162,7 +163,8 @@ def _parts(line: LogLine) -> tuple[str, str, str, str]:
     if line.level == "PLATFORM":
         match = _PLATFORM.match(line.message)
         if match is None:
-            return "", "dim", line.message, "dim"
+            event = shortened(line.message)
+            return ("", "dim", line.message, "dim") if event is None else (event.word, "dim", event.text, "dim")
         word = match[1].removesuffix("_START").removesuffix("_REPORT")
         tag = _WORD_TAGS.get(word, "dim")
         return word, tag, _short_report(line.message[match.end() :]), tag
