@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 from lambdatui.api.aws import lambda_ops
+from lambdatui.api.aws.cloudwatch import CloudWatch
 from lambdatui.api.aws.kinesis import Kinesis
 from lambdatui.api.aws.sqs import Sqs
 from lambdatui.config import serverless_support
@@ -50,7 +51,12 @@ def _operations() -> dict[str, set[str]]:
     """What the endpoint answers itself, by service."""
     door = MagicMock()  # the tables are made before anything is asked of it
     lambda_names = {"Invoke", "InvokeAsync", *(route.name for route in lambda_ops.TABLE)}
-    return {"Lambda": lambda_names, "SQS": set(Sqs(door).operations), "Kinesis": set(Kinesis(door).operations)}
+    return {
+        "Lambda": lambda_names,
+        "SQS": set(Sqs(door).operations),
+        "Kinesis": set(Kinesis(door).operations),
+        "CloudWatch (AWS/Lambda)": set(CloudWatch(door, door).operations),
+    }
 
 
 def _rows(table: Table) -> str:

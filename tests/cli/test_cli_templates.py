@@ -92,3 +92,10 @@ def test_the_engine_is_told_exactly_what_was_given() -> None:
     assert arguments.parameters == {"A": "1", "B": "-2 3", "C": "x=y"}
     with pytest.raises(UsageError, match="NAME=VALUE"):
         parse(["/p", "--parameter=A"], {})
+
+
+def test_the_rule_of_billing_reaches_the_engine(project: Path) -> None:
+    assert parse([str(project), *LaunchOptions().arguments()], {}).billing == "current"
+    assert parse([str(project), *LaunchOptions(billing="classic").arguments()], {}).billing == "classic"
+    with pytest.raises(UsageError, match="classic"):
+        parse([str(project), "--billing", "free"], {})
