@@ -200,7 +200,7 @@ class Invoker:
 
     def _finish(self, run: _Run, log: InvocationLog, outcome: Outcome) -> InvokeResult:
         function = run.function
-        failure = results.of(run.request_id, outcome, function.config.timeout)
+        failure = results.of(run.request_id, outcome, function.config.timeout, self._clock.now_us())
         duration_us = round(function.config.timeout * 1e6) if outcome.kind == "timeout" else outcome.duration_us
         billed = cost.billed_ms(duration_us, run.init_us, self._telemetry.billing)
         if failure is not None and failure.log_line:

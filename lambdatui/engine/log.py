@@ -100,10 +100,10 @@ class InvocationLog:
         self._platform(self._system.ended(self._clock.now_us(), report))
 
     def runtime_error(self, line: str) -> None:
-        """A line that Lambda itself writes about a failure: timeout, exit, memory."""
+        """What Lambda itself writes about a failure: timeout, exit, memory."""
         self._end_partial()
         self._keep(line.encode() + b"\n")
-        self._write([("ERROR", line)])
+        self._write([("ERROR", line.rstrip("\n"))])
 
     def tail(self) -> bytes:
         return bytes(self._tail[-TAIL:])

@@ -1,6 +1,7 @@
 """What Lambda answers when an invocation did not end by itself. Pure.
 
-The texts are AWS's own, as recorded: timeout (late 2025), exit, signal, memory, oversized response.
+The texts are AWS's own, as recorded: timeout (late 2025), exit, signal, memory, oversized response. A failure of the
+sandbox stands in the log before END: a timeout with its time, everything else with its type on a second line.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import signal
 import msgspec
 
 from lambdatui import wire
+from lambdatui.clock import iso
 from lambdatui.engine.environment import Outcome
 
 
@@ -21,11 +23,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str
     payload: bytes
     report_type: str | None = None  # "Error Type" of the REPORT line
-    log_line: str | None = None
+    log_line: str | None = None  # one event of the log, without the newline at its end
 
 
 def _failure(
-    request_id: str, error_type: str, text: str, *, status: str = "error", report: str | None = None
+    request_id: str, error_type: str, text: str, *, status: str = "error", log_line: str | None = None
 ) -> Failure:
     message = f"RequestId: {request_id} Error: {text}"
     payload = msgspec.json.encode({"errorType": error_type, "errorMessage": message})
@@ -34,13 +36,15 @@ def _failure(
         error_type=error_type,
         error_message=message,
         payload=payload,
-        report_type=report or error_type,
-        log_line=message,
+        report_type=error_type,
+        log_line=log_line or f"{message}\n{error_type}",
     )
 
 
-def timed_out(request_id: str, timeout_s: float) -> Failure:
-    return _failure(request_id, "Sandbox.Timedout", f"Task timed out after {timeout_s:.2f} seconds", status="timeout")
+def timed_out(request_id: str, timeout_s: float, now_us: int) -> Failure:
+    text = f"Task timed out after {timeout_s:.2f} seconds"
+    line = f"{iso(now_us)[:-4]}Z {request_id} {text}\n"
+    return _failure(request_id, "Sandbox.Timedout", text, status="timeout", log_line=line)
 
 
 def out_of_memory(request_id: str) -> Failure:
@@ -53,7 +57,7 @@ def exited(request_id: str, outcome: Outcome) -> Failure:
         return _failure(request_id, outcome.error_type, outcome.error_message)
     end = outcome.exit
     if end is not None and end.signal:
-        name = signal.strsignal(end.signal) or str(end.signal)
+        name = (signal.strsignal(end.signal) or str(end.signal)).partition(":")[0]  # macOS: "Killed: 9"
         text = f"Runtime exited with error: signal: {name.lower()}"
     elif end is not None and end.status:
         text = f"Runtime exited with error: exit status {end.status}"
@@ -85,13 +89,13 @@ def not_installed(handler: str, reason: Exception) -> Failure:
 
 def too_large() -> Failure:
     message = f"Response payload size exceeded maximum allowed payload size ({wire.MAX_SYNC_PAYLOAD} bytes)."
-    body = {"errorMessage": message, "errorType": "Function.ResponseSizeTooLarge"}
+    body = {"errorMessage": message, "errorType": wire.RESPONSE_TOO_LARGE}
     return Failure(
         status="error",
-        error_type="Function.ResponseSizeTooLarge",
+        error_type=wire.RESPONSE_TOO_LARGE,
         error_message=message,
         payload=msgspec.json.encode(body),
-        report_type="Function.ResponseSizeTooLarge",
+        report_type=wire.RESPONSE_TOO_LARGE,
     )
 
 
@@ -107,8 +111,8 @@ def unserved(reason: str) -> Failure:
     )
 
 
-def of(request_id: str, outcome: Outcome, timeout_s: float) -> Failure | None:
-    """The failure that `outcome` is, None where the function succeeded."""
+def of(request_id: str, outcome: Outcome, timeout_s: float, now_us: int) -> Failure | None:
+    """The failure that `outcome` is, None where the function succeeded. `now_us`: when it ended."""
     match outcome.kind:
         case "result":
             return too_large() if len(outcome.payload) > wire.MAX_SYNC_PAYLOAD else None
@@ -118,10 +122,10 @@ def of(request_id: str, outcome: Outcome, timeout_s: float) -> Failure | None:
                 error_type=outcome.error_type or "Exception",
                 error_message=outcome.error_message or "",
                 payload=outcome.payload,
-                report_type=None,
+                report_type=wire.RESPONSE_TOO_LARGE if outcome.error_type == wire.RESPONSE_TOO_LARGE else None,
             )
         case "timeout":
-            return timed_out(request_id, timeout_s)
+            return timed_out(request_id, timeout_s, now_us)
         case "memory":
             return out_of_memory(request_id)
         case _:
