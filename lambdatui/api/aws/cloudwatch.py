@@ -33,6 +33,14 @@ MAX_QUERIES = 500
 MAX_STATISTICS_POINTS = 1_440
 LIST_PAGE = 500
 RECENT_MINUTES = 180
+_NOBODY = (
+    f"lambdatui answers CloudWatch for {NAMESPACE} and runs with --aws none; start it with --aws auto (a moto server) "
+    "or --aws URL (any AWS endpoint)."
+)
+_NO_CBOR = (
+    f"lambdatui answers CloudWatch for {NAMESPACE} and leaves the rest to a moto server, which does not speak "
+    "rpc-v2-cbor, this SDK's wire form; start it with --aws URL (an endpoint that does)."
+)
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 Answer = dict[str, Any]
@@ -79,11 +87,9 @@ class CloudWatch:
         await respond(send, *wire.write_error(request, failure, request_id))
 
     async def _forward(self, request: wire.Request | None, scope: Scope, receive: Receive, send: Send) -> None:
-        if request is not None and self._door.settings.aws == "none":
-            sentence = (
-                f"lambdatui answers CloudWatch for {NAMESPACE} and runs with --aws none; start it with --aws auto (a "
-                "moto server) or --aws URL (any AWS endpoint)."
-            )
+        aws = self._door.settings.aws
+        sentence = _NOBODY if aws == "none" else _NO_CBOR if aws == "auto" else None
+        if request is not None and sentence is not None and (aws == "none" or request.protocol == "cbor"):
             await respond(send, *wire.write_error(request, AwsError("NotServed", sentence), new_request_id()))
             return
         await self._forwarder.forward("monitoring", scope, receive, send)

@@ -27,6 +27,7 @@ TARGET = "GraniteServiceVersion20100801"
 PATH = re.compile(rf"/service/{TARGET}/operation/(\w+)")
 MAX_FIELDS = 20_000  # 500 queries with all their dimensions
 _NAMESPACE = "http://monitoring.amazonaws.com/doc/2010-08-01/"
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # characters that XML cannot hold
 _FORM = b"application/x-www-form-urlencoded"
 _NUMBERS = {"Period", "MaxDatapoints"}
 _FLAGS = {"ReturnData", "IncludeLinkedAccounts"}
@@ -183,4 +184,5 @@ def _xml(name: str, value: Any) -> str:
     if isinstance(value, Moment):
         value = datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"<{name}>{escape(text)}</{name}>"
+    told = escape(_NO_XML.sub("\ufffd", text), {"\r": "&#xD;"})
+    return f"<{name}>{told}</{name}>"
