@@ -51,6 +51,7 @@ class _Run(msgspec.Struct, kw_only=True):
     init_us: int | None = None
     environment: Environment | None = None
     code_sha: str = ""
+    trace: str = ""  # the header that the function sees
     provisioned_key: str | None = None  # of the provisioned concurrency that the call has a slot of
     spilled: bool = False  # all of it was in use
     chain: recursion.Lineage = {}  # of the calls that led here, this one included
@@ -188,8 +189,8 @@ class Invoker:
     def _meta(self, run: _Run) -> dict[str, object]:
         qualifier = run.request.qualifier
         arn = f"{run.function.arn}:{qualifier}" if qualifier else run.function.arn
-        trace = self.traces.begin(run.request_id, run.request.trace_root, run.started_us, run.chain)
-        meta: dict[str, object] = {"arn": arn, "trace_id": trace}
+        run.trace = self.traces.begin(run.request_id, run.request.trace_root, run.started_us, run.chain)
+        meta: dict[str, object] = {"arn": arn, "trace_id": run.trace}
         if run.request.client_context:
             meta["client_context"] = run.request.client_context
         if run.request.tenant_id:
@@ -211,6 +212,7 @@ class Invoker:
                 max_memory_mb=outcome.peak_mb, init_us=run.init_us,
                 status=None if failure is None or failure.report_type is None else failure.status,
                 error_type=failure.report_type if failure else None, produced_bytes=len(outcome.payload),
+                trace=run.trace,
             )
         )  # fmt: skip
         record = self._record(

@@ -41,6 +41,15 @@ def running(tmp_path: Path) -> Iterator[Running]:
     opened.close()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    root = tmp_path_factory.mktemp("logs")
+    opened = Running(root / "data", project(root), {}, aws="none")
+    write(opened, "a ERROR", "b")
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
 def logs(running: Running) -> Any:
     return watched_client("logs", running.url)[0]
@@ -255,15 +264,32 @@ def test_tags_are_kept(logs: Any) -> None:
          "The specified log group already exists"),
     ],
 )  # fmt: skip
-def test_errors_are_awss(running: Running, call: Any, error: str, sentence: str) -> None:
-    client, _ = watched_client("logs", running.url, parameter_validation=False)
-    write(running, "a")
+def test_errors_are_awss(shared: Running, call: Any, error: str, sentence: str) -> None:
+    client, _ = watched_client("logs", shared.url, parameter_validation=False)
+    write(shared, "a")
     with pytest.raises(ClientError) as caught:
         call(client)
     assert (caught.value.response["Error"]["Code"], sentence in caught.value.response["Error"]["Message"]) == (
         error,
         True,
     )
+
+
+def test_other_groups_are_left_to_the_server_behind_aws(running: Running, tmp_path: Path) -> None:
+    write(running, "of the other server", group="/shop/all")
+    front = Running(tmp_path / "front", project(tmp_path), {}, aws=running.url)
+    try:
+        write(front, "our own")
+        client = watched_client("logs", front.url)[0]
+        assert messages(client.filter_log_events(logGroupName="/shop/all")) == ["of the other server"]
+        assert messages(client.filter_log_events(logGroupName=GROUP)) == ["our own"]
+        names = [group["logGroupName"] for group in client.describe_log_groups(logGroupNamePrefix="/shop")["logGroups"]]
+        assert names == ["/shop/all"]
+        assert "/shop/all" not in [group["logGroupName"] for group in client.describe_log_groups()["logGroups"]]
+        with pytest.raises(ClientError, match="The specified log group does not exist"):
+            client.filter_log_events(logGroupName="/aws/lambda/nobody")
+    finally:
+        front.close()
 
 
 def test_what_is_not_served_on_a_functions_group_is_refused_by_name(running: Running) -> None:
@@ -283,15 +309,6 @@ _members = st.sampled_from(
      "endTime", "limit", "nextToken", "filterPattern", "startFromHead", "orderBy", "descending", "resourceArn", "tags",
      "tagKeys", "retentionInDays", "logGroupNamePrefix", "logGroupNamePattern", "logGroupIdentifiers"]
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    root = tmp_path_factory.mktemp("logs")
-    opened = Running(root / "data", project(root), {}, aws="none")
-    write(opened, "a ERROR", "b")
-    yield opened
-    opened.close()
 
 
 @given(st.data(), st.dictionaries(_members, _values, max_size=6))
