@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lambdatui.api.aws import cbor, cloudwatch_wire
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.cloudwatch import CloudWatch
+from lambdatui.api.aws.cloudwatch_data import Result, page
 from lambdatui.api.aws.cloudwatch_wire import Request
 from lambdatui.api.aws.errors import CLOUDWATCH, COMMON, AwsError
 from lambdatui.api.forward import Forwarder
@@ -115,3 +116,23 @@ def test_any_error_is_written(kind: str, protocol: Any, message: str) -> None:
     if protocol == "cbor":
         assert cbor.decode(body)["__type"].endswith(f"#{kind}")
     assert (b"x-amzn-requestid", b"id") in headers
+
+
+@given(st.lists(st.integers(0, 6), max_size=6), st.integers(1, 7), st.booleans())
+def test_pages_hold_each_point_once_and_each_result_at_least_once(sizes: list[int], most: int, ascending: bool) -> None:
+    results = [Result(f"m{n}", "", [(60 * at, at + 100.0 * n) for at in range(size)]) for n, size in enumerate(sizes)]
+    seen: dict[str, list[float]] = {}
+    complete: list[str] = []
+    offset: int | None = 0
+    while offset is not None:
+        told, offset = page(results, most, ascending=ascending, offset=offset)
+        assert sum(len(each["Values"]) for each in told) <= most
+        for each in told:
+            assert len(each["Values"]) == len(each["Timestamps"])
+            seen.setdefault(each["Id"], []).extend(each["Values"])
+            if each["StatusCode"] == "Complete":
+                complete.append(each["Id"])
+    assert complete == [result.id for result in results]
+    for result in results:
+        values = [value for _, value in result.points]
+        assert seen[result.id] == (values if ascending else values[::-1])

@@ -145,16 +145,17 @@ def page(
 
     A result is told again on each page that has some of its points, `PartialData` until its last.
     """
+    total = sum(len(result.points) for result in results)
+    last = offset + most >= total
     told: list[dict[str, Any]] = []
     seen = 0
     for result in results:
         points = result.points if ascending else result.points[::-1]
         begin, end = offset - seen, offset - seen + most
         seen += len(points)
-        if begin >= len(points) and (points or offset):
+        here = begin < len(points) and end > 0 if points else begin <= 0 and (end > 0 or last)
+        if not here:
             continue
-        if end <= 0:
-            break
         shown = points[max(0, begin) : end]
         told.append({
             "Id": result.id,
@@ -163,8 +164,7 @@ def page(
             "Values": [float(value) for _, value in shown],
             "StatusCode": "PartialData" if end < len(points) else "Complete",
         })  # fmt: skip
-    total = sum(len(result.points) for result in results)
-    return told, offset + most if offset + most < total else None
+    return told, None if last else offset + most
 
 
 def token(request: Any, offset: int) -> str:
