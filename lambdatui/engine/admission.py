@@ -141,11 +141,11 @@ class Admission:
             if synchronous:
                 provisioned.requests.take()
         else:
-            refusal = self._no_room(function, now)
-            if refusal is not None:
-                return refusal
+            if self._on_demand_room(function) <= 0:
+                return ACCOUNT if reserve is None else RESERVED
+            if not function.scaling.take(function.used - function.provisioned_used, now):
+                return SCALING
             slot = Slot(function, None, spilled=provisioned is not None)
-            function.scaling.take(function.used - function.provisioned_used)
         function.used += 1
         self._total += 1
         if reserve is None:
@@ -176,14 +176,6 @@ class Admission:
         if provisioned.used >= provisioned.ready:
             return False
         return not synchronous or provisioned.requests.available(now) >= 1.0
-
-    def _no_room(self, function: _Function, now: float) -> Refusal | None:
-        """Whether there is no room on demand, and why."""
-        if self._on_demand_room(function) <= 0:
-            return ACCOUNT if function.reserve is None else RESERVED
-        if function.scaling.room(function.used - function.provisioned_used, now) <= 0:
-            return SCALING
-        return None
 
     def _on_demand_room(self, function: _Function) -> int:
         if function.reserve is not None:

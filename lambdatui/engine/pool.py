@@ -93,12 +93,18 @@ class Pool:
 
         Raises HostFull; nothing is kept where the init failed.
         """
-        if self._closed or not self._has_room():
+        provisioned = sum(one.provisioned is not None for one in self._all.values())
+        if self._closed or provisioned >= self.most_provisioned or not self._has_room():
             raise HostFull
         lease = await self._start(blueprint, output, init_limit, key)
         self.release(lease)
         assert lease.init is not None
         return lease.init
+
+    @property
+    def most_provisioned(self) -> int:
+        """The rest of the machine's limit is for calls on demand: they would wait for environments that never end."""
+        return self.limit - self.limit // 4
 
     def _has_room(self) -> bool:
         return len(self._all) < self.limit or self._evict()

@@ -284,8 +284,11 @@ class Provisioner:
             else:
                 self._failed(share, f"FUNCTION_ERROR_INIT_FAILURE: {outcome.error_message or outcome.kind}")
         except HostFull:
-            self._failed(share, f"all of the {self._pool.limit} environments that this machine may run are in use "
-                                "(--max-environments)", wait=ROOM_RETRY)  # fmt: skip
+            limit, most = self._pool.limit, self._pool.most_provisioned
+            text = (
+                f"this machine runs at most {limit} environments at once (--max-environments), {most} provisioned ones"
+            )
+            self._failed(share, text, wait=ROOM_RETRY)
         except (OSError, LambdaTuiError) as error:
             self._failed(share, str(error))
         finally:

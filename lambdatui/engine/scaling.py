@@ -54,13 +54,18 @@ class Scaling:
             self._turn(used, now)
         return max(self.warm, used) - used + int(self._bucket.available(now))
 
-    def take(self, used: int) -> None:
-        """One more than `used` runs, as `room` has just allowed."""
+    def take(self, used: int, now: float) -> bool:
+        """Whether one more than `used` may run; then it does."""
+        if now >= self._until:
+            self._turn(used, now)
         if used >= self.warm:
+            if self._bucket.available(now) < 1.0:
+                return False
             self._bucket.take()
             self.warm = used + 1
         if used >= self._peak:
             self._peak = used + 1
+        return True
 
     def _turn(self, used: int, now: float) -> None:
         idle = now >= self._until + WARM_LIFE  # nothing was asked for during a whole window

@@ -121,6 +121,15 @@ async def test_without_room_on_the_machine_it_fails_and_says_why(start: Start) -
     assert "--max-environments" in found.reason
 
 
+async def test_a_quarter_of_the_machine_is_left_to_calls_on_demand(start: Start) -> None:
+    engine = await start({"f.py": WHO}, max_environments=4)
+    await engine.versions.publish(engine.function("f"))
+    await engine.provisioner.put("f", "1", 10)
+    found = await eventually(lambda: standing(engine, "1") if standing(engine, "1").status == "FAILED" else None)
+    assert found.ready == 3
+    assert await told(engine) == ("on demand", False, True)
+
+
 async def test_an_init_that_fails_is_the_reason(start: Start) -> None:
     engine = await start({"f.py": "def handler(event, context): pass\nraise RuntimeError('no database')\n"})
     function = engine.function("f")
