@@ -70,8 +70,8 @@ class Function:
         self.outside_changes = 0  # saves of project files outside the code folder that it imports
         self.latest: Function = self  # of a version: the function that it was published from
         self.failing = False  # its latest invocation failed
-        self.failed_sha = ""  # the code that failed last
-        self.seen_errors: set[str] = set()  # the types of error that this code has shown
+        self.failed_sha = ""  # the code whose error was said last
+        self.seen_errors: set[tuple[str, str]] = set()  # code and type of the errors that were said since the last save
         self.throttled_at = 0.0  # monotonic seconds of the latest throttle
         self.last_error: str | None = None
         self.settled = asyncio.Event()  # cleared while a save is being read: invocations wait for the new code

@@ -91,6 +91,11 @@ class Installation:
         return packages.failure(manifest, self.output, str(self.log), self._root)
 
     @property
+    def names(self) -> set[str]:
+        """Of the functions that use it, or versions of which do."""
+        return {key.partition(":")[0] for key in self.functions}
+
+    @property
     def pending(self) -> bool:
         """Whether it is being installed or is about to be."""
         return self.state in (State.WAITING, State.INSTALLING)
@@ -245,14 +250,14 @@ class Installer:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(one, [f"ERROR: {error}"])
         self._next()
-        for name in sorted({key.partition(":")[0] for key in one.functions}):
+        for name in sorted(one.names):
             self.on_settled(name)
 
     async def _install(self, one: Installation) -> None:
         one.state = State.INSTALLING
         name, began = one.manifest.name, self._clock.monotonic()
         users = ", ".join(sorted(one.functions))
-        about = next(iter(one.functions)) if len(one.functions) == 1 else None
+        about = next(iter(one.names)) if len(one.names) == 1 else None
         self._say(about, f"installing {name} for {users} …")
         tool = await asyncio.to_thread(find_tool, one.python, self._shell)
         if tool is None:
@@ -341,7 +346,7 @@ class Installer:
     def _failed(self, one: Installation, output: list[str]) -> None:
         one.failed_at = self._clock.monotonic()
         one.finish(State.FAILED, output=output)
-        about = next(iter(one.functions)) if len(one.functions) == 1 else None
+        about = next(iter(one.names)) if len(one.names) == 1 else None
         problem = one.problem(one.manifest)
         if problem is not None:
             self._telemetry.say("error", about, _spoken(problem))

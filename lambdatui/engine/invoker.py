@@ -271,7 +271,7 @@ class Invoker:
         )
 
     def _throttled(self, run: _Run, refusal: Refusal) -> InvokeResult:
-        run.function.throttled_at = self._clock.monotonic()
+        run.function.latest.throttled_at = self._clock.monotonic()
         record = self._record(
             run, status="throttled", error_type="TooManyRequestsException", error_message=refusal.reason
         )
@@ -346,14 +346,14 @@ class Invoker:
 
     def _note_health(self, function: Function, record: InvocationRecord) -> None:
         """Say the turning points: an error that this code had not shown yet, and that new code has mended it."""
+        function = function.latest  # its row tells of its versions, too
         failed = record.status != "ok"
         if failed:
             function.last_error = f"{record.error_type}: {record.error_message}"
-            if function.failed_sha != record.code_sha:
+            error = record.code_sha, record.error_type or ""
+            if error not in function.seen_errors:
+                function.seen_errors.add(error)
                 function.failed_sha = record.code_sha
-                function.seen_errors.clear()
-            if record.error_type not in function.seen_errors:
-                function.seen_errors.add(record.error_type or "")
                 self._telemetry.say("error", function.name, f"{record.error_type}: {_first_line(record.error_message)}")
         elif function.failed_sha not in ("", record.code_sha):
             function.failed_sha = ""

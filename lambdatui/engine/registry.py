@@ -80,9 +80,7 @@ class Registry:
         for (name, prop), (value, base) in self._overrides.all().items():
             if name not in self._by_name:
                 continue
-            if base == _encode(self._by_name[name].declared, prop):
-                self._lay(self._by_name[name], prop, value)
-            else:
+            if base != _encode(self._by_name[name].declared, prop) or not self._lay(self._by_name[name], prop, value):
                 gone.append((name, prop))
         for name, prop in gone:  # last: until here nothing else could run and see half of it
             await self._overrides.delete(name, prop)
@@ -107,10 +105,15 @@ class Registry:
         function.config = msgspec.structs.replace(function.config, **{prop: getattr(function.declared, prop)})
 
     @staticmethod
-    def _lay(function: Function, prop: str, value: str) -> None:
+    def _lay(function: Function, prop: str, value: str) -> bool:
+        """False for what another lambdatui has stored and this one cannot read."""
+        try:
+            decoded = msgspec.json.decode(value, type=_types()[prop])
+        except (KeyError, msgspec.ValidationError):
+            return False
         function.overrides[prop] = value
-        decoded = msgspec.json.decode(value, type=_types()[prop])
         function.config = msgspec.structs.replace(function.config, **{prop: decoded})
+        return True
 
 
 @cache

@@ -297,6 +297,7 @@ class Reloader:
         assert unit.served is not None
         if function.code_sha != unit.served.sha:
             function.init_problem = None
+            function.seen_errors.clear()
         function.code_problems = await asyncio.to_thread(self._handler_problems, function)
         function.code_problems += list(unit.broken.values())
         function.snapshot = unit.served

@@ -241,3 +241,19 @@ async def test_the_code_of_a_version_is_never_collected(start: Start) -> None:
         await engine.store.tidy()
     assert not engine.store.code.manifest_path(later[0]).exists()
     assert engine.store.code.manifest_path(version.code_sha).exists()
+
+
+async def test_the_functions_row_tells_of_the_errors_of_its_versions(start: Start, tmp_path: Path) -> None:
+    engine = await start(
+        {"template.yaml": TEMPLATE, "app/app.py": "def handler(event, context): raise KeyError('a')\n"}
+    )
+    for _ in range(3):
+        assert (await call(engine, "app", qualifier="live")).status == "error"
+    [row] = engine.function_rows()
+    assert (row.state, row.last_error) == ("failing", "KeyError: 'a'")
+    (tmp_path / "app/app.py").write_text("def handler(event, context): return {'code': 2}\n")
+    await eventually(lambda: len(published(engine)) == 2)
+    await through_alias(engine, 2)
+    assert engine.function_rows()[0].state == "idle"
+    said = [one.message for one in engine.telemetry.happenings_after(0) if one.kind in ("error", "ok")]
+    assert said == ["KeyError: 'a'", "succeeds with the new code"]
