@@ -368,8 +368,9 @@ class Engine:
         """The account's limit and what of it is unreserved."""
         return self._admission.account_limit, self._admission.unreserved_limit()
 
-    def headroom(self, function: str) -> int:
-        return self._admission.headroom(function)
+    def headroom(self, function: str, qualifier: str | None = None) -> int:
+        """How many more asynchronous invocations by that qualifier would be admitted now."""
+        return self._admission.headroom(function, self.provisioner.key_of(function, qualifier))
 
     def in_flight(self, function: str | None = None) -> int:
         return self._admission.total() if function is None else self._admission.used(function)

@@ -131,34 +131,34 @@ class EventQueue:
             if not due:
                 break
             for event in due:
-                if event.function not in blocked and self._may_start(event.function):
+                if event.function not in blocked and self._may_start(event.function, event.qualifier):
                     self._start(event)
                 else:
                     blocked.add(event.function)
         return self._pause(now)
 
-    def _waits(self, function: str) -> bool:
-        """Whether no event of `function` may start now."""
+    def _waits(self, function: str, qualifier: str | None = None) -> bool:
+        """Whether no event of `function` may start now; one of that version or alias, if it is given."""
         try:
             known = self._engine.function(function)
         except NotFound:  # its function is not in the project now: the event waits for it
             return True
         if known.installing:
             return True
-        if known.config.reserved_concurrency == 0 or self._has_room(function):
+        if known.config.reserved_concurrency == 0 or self._has_room(function, qualifier):
             return False
         return self._engine.clock.monotonic() < self._backoff.get(function, (0.0, 0))[0]
 
-    def _has_room(self, function: str) -> bool:
-        return self._engine.headroom(function) > self._starting[function]
+    def _has_room(self, function: str, qualifier: str | None) -> bool:
+        return self._engine.headroom(function, qualifier) > self._starting[function]
 
-    def _may_start(self, function: str) -> bool:
+    def _may_start(self, function: str, qualifier: str | None) -> bool:
         """Up to the headroom; without any, one event at a time is tried and throttled, as the back-off allows."""
-        if self._waits(function):
+        if self._waits(function, qualifier):
             return False
         if self._engine.function(function).config.reserved_concurrency == 0:
             return True  # goes straight to the dead-letter queue
-        if not self._has_room(function):
+        if not self._has_room(function, qualifier):
             _, throttles = self._backoff.get(function, (0.0, 0))
             until = self._engine.clock.monotonic() + throttle_backoff(throttles + 1)
             self._backoff[function] = (until, throttles + 1)

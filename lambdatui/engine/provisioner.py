@@ -108,6 +108,11 @@ class Provisioner:
                 return key
         return None
 
+    def key_of(self, function: str, qualifier: str | None) -> str | None:
+        """The one that every call by this qualifier may use; None where there is none, or one for each version."""
+        found = self._of(function, qualifier) if qualifier is not None else []
+        return found[0].key if len(found) == 1 else None
+
     def measure(self, key: str) -> None:
         """State the gauges of one provisioned concurrency and of its function."""
         share = self._shares.get(key)

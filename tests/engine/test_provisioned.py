@@ -14,11 +14,13 @@ from lambdatui.errors import UsageError
 from tests.engine.conftest import Start, call, eventually
 
 WHO = """
-import os, uuid
+import os, time, uuid
 ME = uuid.uuid4().hex
 def handler(event, context):
     if event == "die":
         os._exit(1)
+    if event == "wait":
+        time.sleep(0.5)
     return {"me": ME, "init": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
 """
 
@@ -128,6 +130,16 @@ async def test_a_quarter_of_the_machine_is_left_to_calls_on_demand(start: Start)
     found = await eventually(lambda: standing(engine, "1") if standing(engine, "1").status == "FAILED" else None)
     assert found.ready == 3
     assert await told(engine) == ("on demand", False, True)
+
+
+async def test_events_of_an_alias_run_at_once_in_all_of_it_though_nothing_is_left_on_demand(start: Start) -> None:
+    engine = await start({"f.py": WHO})
+    await engine.set_reserved_concurrency("f", 2)
+    await published(engine, 2)
+    for _ in range(2):
+        await engine.accept("f", b'"wait"', qualifier="live")
+    await eventually(lambda: standing(engine).in_use == 2)
+    assert engine.telemetry.metrics.figures("f").throttles == 0
 
 
 async def test_an_init_that_fails_is_the_reason(start: Start) -> None:
