@@ -321,6 +321,8 @@ class EnvironmentRow(msgspec.Struct, frozen=True, kw_only=True):
     invocations: int
     age_s: float
     idle_s: float | None = None
+    tmp_mb: float | None = None  # in a /tmp of its own; None: it has none, or it cannot be told
+    tmp_limit_mb: int | None = None  # ephemeral storage, where it is enforced
 
 
 class ConcurrencyRow(msgspec.Struct, frozen=True, kw_only=True):

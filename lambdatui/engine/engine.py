@@ -106,6 +106,7 @@ class Engine:
             region=options.region,
             account=options.account,
             engine_mark=options.engine_mark,
+            root=project.root,
             shell=dict(os.environ),
         )
         self._registry = Registry(store.overrides, around, store.data, self._status_of)

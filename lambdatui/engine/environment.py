@@ -43,6 +43,13 @@ class State(StrEnum):
     ENDING = "ending"
 
 
+class Tmp(msgspec.Struct, frozen=True, kw_only=True):
+    """A /tmp of an environment's own (see `spawner.private_tmp`)."""
+
+    mb: int
+    keep: tuple[str, ...] = ()  # what stays where it is, though it lies below /tmp
+
+
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an environment is made from. Two with the same `key` and `generation` are interchangeable."""
 
@@ -59,6 +66,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str
     start: dict[str, object]  # the START frame's payload
     memory_mb: int
+    tmp: Tmp | None = None  # a /tmp of its own; None: TMPDIR has to do
 
     @property
     def key(self) -> str:
@@ -77,8 +85,8 @@ class Blueprint(Protocol):
     @property
     def generation(self) -> str: ...
 
-    def build(self, environment_id: str) -> Launch:
-        """Everything for one new environment, its own folder made."""
+    def build(self, environment_id: str, *, private_tmp: bool) -> Launch:
+        """Everything for one new environment, its own folder made. `private_tmp`: it can have a /tmp of its own."""
         ...
 
 
@@ -144,6 +152,7 @@ class Environment:
         self.invocations = 0
         self.init_us: int | None = None
         self.project_files: list[str] = []
+        self.failed = False  # it ended otherwise than by being told to: its sandbox is used again
         self.retired = False  # not to be used again: its code or configuration is no longer the function's
         self.provisioned: str | None = None  # key of the provisioned concurrency that it was started for
         self.request_id: str | None = None
@@ -161,18 +170,25 @@ class Environment:
 
     # --- life
 
-    async def start(self, limit_s: float) -> Outcome:
-        """Start the process and import the handler; `limit_s` covers both. A failed environment has ended on return."""
+    async def start(self, limit_s: float, *, again: bool = False) -> Outcome:
+        """Start the process and import the handler; `limit_s` covers both. A failed environment has ended on return.
+
+        `again`: inside of an invocation, in a sandbox whose process has failed.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         log_read, log_write = os.pipe()
         answer = self._expect()
         self._channel = Channel(ours, self._on_frame, self._on_close)
         self._pipe = LogPipe(log_read, self._on_output)
-        self._output.starting(self.launch)
+        if again:
+            self._output.joined(self.launch)
+        else:
+            self._output.starting(self.launch)
         until = self._clock.monotonic() + limit_s
         try:
             self.pid = await self._spawn((theirs.fileno(), log_write), limit_s)
         except OSError as error:
+            self.failed = True
             self._close()
             return Outcome(
                 kind="exit",
@@ -192,16 +208,24 @@ class Environment:
         else:
             if not outcome.duration_us:
                 outcome.duration_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
+            self.failed = True
             await self.end()
         self._output.initialised(outcome)
         return outcome
 
     async def _spawn(self, fds: tuple[int, int], limit_s: float) -> int:
+        tmp = self.launch.tmp
         nudge = asyncio.get_running_loop().call_later(_SILENCE, self._nudge_spawner)
         try:
             async with asyncio.timeout(limit_s):
                 return await self._spawner.spawn(
-                    self.id, self.launch.argv, self.launch.variables, self.launch.cwd, fds, on_exit=self._on_exit
+                    self.id,
+                    self.launch.argv,
+                    self.launch.variables,
+                    self.launch.cwd,
+                    fds,
+                    tmp=None if tmp is None else {"mb": tmp.mb, "keep": tmp.keep},
+                    on_exit=self._on_exit,
                 )
         except TimeoutError:
             self._spawner.kill(self.id)  # what is started after all is not wanted any more
@@ -253,6 +277,7 @@ class Environment:
             self.state = State.IDLE
             self.idle_since_us = self._clock.now_us()
         else:
+            self.failed = True
             await self.end()
         return outcome
 

@@ -16,12 +16,13 @@ import lambdatui
 from lambdatui.config.manifests import Manifest
 from lambdatui.config.model import FunctionConfig, Problem
 from lambdatui.config.pythons import runtime_notice
-from lambdatui.engine.environment import Launch
+from lambdatui.engine.environment import Launch, Tmp
 from lambdatui.engine.installer import Installation, State
 from lambdatui.engine.interpreters import Boto3, Interpreter
 from lambdatui.engine.model import LATEST as LATEST
 from lambdatui.engine.provision import Need, Plan
-from lambdatui.engine.variables import Surroundings, build, log_group, log_stream
+from lambdatui.engine.tmp import below_tmp
+from lambdatui.engine.variables import CERTIFICATES, Surroundings, build, log_group, log_stream
 from lambdatui.store.records import LogStream
 
 START_SCRIPT = str(Path(lambdatui.__file__).parent / "runtime" / "start.py")
@@ -97,11 +98,12 @@ class Function:
         ))  # fmt: skip
         return hashlib.sha256(text).hexdigest()[:16]
 
-    def build(self, environment_id: str) -> Launch:
+    def build(self, environment_id: str, *, private_tmp: bool) -> Launch:
         assert self.interpreter is not None and self.snapshot is not None
         stream = log_stream(self.version, environment_id, time.strftime("%Y/%m/%d", time.gmtime()))
         home = self._data / "tmp" / environment_id
-        home.mkdir(parents=True, mode=0o700)
+        home.mkdir(parents=True, mode=0o700, exist_ok=True)
+        tmp = self._tmp() if private_tmp else None
         python = self.interpreter
         return Launch(
             id=environment_id,
@@ -115,12 +117,26 @@ class Function:
             argv=(python.path, *python.flags, START_SCRIPT),
             variables=self._library_path() | build(
                 self.config, self._around, version=self.version, python=python.version, path=self._path(),
-                stream=stream, home=str(home), mark=environment_id,
+                stream=stream, home=None if tmp else str(home), mark=environment_id,
             ),
             cwd=self.config.code_root if Path(self.config.code_root).is_dir() else str(home),
             start=self._start(),
             memory_mb=self.config.memory,
+            tmp=tmp,
         )  # fmt: skip
+
+    def _tmp(self) -> Tmp | None:
+        """A /tmp of its own, unless the project is all of /tmp. What it needs may lie below."""
+        assert self.interpreter is not None
+        needed = [self._around.root, str(self._data), self.config.code_root, *self._packages_path()]
+        python = Path(self.interpreter.path)
+        needed += [str(python.parents[1]), str(python.resolve().parents[1]), str(Path(lambdatui.__file__).parent)]
+        needed += self.config.environment.get("PYTHONPATH", "").split(os.pathsep)
+        needed += [path for name in CERTIFICATES if (path := self._around.shell.get(name))]
+        if self.boto3 is not None:
+            needed.append(self.boto3.path)
+        keep = below_tmp(needed)
+        return None if keep is None else Tmp(mb=self.config.ephemeral_storage, keep=keep)
 
     def _path(self) -> str:
         virtual_env = self.interpreter.virtual_env if self.interpreter else None

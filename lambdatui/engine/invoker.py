@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambdatui.clock import new_request_id
+from lambdatui.clock import MICROS, new_request_id
 from lambdatui.engine import recursion, results
 from lambdatui.engine.admission import HOST, Refusal
 from lambdatui.engine.environment import Environment, Outcome
@@ -49,6 +49,7 @@ class _Run(msgspec.Struct, kw_only=True):
     arrived_us: int
     started_us: int = 0
     init_us: int | None = None
+    cold: bool = False
     environment: Environment | None = None
     code_sha: str = ""
     trace: str = ""  # the header that the function sees
@@ -135,12 +136,7 @@ class Invoker:
         )
         try:
             await self.prepared(function)
-            lease = await self._pool.lease(
-                function,
-                log,
-                wait=None if run.request.patient else function.config.timeout,
-                provisioned=run.provisioned_key,
-            )
+            lease = await self._lease(run, log)
         except NotInstalled as error:
             failure = results.not_installed(function.config.handler, error)
             log.runtime_error(failure.error_message)
@@ -159,32 +155,57 @@ class Invoker:
             )
         run.code_sha = environment.launch.code_sha
         run.started_us = self._clock.now_us()
+        self._running[run.request_id] = environment
         try:
-            init = await self._initialised(run, lease, log)
-            log.started(function.arn, function.version)
-            self._running[run.request_id] = environment
-            outcome = init or await environment.invoke(
-                run.request_id, run.request.payload, self._meta(run), function.config.timeout
-            )
+            outcome = await self._invoke(run, lease, log)
         finally:
             self.traces.end(run.request_id)
             self._running.pop(run.request_id, None)
             self._pool.release(lease)
         return self._finish(run, log, outcome)
 
-    async def _initialised(self, run: _Run, lease: Lease, log: InvocationLog) -> Outcome | None:
-        """Note what the start came to; the outcome to answer with where it failed."""
-        init, function = lease.init, run.function
+    async def _lease(self, run: _Run, log: InvocationLog) -> Lease:
+        """An environment, warm or started; where its init failed, its sandbox, to be started inside the invocation."""
+        function, request = run.function, run.request
+        wait = None if request.patient else function.config.timeout
+        lease = await self._pool.lease(function, log, wait=wait, provisioned=run.provisioned_key)
+        self._note_init(run, lease.environment, lease.init)
+        if lease.init is not None and lease.init.kind != "result":
+            self._pool.release(lease)
+            lease = await self._pool.lease(function, log, wait=wait, provisioned=run.provisioned_key)
+            self._note_init(run, lease.environment, lease.init)
+        if lease.init is not None:
+            run.init_us = lease.init.duration_us
+        return lease
+
+    async def _invoke(self, run: _Run, lease: Lease, log: InvocationLog) -> Outcome:
+        """The handler's outcome, or that of an init which keeps it from running."""
+        environment, timeout = lease.environment, run.function.config.timeout
+        init, spent_us = lease.init, 0
+        if lease.again:  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#suppressed-init
+            log.phase = "invoke"
+            init = await self._pool.start_again(lease, timeout)
+            self._note_init(run, environment, init)
+            spent_us = init.duration_us
+        log.started(run.function.arn, run.function.version)
+        if init is not None and init.kind != "result":
+            init.duration_us = spent_us
+            return init
+        left = max(0.0, timeout - spent_us / MICROS)
+        outcome = await environment.invoke(run.request_id, run.request.payload, self._meta(run), left)
+        outcome.duration_us += spent_us
+        return outcome
+
+    def _note_init(self, run: _Run, environment: Environment, init: Outcome | None) -> None:
+        """What a start came to, for the function's problems and the files to watch."""
         if init is None:
-            return None
-        run.init_us = init.duration_us
+            return
+        run.cold = True
         if init.kind == "result":
-            function.init_problem = None
-            self._reloader.imported(function, lease.environment.project_files)
-            return None
-        function.init_problem = import_problem(function, init)
-        init.duration_us = 0
-        return init
+            run.function.init_problem = None
+            self._reloader.imported(run.function, environment.project_files)
+        else:
+            run.function.init_problem = import_problem(run.function, init)
 
     def _meta(self, run: _Run) -> dict[str, object]:
         qualifier = run.request.qualifier
@@ -331,7 +352,7 @@ class Invoker:
             attempt=request.attempt,
             qualifier=request.qualifier,
             provisioned=provisioned,
-            cold=run.init_us is not None,
+            cold=run.cold,
             environment=environment.id if environment else None,
             code_sha=run.code_sha or run.function.code_sha,
             parent_id=request.parent_id,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lambdatui.clock import MICROS
-from lambdatui.engine.environment import Blueprint, Environment, Outcome, Output, State
+from lambdatui.engine.environment import Blueprint, Environment, Launch, Outcome, Output, State
+from lambdatui.engine.sandboxes import Sandboxes
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -33,11 +34,15 @@ class HostFull(Exception):
 
 
 class Lease:
-    """A right to use one environment. `init` is the outcome of its start where this lease started it."""
+    """A right to use one environment. `init` is the outcome of its start where this lease started it.
 
-    def __init__(self, environment: Environment, init: Outcome | None) -> None:
+    `again`: it is to be started inside of the invocation (`Pool.start_again`), in a sandbox whose process has failed.
+    """
+
+    def __init__(self, environment: Environment, init: Outcome | None, *, again: bool = False) -> None:
         self.environment = environment
         self.init = init
+        self.again = again
 
 
 class Pool:
@@ -51,6 +56,7 @@ class Pool:
         self._all: dict[str, Environment] = {}
         self._idle: defaultdict[str, list[Environment]] = defaultdict(list)
         self._busy: set[Environment] = set()
+        self._sandboxes = Sandboxes()
         self._waiters: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._watching = False
@@ -74,6 +80,7 @@ class Pool:
         Raises HostFull. A lease whose `init` failed carries an environment that has already ended.
         """
         until = None if wait is None else self._clock.monotonic() + wait
+        private_tmp = await self._spawner.private_tmp()
         while True:
             if self._closed:
                 raise HostFull
@@ -86,20 +93,31 @@ class Pool:
             if self._has_room():
                 break
             await self._wait(until)
-        return await self._start(blueprint, output, init_limit, None)
+        left = self._sandboxes.take(blueprint.key, blueprint.generation)
+        environment = self._make(blueprint, output, left or uuid.uuid4().hex, private_tmp=private_tmp)
+        if left is not None:
+            return Lease(environment, None, again=True)
+        return Lease(environment, await self._start(environment, init_limit))
+
+    async def start_again(self, lease: Lease, limit: float) -> Outcome:
+        """Start what the lease holds, where it is to be started inside of the invocation: in `limit` seconds."""
+        lease.again = False
+        return await self._start(lease.environment, limit, again=True)
 
     async def provision(self, blueprint: Blueprint, output: Output, key: str, *, init_limit: float) -> Outcome:
         """Start an environment for the provisioned concurrency `key` and keep it, however long it is idle.
 
         Raises HostFull; nothing is kept where the init failed.
         """
+        private_tmp = await self._spawner.private_tmp()
         provisioned = sum(one.provisioned is not None for one in self._all.values())
         if self._closed or provisioned >= self.most_provisioned or not self._has_room():
             raise HostFull
-        lease = await self._start(blueprint, output, init_limit, key)
-        self.release(lease)
-        assert lease.init is not None
-        return lease.init
+        environment = self._make(blueprint, output, uuid.uuid4().hex, private_tmp=private_tmp, provisioned=key)
+        init = await self._start(environment, init_limit)
+        environment.when_gone(lambda: self.on_provisioned_end(key))
+        self.release(Lease(environment, init))
+        return init
 
     @property
     def most_provisioned(self) -> int:
@@ -109,9 +127,12 @@ class Pool:
     def _has_room(self) -> bool:
         return len(self._all) < self.limit or self._evict()
 
-    async def _start(self, blueprint: Blueprint, output: Output, init_limit: float, provisioned: str | None) -> Lease:
+    def _make(
+        self, blueprint: Blueprint, output: Output, id: str, *, private_tmp: bool, provisioned: str | None = None
+    ) -> Environment:
+        """A new environment that takes its room, and is not started yet."""
         try:
-            launch = blueprint.build(uuid.uuid4().hex)
+            launch = blueprint.build(id, private_tmp=private_tmp)
         except BaseException:
             self._wake()  # the room that was made is another's
             raise
@@ -122,14 +143,14 @@ class Pool:
         environment.provisioned = provisioned
         self._all[environment.id] = environment
         self._take(environment)
+        return environment
+
+    async def _start(self, environment: Environment, limit: float, *, again: bool = False) -> Outcome:
         try:
-            init = await environment.start(init_limit)
+            return await environment.start(limit, again=again)
         except BaseException:
             self._discard(environment)
             raise
-        if provisioned is not None:
-            environment.when_gone(lambda: self.on_provisioned_end(provisioned))
-        return Lease(environment, init)
 
     def release(self, lease: Lease) -> None:
         """Give an environment back: kept warm and frozen, or ended where it is over or outdated."""
@@ -217,6 +238,8 @@ class Pool:
                 environment.retired = True
                 count += 1
                 self._end_if_idle(environment)
+        for launch in self._sandboxes.outdated(key, keep):
+            self._spawn(self._remove(launch))
         return count
 
     def provisioned(self, key: str) -> int:
@@ -241,16 +264,26 @@ class Pool:
 
     def _discard(self, environment: Environment) -> None:
         self._busy.discard(environment)
+        used_again = environment.failed and not environment.retired and environment.provisioned is None
         environment.retired = True
         if environment.provisioned is not None:
             self.on_provisioned_end(environment.provisioned)
-        self._spawn(self._end(environment))
+        if used_again and environment.gone and not self._closed:  # at once: the next invocation may come right behind
+            self._all.pop(environment.id, None)
+            self._sandboxes.keep(environment.launch, self._clock.now_us())
+            self._wake()
+        else:
+            self._spawn(self._end(environment))
 
     async def _end(self, environment: Environment) -> None:
         await environment.end()
         self._all.pop(environment.id, None)
         self._wake()
-        await asyncio.to_thread(shutil.rmtree, environment.launch.home, ignore_errors=True)
+        await self._remove(environment.launch)
+
+    async def _remove(self, launch: Launch) -> None:
+        self._spawner.forget(launch.id)
+        await asyncio.to_thread(shutil.rmtree, launch.home, ignore_errors=True)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -266,6 +299,8 @@ class Pool:
                 for environment in [one for one in stack if not one.alive or _is_old(one, before)]:
                     stack.remove(environment)
                     self._discard(environment)
+            for launch in self._sandboxes.older(before):
+                self._spawn(self._remove(launch))
 
     async def close(self) -> None:
         """End every environment, running ones included, and give out no more; their folders are gone on return."""
@@ -275,6 +310,8 @@ class Pool:
         self._let_spawner_run()
         for environment in list(self._all.values()):
             self._discard(environment)
+        for launch in self._sandboxes.all():
+            self._spawn(self._remove(launch))
         end = self._clock.monotonic() + _CLOSE_PATIENCE
         while self._tasks and self._clock.monotonic() < end:  # running calls give their environments back meanwhile
             await asyncio.wait(self._tasks, timeout=end - self._clock.monotonic())

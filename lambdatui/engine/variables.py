@@ -11,12 +11,12 @@ import msgspec
 
 from lambdatui import wire
 from lambdatui.config.model import FunctionConfig
+from lambdatui.engine.tmp import TMP
 
 # Needed to reach the network from a laptop; harmless otherwise.
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 _PASSED_ON = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
+    *CERTIFICATES,
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "http_proxy",
@@ -36,6 +36,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     account: str
     engine_mark: str
+    root: str  # the project's folder
     shell: Mapping[str, str]  # the engine's own variables, from which a few are passed on
 
 
@@ -57,10 +58,13 @@ def build(
     python: str,
     path: str,
     stream: str,
-    home: str,
+    home: str | None,
     mark: str,
 ) -> dict[str, str]:
-    """All variables of one environment; the function's own come first, so that none of Lambda's can be replaced."""
+    """All variables of one environment; the function's own come first, so that none of Lambda's can be replaced.
+
+    `home`: the environment's own folder; None where it has a /tmp of its own.
+    """
     passed = {name: around.shell[name] for name in _PASSED_ON if name in around.shell}
     if passed:
         passed["NO_PROXY"] = passed["no_proxy"] = ",".join(filter(None, (_NO_PROXY, around.shell.get("NO_PROXY", ""))))
@@ -69,8 +73,8 @@ def build(
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PYTHONUTF8": "1",
-        "HOME": home,
-        "TMPDIR": home,
+        "HOME": home or TMP,
+        **({} if home is None else {"TMPDIR": home}),
         "AWS_ENDPOINT_URL": around.endpoint_url,
         "PATH": path,
         **config.environment,

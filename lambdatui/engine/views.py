@@ -14,6 +14,7 @@ from lambdatui.config.model import Problem, kept_texts
 from lambdatui.config.triggers import triggers
 from lambdatui.engine.environment import Environment
 from lambdatui.engine.spending import month_of, monthly_usd
+from lambdatui.spawner import private_tmp
 
 if TYPE_CHECKING:
     from lambdatui.engine.engine import Engine
@@ -154,6 +155,8 @@ class Views:
             cpu_percent=self._cpu(one),
             invocations=one.invocations,
             age_s=(now - one.started_us) // MICROS,
+            tmp_mb=_tmp_mb(one),
+            tmp_limit_mb=one.launch.tmp.mb if one.launch.tmp else None,
             idle_s=None if one.idle_since_us is None else (now - one.idle_since_us) // MICROS,
         )
 
@@ -207,6 +210,12 @@ class Views:
             version=__version__,
             problems=[problem_row(one) for one in engine.project_problems()],
         )
+
+
+def _tmp_mb(one: Environment) -> float | None:
+    """What is in its /tmp, where it has one of its own."""
+    used = private_tmp.used_bytes(one.pid) if one.launch.tmp else None
+    return None if used is None else round(used / 1_048_576, 1)
 
 
 def problem_row(problem: Problem) -> schema.ProblemRow:

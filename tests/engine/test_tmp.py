@@ -1,0 +1,165 @@
+"""What stays visible below /tmp, and what a function finds in a /tmp of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from lambdatui.engine.sandboxes import Sandboxes
+from lambdatui.engine.tmp import below_tmp
+from lambdatui.spawner import private_tmp
+from tests.engine.conftest import Start, call
+
+own_tmp = pytest.mark.skipif(not private_tmp.possible(), reason="this system allows no mount namespaces")
+
+
+def test_only_what_lies_below_tmp_is_kept_and_the_outermost_folder_is_enough() -> None:
+    assert below_tmp(["/srv/app", "/tmp/shop/src", "/tmp/shop", "", "/tmp/shop-2", "/tmp/./venv/"]) == (
+        "/tmp/shop", "/tmp/shop-2", "/tmp/venv",
+    )  # fmt: skip
+
+
+def test_a_link_into_tmp_counts(tmp_path: Path) -> None:
+    if not str(tmp_path.resolve()).startswith("/tmp/"):
+        pytest.skip("the tests' own folder is elsewhere")
+    link = Path("/var/tmp") / uuid4().hex
+    link.symlink_to(tmp_path)
+    try:
+        assert below_tmp([str(link)]) == (str(tmp_path.resolve()),)
+    finally:
+        link.unlink()
+
+
+def test_a_project_that_is_all_of_tmp_leaves_it_alone() -> None:
+    assert below_tmp(["/srv/app", "/tmp"]) is None
+
+
+APP = """
+import os, sys, time
+STARTED = time.time()
+def handler(event, context):
+    seen = {"files": os.path.exists("/tmp/mark"), "started": STARTED, "home": os.environ["HOME"]}
+    space = os.statvfs("/tmp")
+    seen["size"] = space.f_blocks * space.f_frsize
+    open("/tmp/mark", "w").close()
+    if event.get("write"):
+        with open("/tmp/large", "wb") as file:
+            for _ in range(event["write"]):
+                file.write(b"x" * 1_048_576)
+    if event.get("sleep"):
+        time.sleep(event["sleep"])
+    if event.get("exit"):
+        os._exit(1)
+    return seen
+"""
+TOML = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\ntimeout = 1\n"
+FILES = {"fns/app.py": APP, "lambdatui.toml": TOML}
+
+
+@own_tmp
+async def test_tmp_is_the_environments_own_and_warm_calls_find_it_as_it_was(start: Start) -> None:
+    engine = await start(FILES)
+    first, second = [json.loads((await call(engine, "app")).payload) for _ in range(2)]
+    assert (first["files"], second["files"], first["home"]) == (False, True, "/tmp")
+    assert not Path("/tmp/mark").exists()
+
+
+@own_tmp
+async def test_tmp_survives_a_timeout_while_globals_are_new(start: Start) -> None:
+    engine = await start(FILES)
+    first = json.loads((await call(engine, "app")).payload)
+    assert (await call(engine, "app", {"sleep": 5})).status == "timeout"
+    after = await call(engine, "app")
+    found = json.loads(after.payload)
+    assert found["files"] is True
+    assert found["started"] > first["started"]
+    await engine.store.history.flush()
+    rows = engine.reader.invocations(function="app")
+    assert len({row.environment for row in rows}) == 1
+    assert [(row.cold, row.init_ms is None) for row in rows] == [(True, True), (False, True), (True, False)]
+
+
+@own_tmp
+async def test_an_environment_that_exited_is_started_again_where_it_was(start: Start) -> None:
+    engine = await start(FILES)
+    assert (await call(engine, "app", {"exit": True})).error_type == "Runtime.ExitError"
+    assert json.loads((await call(engine, "app")).payload)["files"] is True
+
+
+@own_tmp
+async def test_tmp_is_as_large_as_the_functions_ephemeral_storage(start: Start) -> None:
+    engine = await start(FILES)
+    seen = json.loads((await call(engine, "app", {"write": 3})).payload)
+    (row,) = engine.environment_rows()
+    assert (seen["size"], row.tmp_limit_mb) == (512 * 1_048_576, 512)
+    assert row.tmp_mb == pytest.approx(3, abs=0.1)
+
+
+@own_tmp
+async def test_new_code_gets_a_new_tmp(start: Start, tmp_path: Path) -> None:
+    engine = await start(FILES)
+    assert (await call(engine, "app", {"exit": True})).status == "error"
+    (tmp_path / "fns/app.py").write_text(APP + "\n# changed\n")
+    found = await call(engine, "app")
+    assert json.loads(found.payload)["files"] is False
+
+
+async def test_an_init_that_failed_is_tried_again_inside_of_the_invocation(start: Start, tmp_path: Path) -> None:
+    marks = tmp_path / "inits"
+    code = f"open({str(marks)!r}, 'a').write('x')\nraise ValueError('no config')\n"
+    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML})
+    result = await call(engine, "app")
+    assert (result.error_type, marks.read_text()) == ("ValueError", "xx")
+    await engine.store.history.flush()
+    lines = [line.message for line in engine.reader.logs(functions=["app"])]
+    reports = [line for line in lines if line.startswith("INIT_REPORT")]
+    assert ["Phase: init" in line for line in reports] == [True, False]
+    assert ["Phase: invoke" in line for line in reports] == [False, True]
+    await call(engine, "app")
+    assert marks.read_text() == "xxx"
+
+
+async def test_an_init_that_works_the_second_time_serves_the_invocation(start: Start, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    code = (
+        f"import os\nif not os.path.exists({str(mark)!r}):\n    open({str(mark)!r}, 'w').close()\n"
+        "    raise OSError('not yet')\ndef handler(event, context): return 'here'\n"
+    )
+    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML})
+    result = await call(engine, "app")
+    assert (result.status, result.payload) == ("ok", b'"here"')
+
+
+async def test_an_init_inside_of_the_invocation_has_the_functions_timeout(start: Start, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    code = (
+        f"import os, time\nif os.path.exists({str(mark)!r}): time.sleep(30)\nopen({str(mark)!r}, 'w').close()\n"
+        "raise OSError('first')\n"
+    )
+    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML})
+    result = await call(engine, "app")
+    assert (result.status, result.error_type) == ("timeout", "Sandbox.Timedout")
+
+
+def test_sandboxes_are_given_out_once_and_only_to_their_own_code() -> None:
+    from lambdatui.engine.environment import Launch
+    from lambdatui.store.records import LogStream
+
+    def launch(id: str, generation: str) -> Launch:
+        return Launch(
+            id=id, function="app", version="$LATEST", generation=generation, code_sha="", home="", runtime="",
+            log_stream=LogStream("", ""), argv=(), variables={}, cwd="", start={}, memory_mb=128,
+        )  # fmt: skip
+
+    left = Sandboxes()
+    left.keep(launch("a", "1"), 10)
+    left.keep(launch("b", "2"), 20)
+    assert [left.take("app", "2"), left.take("app", "2"), left.take("other", "1")] == ["b", None, None]
+    assert [one.id for one in left.older(5)] == []
+    left.keep(launch("c", "2"), 30)
+    assert [one.id for one in left.outdated("app", "2")] == ["a"]
+    assert [one.id for one in left.all()] == ["c"]
+    assert left.all() == []
