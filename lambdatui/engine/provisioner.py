@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Seconds; the function's timeout where that is longer.
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 INIT_LIMIT = 130.0
-AT_ONCE = 8  # environments that start at the same time
+AT_ONCE = 4  # environments that start at the same time
 RETRY_FIRST, RETRY_MOST = 1.0, 300.0  # seconds to wait after a start that failed, doubling
 ROOM_RETRY = 5.0  # seconds after which the machine may have room
 LONGEST_SLEEP = 60.0
@@ -275,7 +275,6 @@ class Provisioner:
                 function.name,
                 None,
                 function.config.logging,
-                region=function.region,
                 provisioned=True,
             )
             outcome = await self._pool.provision(
