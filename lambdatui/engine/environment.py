@@ -61,6 +61,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     home: str  # the environment's own folder, TMPDIR
     log_stream: LogStream
     runtime: str  # as INIT_START names it: "python:3.13.v0"
+    runtime_arn: str
     argv: tuple[str, ...]
     variables: dict[str, str]
     cwd: str

@@ -114,6 +114,7 @@ class Function:
             home=str(home),
             log_stream=LogStream(self.log_group, stream),
             runtime=f"python:{python.version}.v0",  # AWS counts the releases of its runtimes; this is none of them
+            runtime_arn=self.runtime_arn,
             argv=(python.path, *python.flags, START_SCRIPT),
             variables=self._library_path() | build(
                 self.config, self._around, version=self.version, python=python.version, path=self._path(),
@@ -185,12 +186,14 @@ class Function:
     # --- what others ask
 
     @property
-    def name(self) -> str:
-        return self.config.name
+    def runtime_arn(self) -> str:
+        """Stands for the ARN of a runtime's release: it tells one local Python from another."""
+        text = msgspec.json.encode([self.config.runtime, self.interpreter])
+        return f"arn:aws:lambda:{self._around.region}::runtime:{hashlib.sha256(text).hexdigest()}"
 
     @property
-    def region(self) -> str:
-        return self._around.region
+    def name(self) -> str:
+        return self.config.name
 
     @property
     def log_group(self) -> str:

@@ -131,9 +131,7 @@ class Invoker:
 
     async def _run(self, run: _Run) -> InvokeResult:
         function = run.function
-        log = InvocationLog(
-            self._telemetry, self._clock, function.name, run.request_id, function.config.logging, region=function.region
-        )
+        log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id, function.config.logging)
         try:
             await self.prepared(function)
             lease = await self._lease(run, log)

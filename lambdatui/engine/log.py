@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Literal
 
 from lambdatui.config.model import LoggingConfig
@@ -36,7 +35,6 @@ class InvocationLog:
         request_id: str | None,
         logging: LoggingConfig,
         *,
-        region: str,
         provisioned: bool = False,
     ) -> None:
         self._telemetry = telemetry
@@ -45,7 +43,6 @@ class InvocationLog:
         self._request_id = request_id
         self._json = logging.format == "JSON"
         self._system = system_log(logging)
-        self._region = region
         self._provisioned = provisioned
         self._stream: LogStream | None = None  # until there is an environment
         self._framing = Framing()
@@ -57,14 +54,13 @@ class InvocationLog:
 
     def starting(self, launch: Launch) -> None:
         self._stream = launch.log_stream
-        runtime = hashlib.sha256("\0".join((launch.runtime, *launch.argv)).encode()).hexdigest()
         sandbox = Sandbox(
             function=launch.function,
             version=launch.version,
             stream=launch.log_stream.name,
             memory_mb=launch.memory_mb,
             runtime=launch.runtime,
-            runtime_arn=f"arn:aws:lambda:{self._region}::runtime:{runtime}",
+            runtime_arn=launch.runtime_arn,
             provisioned=self._provisioned,
         )
         # A text tail begins with START on AWS; one in JSON with platform.initStart.

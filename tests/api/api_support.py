@@ -49,6 +49,7 @@ class FakeFunction:
         self.code_size = 512
         self.version = "$LATEST"
         self.modified_us = 1_700_000_000_000_000
+        self.runtime_arn = f"arn:aws:lambda:us-east-1::runtime:{'ab' * 32}"
         self.revision = "7f9ff3c2-6a3a-4d4e-8a57-3f4a5b6c7d8e"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ def configuration(door: Door, function: FunctionPort, qualifier: str | None = No
         "Architectures": [config.architecture],
         "EphemeralStorage": {"Size": config.ephemeral_storage},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "RuntimeVersionConfig": {"RuntimeVersionArn": _runtime_arn(door, config.runtime)},
+        "RuntimeVersionConfig": {"RuntimeVersionArn": function.runtime_arn},
         "LoggingConfig": _logging(config),
         **members(config.kept),
     }
@@ -108,12 +107,6 @@ def _modified(door: Door, function: FunctionPort) -> str:
         with contextlib.suppress(OSError):
             moments.append(Path(door.engine.project.root, function.config.file).stat().st_mtime_ns // 1000)
     return iso(max(moments))[:23] + "+0000"
-
-
-def _runtime_arn(door: Door, runtime: str) -> str:
-    """Stands for the local Python that serves the runtime: there is no ARN of its patch version here."""
-    digest = hashlib.sha256(f"lambdatui {runtime}".encode()).hexdigest()
-    return f"arn:aws:lambda:{door.region}::runtime:{digest}"
 
 
 def base64_sha(sha: str) -> str:
