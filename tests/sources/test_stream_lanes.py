@@ -200,7 +200,12 @@ def by_key(world: World) -> dict[str, list[str]]:
 
 
 async def test_lanes_run_side_by_side_and_keep_each_keys_order(world: Any) -> None:
+    together = asyncio.Event()
+
     async def work(event: Any) -> None:
+        if here.engine.running == 3:
+            together.set()
+        await together.wait()
         for _ in range(random.Random(len(event["Records"])).randint(1, 20)):
             await asyncio.sleep(0)
 
@@ -250,7 +255,7 @@ async def test_a_kill_repeats_what_was_in_flight_and_no_more(world: Any) -> None
     others = [key for key in KEYS if lane_of(key, 4) != lane_of(KEYS[0], 4)]
     for key in others:
         await put(here, "x", key=key)
-    await here.timer.parked(1, lambda: len(here.engine.requests) >= len(others) and here.engine.running == 1)
+    await here.timer.parked(1, lambda: shard(here).backlog == 1)
     first = by_key(here)
     here = await world(rules, work=lambda event: None)
     await here.settle(lambda: shard(here).backlog == 0)
