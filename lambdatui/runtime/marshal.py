@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 _ATOMS = frozenset((str, int, float, bool, type(None)))
+# As simplejson comes to its limit, which is that of the standard encoder in C.
+_TOO_DEEP = "maximum recursion depth exceeded while " + (
+    "calling a Python object" if sys.version_info >= (3, 12) else "encoding a JSON object"
+)
 _NOT_FINITE = (float("inf"), float("-inf"))
 
 
@@ -57,12 +61,15 @@ class Marshaller:
 
     def encode(self, value: Any) -> str:
         """JSON text; ValueError, TypeError, UnicodeError or RecursionError where there is none."""
-        if _is_plain(value):
-            try:
-                return self._fast(value)
-            except ValueError:
-                pass  # not finite, or circular: the slow way words it as simplejson does
-        return self._slow(value)
+        try:
+            if _is_plain(value):
+                try:
+                    return self._fast(value)
+                except ValueError:
+                    pass  # not finite, or circular: the slow way words it as simplejson does
+            return self._slow(value)
+        except RecursionError:
+            raise RecursionError(_TOO_DEEP) from None
 
     def _slow(self, value: Any) -> str:
         """Without recursion, as deep as the C encoders go: they take one level where Python code takes several."""

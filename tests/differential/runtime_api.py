@@ -9,7 +9,6 @@ import os
 import queue
 import select
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 
 from lambdatui import wire
 from tests.differential.seen import Seen, records
+from tests.runtime import runtime_harness as harness
 
 START = Path(__file__).parent / "start_client.py"
 LIMIT_S = 20.0
@@ -144,7 +144,7 @@ class Client:
         telemetry = os.dup(writer)
         address = f"127.0.0.1:{self._api.server_address[1]}"
         self._process = subprocess.Popen(
-            [sys.executable, str(START), handler],
+            [harness.PYTHON, str(START), handler],
             env={
                 **variables,
                 "AWS_LAMBDA_RUNTIME_API": address,

@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import awslambdaric
-
 from lambdatui import runtime
 
 _FRAME = re.compile(rb"\xa5\x5a\x00[\x02-\x1b].{12}", re.DOTALL)
@@ -56,7 +54,7 @@ def records(data: bytes) -> list[Record]:
 
 # The client's and our own frames: which files and functions stand around and below a handler differs by nature. In a
 # traceback an entry is the `File` line with the source and markers that are indented under it; in a payload, a string.
-_OWN = "|".join(str(Path(path).parent) + "/" for path in (awslambdaric.__file__, runtime.__file__, __file__))
+_OWN = "|".join(('[^"\n]*/awslambdaric/', *(f"{Path(path).parent}/" for path in (runtime.__file__, __file__))))
 _ENTRY = rf'[ \u00a0|]*File "(?:{_OWN})[^"/]*", line .*(?:\n[ \u00a0|]{{4}}.*)*'
 _ELEMENT = re.compile(rf'"  File \\"(?:{_OWN})(?:[^"\\]|\\.)*"(?:, )?')
 _RULES = (

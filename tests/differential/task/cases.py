@@ -181,7 +181,8 @@ RESULTS.update({
     "too deep dictionaries": lambda: nested(5_000, of=dict),
     "big integer": lambda: 10**4000,
     "integer too big for text": lambda: [10**5000],
-    "just under six megabytes": lambda: "é" * (6_291_000 // (2 if sys.version_info >= (3, 12) else 6)),
+    "just under six megabytes": lambda: "x" * 6_291_554,
+    "non-ascii just under six megabytes escaped": lambda: "é" * 1_048_592,
     "many small ones": lambda: [{"id": n, "name": "n%d" % n, "ok": None} for n in range(20_000)],
     "proxy response": lambda: {"statusCode": 200, "headers": {"X": "é"}, "body": json.dumps({"é": 1})},
 })  # fmt: skip
