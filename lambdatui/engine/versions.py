@@ -332,6 +332,7 @@ class Versions:
         if users:
             raise VersionInUse(version.key, users)
         await self._made.delete("version", version.key)
+        await self._made.delete("event-invoke", version.key)
         self._all[function.name].pop(number, None)
         await self._tell()
         return version
@@ -348,8 +349,9 @@ class Versions:
         return await self._keep_alias(function.name, name, config, base, own=own)
 
     async def delete_alias(self, function: Named, name: str) -> None:
-        """Nothing happens where there is none."""
+        """With its settings for asynchronous events. Nothing happens where there is none."""
         await self._made.delete("alias", f"{function.name}:{name}")
+        await self._made.delete("event-invoke", f"{function.name}:{name}")
         if self._aliases.get(function.name, {}).pop(name, None) is not None:
             await self._tell()
 

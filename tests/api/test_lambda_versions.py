@@ -328,3 +328,26 @@ def test_a_configuration_that_cannot_be_is_refused(still: Any, arguments: dict[s
     code, said = refused(still, still.update_function_configuration, FunctionName="app", **arguments)
     assert code == "InvalidParameterValueException"
     assert message in said
+
+
+def test_what_means_nothing_here_is_given_back(watched: tuple[Any, ModelCheck]) -> None:
+    client, _ = watched
+    network = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    shown = client.update_function_configuration(
+        FunctionName="app", Role="arn:aws:iam::000000000000:role/own", VpcConfig=network,
+        SnapStart={"ApplyOn": "PublishedVersions"}, Runtime="python3.11", Handler="app.handler",
+    )  # fmt: skip
+    assert (shown["Role"], shown["Runtime"]) == ("arn:aws:iam::000000000000:role/own", "python3.11")
+    assert shown["VpcConfig"] == {**network, "VpcId": ""}
+    assert shown["SnapStart"]["ApplyOn"] == "PublishedVersions"
+    assert call(client) == [1, "$LATEST", None]
+
+
+def test_an_alias_takes_its_settings_for_asynchronous_events_along(client: Any) -> None:
+    client.publish_version(FunctionName="app")
+    client.create_alias(FunctionName="app", Name="live", FunctionVersion="1")
+    client.put_function_event_invoke_config(FunctionName="app", Qualifier="live", MaximumRetryAttempts=0)
+    client.delete_alias(FunctionName="app", Name="live")
+    client.create_alias(FunctionName="app", Name="live", FunctionVersion="1")
+    code, _ = refused(client, client.get_function_event_invoke_config, FunctionName="app", Qualifier="live")
+    assert code == "ResourceNotFoundException"

@@ -117,9 +117,15 @@ def _kept(body: Constraints) -> dict[str, Any]:
     found: dict[str, Any] = {
         "Role": body.text("Role", pattern=_ROLE, high=10_000),
         "KmsKeyArn": body.text("KMSKeyArn", pattern=_ARN_OR_NONE, high=10_000),
-        "VpcConfig": body.map("VpcConfig"),
-        "SnapStart": body.map("SnapStart"),
     }
+    if (network := body.object("VpcConfig")) is not None:
+        found["VpcConfig"] = {
+            "SubnetIds": network.texts("SubnetIds", high=16) or [],
+            "SecurityGroupIds": network.texts("SecurityGroupIds", high=5) or [],
+        }
+    snap = body.object("SnapStart")
+    if snap is not None and (applied := snap.choice("ApplyOn", ("PublishedVersions", "None"))):
+        found["SnapStart"] = {"ApplyOn": applied}
     tracing = body.object("TracingConfig")
     if tracing is not None and (mode := tracing.choice("Mode", ("Active", "PassThrough"))):
         found["TracingConfig"] = {"Mode": mode}
