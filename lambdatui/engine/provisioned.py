@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from lambdatui.store.made import MadeStore
 
 
+UNPUBLISHED = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Provisioned concurrency of one version or alias."""
 
@@ -73,13 +76,13 @@ class ProvisionedConfigs:
         return next((one for one in self.of(function) if one.qualifier == qualifier), None)
 
     def targets(self, wanted: Wanted, function: Function) -> dict[str, int]:
-        """Version -> environments; nothing where the version or alias has just gone."""
+        """Published version -> environments; nothing for an alias of $LATEST or of a version that is not there."""
+        found = {wanted.qualifier: wanted.requested}
         for alias in self._versions.aliases(function):
             if alias.name == wanted.qualifier:
-                return shares(wanted.requested, alias.version, alias.weights)
-        if any(one.version == wanted.qualifier for one in self._versions.of(function)):
-            return {wanted.qualifier: wanted.requested}
-        return {}
+                found = shares(wanted.requested, alias.version, alias.weights)
+        published = {one.version for one in self._versions.of(function)}
+        return {version: count for version, count in found.items() if version in published}
 
     async def put(self, function: Function, qualifier: str, requested: int | None) -> None:
         """None: no more, whatever is declared."""

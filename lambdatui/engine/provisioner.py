@@ -12,6 +12,7 @@ import msgspec
 from lambdatui.engine.log import InvocationLog
 from lambdatui.engine.model import LATEST
 from lambdatui.engine.pool import HostFull
+from lambdatui.engine.provisioned import UNPUBLISHED
 from lambdatui.errors import LambdaTuiError, UsageError
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ class Provisioner:
         try:
             while True:
                 self._wake.clear()
-                await self.configs.forget_gone(self._functions())
+                with contextlib.suppress(LambdaTuiError):  # a disk that refuses: the next round tries again
+                    await self.configs.forget_gone(self._functions())
                 self._apply()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._begin()):
@@ -218,10 +220,11 @@ class Provisioner:
             for one in self.configs.of(function):
                 claimed = self._claimed(function.name, one.qualifier)
                 refusal = self._admission.provisioned_refusal(function.name, one.requested, claimed)
-                if refusal is not None and one.requested > claimed:
-                    refused[one.name] = refusal
+                targets = self.configs.targets(one, function)
+                if not targets or (refusal is not None and one.requested > claimed):
+                    refused[one.name] = refusal or UNPUBLISHED
                     continue
-                for version, count in self.configs.targets(one, function).items():
+                for version, count in targets.items():
                     version_of = self._resolve(function, version)
                     wanted[_key(version_of, one.qualifier)] = (one.qualifier, version_of, count)
         for name in refused.keys() - self._refused.keys():

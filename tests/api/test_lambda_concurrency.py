@@ -81,6 +81,8 @@ def test_what_cannot_be_provisioned_is_refused_in_awss_words(door: Whole) -> Non
     assert "Cannot find alias arn" in refused(put, Qualifier="live", ProvisionedConcurrentExecutions=1)[1]
     client.publish_version(FunctionName="f")
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    client.create_alias(FunctionName="f", Name="edge", FunctionVersion="$LATEST")
+    assert "unpublished" in refused(put, Qualifier="edge", ProvisionedConcurrentExecutions=1)[1]
     says = "unreserved concurrency [1000]"
     assert says in refused(put, Qualifier="1", ProvisionedConcurrentExecutions=1001)[1]
     put(FunctionName="f", Qualifier="live", ProvisionedConcurrentExecutions=1)

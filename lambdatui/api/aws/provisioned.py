@@ -17,6 +17,7 @@ from lambdatui.api.aws.paging import page
 from lambdatui.api.ports import FunctionPort
 from lambdatui.clock import iso
 from lambdatui.engine.model import LATEST
+from lambdatui.engine.provisioned import UNPUBLISHED
 from lambdatui.engine.provisioner import Standing
 from lambdatui.errors import UsageError
 
@@ -26,17 +27,14 @@ MOST = 2**31 - 1  # Integer of the model
 async def put(call: Call) -> Answer:
     """202: its environments are initialised in the background, as Get tells."""
     if call.qualifier == LATEST:
-        raise AwsError(
-            "InvalidParameterValueException",
-            "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
-        )
+        raise AwsError("InvalidParameterValueException", UNPUBLISHED)
     body = Constraints.of_body(call.body)
     requested = body.number("ProvisionedConcurrentExecutions", 1, MOST, required=True)
     body.check()
     assert requested is not None
     function, qualifier = _named(call)
     async with call.door.changing:
-        _conflict(call, function, qualifier)
+        _check(call, function, qualifier)
         try:
             standing = await call.door.engine.provisioner.put(function.name, qualifier, requested)
         except UsageError as error:
@@ -98,9 +96,11 @@ def _named(call: Call) -> tuple[FunctionPort, str]:
     return function, call.qualifier
 
 
-def _conflict(call: Call, function: FunctionPort, qualifier: str) -> None:
-    """A version and an alias that points to it cannot both have some."""
+def _check(call: Call, function: FunctionPort, qualifier: str) -> None:
+    """An alias of $LATEST has none, and a version and an alias that points to it cannot both have some."""
     engine = call.door.engine
+    if any(one.name == qualifier and one.version == LATEST for one in engine.versions.aliases(function)):
+        raise AwsError("InvalidParameterValueException", UNPUBLISHED)
     having = {one.wanted.qualifier for one in engine.provisioner.standings(function.name)}
     for alias in engine.versions.aliases(function):
         if alias.name == qualifier and having & alias.versions:
