@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lambdatui.config.model import FunctionConfig
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.cost import Usage
-from lambdatui.telemetry.metrics import Spent
+from lambdatui.telemetry.seconds import Spent
 
 if TYPE_CHECKING:
     from lambdatui.engine.engine import Engine

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lambdatui.engine.engine import Engine
     from lambdatui.engine.functions import Function
     from lambdatui.telemetry.cost import Usage
-    from lambdatui.telemetry.metrics import Spent
+    from lambdatui.telemetry.seconds import Spent
 
 
 class Views:

@@ -1,4 +1,4 @@
-"""Counters and distributions by CloudWatch's definitions, per second for two minutes and for the engine's life.
+"""Counters and distributions by CloudWatch's definitions, for the engine's life and for each minute.
 
 What is counted is counted once, for its *resource* (a function without a qualifier, a version, an alias with the
 version that ran): the figures of a function and of the account are sums of those. Only maxima have rows of their own.
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgspec
-
 from lambdatui.clock import MICROS, Clock
-from lambdatui.schema import SERIES_SECONDS, Series
-from lambdatui.store.buckets import bucket_of, quantiles
+from lambdatui.schema import Series
+from lambdatui.store.buckets import bucket_of
 from lambdatui.store.metric_names import (
     BILLED_GB_SECONDS,
     BILLED_MS,
@@ -28,84 +26,11 @@ from lambdatui.store.metric_names import (
 from lambdatui.store.reader_stats import ACCOUNT
 from lambdatui.store.records import MetricDelta
 from lambdatui.telemetry.histogram import Histogram
+from lambdatui.telemetry.seconds import Figures, Ring
 
 LATEST = "$LATEST"
 _BY_SECOND = (INVOCATIONS, ERRORS, THROTTLES)
 _SUMMED = (CONCURRENT, "ProvisionedConcurrentExecutions")  # maxima that the account has too
-RATE_S = 10
-LINE_S = 60
-LEAST_S = 10  # that a month's projection goes by
-
-
-class Spent(msgspec.Struct, kw_only=True):
-    """What was billed in the last `seconds`; compute in GB-seconds."""
-
-    seconds: int
-    requests: int = 0
-    compute: float = 0.0
-    provisioned_compute: float = 0.0  # in provisioned concurrency
-
-
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What the function table shows: sums and quantiles of the engine's life, rates of its last seconds."""
-
-    invocations: int = 0
-    errors: int = 0
-    throttles: int = 0
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    rate: float = 0.0  # invocations a second over the last 10 s
-    error_rate: float = 0.0  # errors of the invocations of the last 60 s, 0..1
-    line60: list[int] = []
-    iterator_age_ms: float | None = None  # the newest one of the last two minutes
-    concurrency: int = 0
-    billed_ms: int = 0
-    cost_usd: float = 0.0
-    spent: Spent | None = None  # None: nothing was billed in the last 60 s
-
-
-class _Second:
-    """What happened in one second."""
-
-    __slots__ = (
-        "age", "compute", "durations", "errors", "invocations", "longest", "provisioned", "quantiles", "throttles"
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.invocations = 0
-        self.errors = 0
-        self.throttles = 0
-        self.age: float | None = None
-        self.longest = 0.0
-        self.compute = 0.0
-        self.provisioned = 0.0
-        self.durations: dict[int, int] | None = None
-        self.quantiles: list[float | None] | None = None  # kept once they have been asked for
-
-
-class _Function:
-    """One function's ring of seconds, newest last, and its life."""
-
-    __slots__ = ("billed_ms", "cost_usd", "counts", "durations", "found", "found_count", "seconds")
-
-    def __init__(self) -> None:
-        self.seconds: dict[int, _Second] = {}  # epoch second -> what happened; rising, idle seconds are absent
-        self.counts: dict[str, int] = {}
-        self.billed_ms = 0
-        self.cost_usd = 0.0
-        self.durations = Histogram()
-        self.found: list[float | None] = [None, None]
-        self.found_count = 0
-
-    def second(self, now: int) -> _Second:
-        found = self.seconds.get(now)
-        if found is None:
-            for old in list(self.seconds):
-                if now - SERIES_SECONDS < old <= now:
-                    break
-                del self.seconds[old]  # too old, or from before the clock was set back
-            found = self.seconds[now] = _Second()
-        return found
 
 
 class Dimensions(NamedTuple):
@@ -164,7 +89,7 @@ class Metrics:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._began = clock.now_us() // MICROS
-        self._functions: dict[str, _Function] = {}
+        self._functions: dict[str, Ring] = {}
         self._lives: dict[tuple[str | None, ...], Life] = {}  # by what the caller named; several may name the same
         self._own: dict[Dimensions, Life] = {}
         self._gained: dict[tuple[int, Dimensions], dict[str, _Delta]] = {}
@@ -198,13 +123,7 @@ class Metrics:
         if name not in _BY_SECOND:
             return
         for each in (self._of(function), self._of(ACCOUNT)):
-            each.counts[name] = each.counts.get(name, 0) + value
-            if name == INVOCATIONS:
-                each.second(now).invocations += value
-            elif name == ERRORS:
-                each.second(now).errors += value
-            elif name == THROTTLES:
-                each.second(now).throttles += value
+            each.count(now, name, value)
 
     def measure(
         self,
@@ -231,16 +150,9 @@ class Metrics:
         delta.histogram[bucket] = delta.histogram.get(bucket, 0) + 1
         for each in (self._of(function), self._of(ACCOUNT)):
             if name == DURATION:
-                each.durations.add_to(bucket, ms)
-                second = each.second(now)
-                if second.durations is None:
-                    second.durations = {}
-                second.durations[bucket] = second.durations.get(bucket, 0) + 1
-                second.longest = max(second.longest, ms)
-                second.quantiles = None
+                each.time(now, bucket, ms)
             elif name == ITERATOR_AGE:
-                second = each.second(now)
-                second.age = ms if second.age is None else max(second.age, ms)
+                each.age(now, ms)
 
     def bill(
         self,
@@ -261,14 +173,7 @@ class Metrics:
             delta = self._delta(now, life, name)  # sums alone: nobody asks how they are spread
             delta.sum += value
             delta.count += 1
-        each = self._of(function)
-        each.billed_ms += billed_ms
-        each.cost_usd += usd
-        second = each.second(now)
-        if provisioned:
-            second.provisioned += gb_seconds
-        else:
-            second.compute += gb_seconds
+        self._of(function).bill(now, billed_ms, gb_seconds, usd, provisioned=provisioned)
 
     def charge(self, function: str, usd: float, *, qualifier: str) -> None:
         """Add what is paid beside invocations: for provisioned concurrency, used or not."""
@@ -375,69 +280,17 @@ class Metrics:
 
     def figures(self, function: str = ACCOUNT) -> Figures:
         """The figures of a function, or of all of them together (the default)."""
-        each = self._functions.get(function)
-        if each is None:
-            return _NONE
-        now = self._clock.now_us() // MICROS
-        line = [0] * LINE_S
-        errors = recent = 0
-        age: float | None = None
-        spent = Spent(seconds=max(LEAST_S, min(LINE_S, now - self._began + 1)))
-        for at, second in each.seconds.items():
-            ago = now - at
-            if not 0 <= ago < SERIES_SECONDS:
-                continue
-            if second.age is not None:
-                age = second.age
-            if ago < LINE_S:
-                line[LINE_S - 1 - ago] = second.invocations
-                errors += second.errors
-                spent.compute += second.compute
-                spent.provisioned_compute += second.provisioned
-            if ago < RATE_S:
-                recent += second.invocations
-        spent.requests = in_line = sum(line)
-        if each.found_count != each.durations.count:
-            each.found = each.durations.quantiles((0.5, 0.95))
-            each.found_count = each.durations.count
-        return Figures(
-            invocations=each.counts.get(INVOCATIONS, 0),
-            errors=each.counts.get(ERRORS, 0),
-            throttles=each.counts.get(THROTTLES, 0),
-            p50_ms=each.found[0],
-            p95_ms=each.found[1],
-            rate=recent / max(1, min(RATE_S, now - self._began + 1)),
-            error_rate=min(1.0, errors / in_line) if in_line else 0.0,
-            line60=line,
-            iterator_age_ms=age,
-            concurrency=round(self._level(function, CONCURRENT)),
-            billed_ms=each.billed_ms,
-            cost_usd=each.cost_usd,
-            spent=spent if in_line else None,
-        )
+        each = self._functions.get(function, _IDLE)
+        return each.figures(self._clock.now_us() // MICROS, self._began, round(self._level(function, CONCURRENT)))
 
     def series(self, function: str = ACCOUNT) -> Series:
         """Per-second values of the last two minutes, the current second included (its end is still growing)."""
-        now = self._clock.now_us() // MICROS
-        each = self._functions.get(function)
-        seconds = each.seconds if each is not None else {}
-        row = [seconds.get(at, _IDLE) for at in range(now - SERIES_SECONDS + 1, now + 1)]
-        found = [_quantiles(second) for second in row]
-        return Series(
-            function=function,
-            end=now,
-            invocations=[second.invocations for second in row],
-            errors=[second.errors for second in row],
-            throttles=[second.throttles for second in row],
-            p50_ms=[pair[0] for pair in found],
-            p95_ms=[pair[1] for pair in found],
-            iterator_age_ms=[second.age for second in row],
-        )
+        return self._functions.get(function, _IDLE).series(function, self._clock.now_us() // MICROS)
 
-    def _of(self, function: str) -> _Function:
+    def _of(self, function: str) -> Ring:
         found = self._functions.get(function)
         if found is None:
-            found = self._functions[function] = _Function()
+            found = self._functions[function] = Ring()
         return found
 
     def _life(self, function: str, qualifier: str | None, version: str | None, mapping: str | None) -> Life:
@@ -484,14 +337,4 @@ def dimensions_of(function: str, qualifier: str | None, version: str | None, map
     return Dimensions(function, f"{function}:{qualifier}", "" if version in (None, qualifier) else version)
 
 
-def _quantiles(second: _Second) -> list[float | None]:
-    if second.durations is None:
-        return _NOTHING
-    if second.quantiles is None:
-        second.quantiles = quantiles(second.durations, (0.5, 0.95), second.longest)
-    return second.quantiles
-
-
-_NONE = Figures(line60=[0] * LINE_S)
-_IDLE = _Second()
-_NOTHING: list[float | None] = [None, None]
+_IDLE = Ring()

@@ -8,7 +8,7 @@ from lambdatui.config.model import FunctionConfig
 from lambdatui.engine.provisioned import Wanted
 from lambdatui.engine.spending import StandingCharges, month_of, monthly_usd
 from lambdatui.telemetry import cost
-from lambdatui.telemetry.metrics import Spent
+from lambdatui.telemetry.seconds import Spent
 
 
 def config(**more: object) -> FunctionConfig:
