@@ -211,6 +211,8 @@ class Environment:
                 outcome.duration_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
             self.failed = True
             await self.end()
+            if self._exited.done():
+                outcome.peak_mb = max(outcome.peak_mb, self._exited.result().peak_mb)
         self._output.initialised(outcome)
         return outcome
 
@@ -273,7 +275,7 @@ class Environment:
         if not outcome.duration_us:
             outcome.duration_us = round((self._clock.monotonic() - started) * 1_000_000)
         outcome.frames = self._frames
-        outcome.peak_mb = max(outcome.peak_mb, self.peak_mb())
+        outcome.peak_mb = max(outcome.peak_mb, self.peak_mb(), outcome.exit.peak_mb if outcome.exit else 0)
         if outcome.kind in ("result", "error"):
             self.state = State.IDLE
             self.idle_since_us = self._clock.now_us()

@@ -28,6 +28,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 
     status: int | None = None
     signal: int | None = None
+    peak_mb: int = 0  # largest resident size of its life, in whole MB, rounded up
     lost: bool = False
 
 
@@ -142,7 +143,8 @@ class Spawner:
         elif body["say"] == "exited":
             on_exit = self._exits.pop(environment_id, None)
             if on_exit is not None:
-                on_exit(Exit(status=body.get("status"), signal=body.get("signal")))
+                peak_mb = -(-body.get("max_rss_kb", 0) // 1024)
+                on_exit(Exit(status=body.get("status"), signal=body.get("signal"), peak_mb=peak_mb))
 
     def _lost(self) -> None:
         """The spawner has gone: its children die with it (PDEATHSIG), what is left comes to us."""

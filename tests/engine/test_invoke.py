@@ -121,6 +121,9 @@ async def test_a_handler_that_exits_is_reported_as_lambda_does(start: Start) -> 
     assert json.loads(silent.payload)["errorMessage"].endswith("Error: Runtime exited without providing a reason")
     assert json.loads(loud.payload)["errorMessage"].endswith("Error: Runtime exited with error: exit status 127")
     assert silent.error_type == loud.error_type == "Runtime.ExitError"
+    assert loud.row is not None
+    assert loud.row.max_memory_mb is not None
+    assert loud.row.max_memory_mb >= 5
 
 
 async def test_memory_over_the_limit_ends_the_invocation(start: Start) -> None:
