@@ -150,8 +150,8 @@ def test_sandboxes_are_given_out_once_and_only_to_their_own_code() -> None:
 
     def launch(id: str, generation: str) -> Launch:
         return Launch(
-            id=id, function="app", version="$LATEST", generation=generation, code_sha="", home="", runtime="", runtime_arn="",
-            log_stream=LogStream("", ""), argv=(), variables={}, cwd="", start={}, memory_mb=128,
+            id=id, function="app", version="$LATEST", generation=generation, code_sha="", home="", runtime="",
+            runtime_arn="", log_stream=LogStream("", ""), argv=(), variables={}, cwd="", start={}, memory_mb=128,
         )  # fmt: skip
 
     left = Sandboxes()
