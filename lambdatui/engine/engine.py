@@ -124,8 +124,9 @@ class Engine:
         self._reloader = Reloader(Path(project.root), store, self.pool, self._installer, telemetry, clock)
         store.code.in_use = lambda: {function.code_sha for function in self._registry}
         self.versions = Versions(
-            store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed
-        )
+            store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed,
+            running=lambda key: any(one.launch.key == key for one in self.pool),
+        )  # fmt: skip
         self.provisioner = Provisioner(
             ProvisionedConfigs(store.made, self.versions, clock),
             self._admission,

@@ -54,7 +54,7 @@ class Frozen:
         return tree.sha
 
     def tidy(self, used: Collection[str]) -> None:
-        """Remove copies whose folder is not among `used`. Only where no environment runs."""
+        """Remove copies whose folder is not among `used`. Only while nothing is copied."""
         names = {Path(path).name for path in used}
         if self._folder.is_dir():
             for copy in self._folder.iterdir():

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lambdatui.store.made import MadeStore
     from lambdatui.telemetry.telemetry import Telemetry
 
+KEPT = 20  # versions of a function that follow its saves, beside those that are in use: each has a copy of its folder
 _TRIES = 5  # copies of a folder that was saved to meanwhile
 # What belongs to the function, or says where a version's content comes from, and is no part of that content.
 _UNVERSIONED = frozenset({
@@ -65,6 +66,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot | None
     plan: Plan | None
     fingerprint: str  # of all that makes it differ from another version
+    followed: bool = False  # published because of a save, not because somebody asked
 
 
 class Version(Function):
@@ -83,6 +85,7 @@ class Version(Function):
         self.latest = latest
         self.created_us = row.created_us
         self.fingerprint = stored.fingerprint
+        self.followed = stored.followed
         self.snapshot = stored.snapshot
         self.plan = stored.plan
         self.settled.set()
@@ -128,9 +131,12 @@ class Versions:
         data: Path,
         status: Callable[[Function], str],
         tell: Callable[[], Awaitable[None]],
+        running: Callable[[str], bool] = lambda key: False,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """`tell`: versions or aliases have changed. `draw`: a number of 0..1 for weighted aliases."""
+        """`tell`: versions or aliases have changed. `running`: whether a version has environments. `draw`: a number of
+        0..1 for weighted aliases.
+        """
         self._made = made
         self._reloader = reloader
         self._telemetry = telemetry
@@ -139,6 +145,7 @@ class Versions:
         self._data = data
         self._status = status
         self._tell = tell
+        self._running = running
         self._draw = draw
         self._frozen = Frozen(data)
         self._all: dict[str, dict[str, Version]] = {}  # function -> number -> version, oldest first
@@ -202,7 +209,7 @@ class Versions:
         return found
 
     async def tidy(self) -> None:
-        """Remove copies that no version runs in any more. Only where no environment runs."""
+        """Remove copies that no version runs in any more."""
         await asyncio.to_thread(self._frozen.tidy, self.folders())
 
     # --- which one runs
@@ -245,6 +252,7 @@ class Versions:
         function: Function,
         *,
         description: str | None = None,
+        followed: bool = False,
         expects: Callable[[Function], None] = lambda _: None,
     ) -> tuple[Version, bool]:
         """A version of the present code and configuration, and whether it is a new one.
@@ -263,7 +271,7 @@ class Versions:
             if description is not None:
                 config = msgspec.structs.replace(config, description=description)
             number = await self._next_number(function.name)
-            stored = _Row(config=config, snapshot=snapshot, plan=plan, fingerprint=print_)
+            stored = _Row(config=config, snapshot=snapshot, plan=plan, fingerprint=print_, followed=followed)
             now = self._clock.now_us()
             row = Made(
                 kind="version", name=f"{function.name}:{number}", own=True, config=msgspec.to_builtins(stored),
@@ -398,13 +406,30 @@ class Versions:
                 start = f"version {version.version} published; " if new else ""
                 self._telemetry.say("config", function.name, start + ", ".join(texts))
         self._followed[function.name] = state
+        await self._prune(function)
+
+    async def _prune(self, function: Function) -> None:
+        """Forget the oldest of the versions that only followed saves, with the copies that they ran in."""
+        pointed_to = {number for alias in self.aliases(function) for number in alias.versions}
+        old = [
+            one
+            for one in [each for each in self.of(function) if each.followed][:-KEPT]
+            if one.version not in pointed_to and not self._running(one.key)
+        ]
+        if old:
+            async with self._publishing:  # nothing is being copied meanwhile
+                for one in old:
+                    await self._made.delete("version", one.key)
+                    self._all[function.name].pop(one.version, None)
+                await self.tidy()
+            await self._tell()
 
     async def _published(self, function: Function, declared: tuple[AliasConfig, ...]) -> tuple[Version, bool]:
         """The version for aliases that follow the newest. Those of a fixed one need it only to exist."""
         known = self._all.get(function.name, {})
         if known and all(one.version in (LATEST, *known) for one in declared):
             return next(reversed(known.values())), False
-        return await self.publish(function)
+        return await self.publish(function, followed=True)
 
     async def _move(self, function: Function, declared: AliasConfig, newest: Version) -> str:
         """Bring one declared alias up to date, unless nothing of it has changed since: what is to be said of it."""

@@ -257,3 +257,19 @@ async def test_the_functions_row_tells_of_the_errors_of_its_versions(start: Star
     assert engine.function_rows()[0].state == "idle"
     said = [one.message for one in engine.telemetry.happenings_after(0) if one.kind in ("error", "ok")]
     assert said == ["KeyError: 'a'", "succeeds with the new code"]
+
+
+async def test_versions_that_only_followed_saves_are_kept_in_bounds(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdatui.engine.versions.KEPT", 1)
+    engine = await start(DECLARED)
+    app = engine.function("app")
+    for number in range(2, 6):
+        (tmp_path / "app/word.txt").write_text(f"{number:>{number}}")
+        await eventually(lambda number=number: len(published(engine)) > 0 and published(engine)[-1] == str(number - 1))
+        if number == 3:
+            await engine.versions.put_alias(app, "old", "2", {}, "")
+    await eventually(lambda: published(engine) == ["2", "4"])
+    copies = {Path(one.config.code_root) for one in engine.versions.of(app)}
+    await eventually(lambda: set((tmp_path / ".lambdatui/versions").iterdir()) == copies)

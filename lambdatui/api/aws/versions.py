@@ -53,8 +53,8 @@ async def publish(call: Call) -> Answer:
 
 
 def list_versions(call: Call) -> Answer:
-    """$LATEST, then the versions from the oldest on."""
-    function = unqualified(call.door, call.name, call.qualifier)
+    """$LATEST, then the versions from the oldest on; a qualifier in the name changes nothing."""
+    function = unqualified(call.door, call.name, None)
     found: list[FunctionPort] = [function, *call.door.engine.versions.of(function)]
     some, marker = page(found, call.query, key=place)
     body: dict[str, Any] = {"Versions": [configuration(call.door, one, one.version) for one in some]}
