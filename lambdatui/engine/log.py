@@ -121,7 +121,8 @@ class InvocationLog:
         self._take(self._framing.flush())
         rest = self._splitter.flush()
         if rest:
-            self._keep(b"\n")
+            if not self._tail.endswith(b"\n"):  # a record may stand behind what has no end
+                self._keep(b"\n")
             self._write(rest)
 
     def _keep(self, data: bytes) -> None:

@@ -186,7 +186,7 @@ class Environment:
         """Answer that the result is too large. Lambda's client cannot bear the 413 that it gets, and ends."""
         self._log.text(_REFUSED % (int(time() * 1000), MAX_SYNC_PAYLOAD))
         try:
-            raise RuntimeError("Failed to post invocation response")  # noqa: TRY301 (for its traceback)
+            _post_refused()
         except RuntimeError:
             sys.excepthook(*sys.exc_info())
         message = "Response payload size exceeded maximum allowed payload size (%d bytes)." % MAX_SYNC_PAYLOAD
@@ -227,6 +227,10 @@ def _add_site_builtins() -> None:
 
         for name in ("exit", "quit"):
             setattr(builtins, name, Quitter(name, "Ctrl-D"))
+
+
+def _post_refused() -> NoReturn:
+    raise RuntimeError("Failed to post invocation response")
 
 
 def _no_handler(event: Any, context: Any) -> NoReturn:
