@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lambdatui.client.offline import Offline
 from lambdatui.engine.versions import VersionInUse
 from lambdatui.errors import NotFound
 from lambdatui.store.limits import SNAPSHOTS_KEPT
@@ -218,6 +219,16 @@ async def test_the_functions_row_has_its_versions_and_aliases(start: Start) -> N
     [version], [alias] = row.versions, row.version_aliases
     assert (version.version, version.description, version.invocations) == ("1", "first", 2)
     assert (alias.name, alias.version, alias.declared) == ("live", "1", False)
+
+
+async def test_without_an_engine_the_row_has_the_same_versions_and_aliases(start: Start, tmp_path: Path) -> None:
+    engine = await start(FILES)
+    app = engine.function("app")
+    await engine.versions.publish(app, description="first")
+    await engine.versions.put_alias(app, "live", "1", {}, "of old")
+    [row] = engine.function_rows()
+    [stored] = Offline(tmp_path, tmp_path / ".lambdatui").functions()
+    assert (stored.versions, stored.version_aliases) == (row.versions, row.version_aliases)
 
 
 async def test_a_version_says_what_of_it_is_gone(start: Start) -> None:
