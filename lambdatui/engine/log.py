@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from lambdatui.config.model import LoggingConfig
+from lambdatui.schema import LEVELS
 from lambdatui.telemetry.framing import Framing, Piece
 from lambdatui.telemetry.lines import LineSplitter
 from lambdatui.telemetry.report import Init, Report, Sandbox
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
 
 TAIL = 4096  # bytes of X-Amz-Log-Result before base64
+# Of what is less, Lambda sends nothing to CloudWatch; what states no level is INFO:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+_LEAST = {"TRACE": 0, "DEBUG": 10, "INFO": 20, "WARN": 30, "ERROR": 40, "FATAL": 50}
 _EXITS = {"exit": "Runtime.ExitError", "memory": "Runtime.OutOfMemory"}
 
 
@@ -42,6 +46,7 @@ class InvocationLog:
         self._function = function
         self._request_id = request_id
         self._json = logging.format == "JSON"
+        self._least = _LEAST[logging.application_level] if self._json else None
         self._system = system_log(logging)
         self._provisioned = provisioned
         self._stream: LogStream | None = None  # until there is an environment
@@ -114,13 +119,24 @@ class InvocationLog:
     def _take(self, pieces: list[Piece]) -> None:
         """What is printed becomes lines; a record of the runtime is one line of the log, as one event is on AWS."""
         for piece in pieces:
-            self._keep(piece.data)
-            self._write(self._splitter.feed(piece.data) if piece.level is None else [piece.line()])
+            if self._least is None:
+                self._keep(piece.data)
+            lines = self._splitter.feed(piece.data) if piece.level is None else [piece.line()]
+            self._write(lines if self._least is None else self._sent(lines))
+
+    def _sent(self, lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The lines that ApplicationLogLevel lets through."""
+        sent = [(level, text) for level, text in lines if LEVELS[level] >= (self._least or 0)]
+        for _, text in sent:
+            self._keep(text.encode("utf-8", "replace") + b"\n")
+        return sent
 
     def _end_partial(self) -> None:
         self._take(self._framing.flush())
         rest = self._splitter.flush()
-        if rest:
+        if rest and self._least is not None:
+            self._write(self._sent(rest))
+        elif rest:
             if not self._tail.endswith(b"\n"):  # a record may stand behind what has no end
                 self._keep(b"\n")
             self._write(rest)
