@@ -56,6 +56,44 @@ class ProvisionedRow(msgspec.Struct, frozen=True, kw_only=True):
     in_use: int
     status: str  # IN_PROGRESS | READY | FAILED
     reason: str | None = None
+    spillover: int = 0  # calls of this engine's life that found all of them in use
+
+
+class AsyncRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How asynchronous events of one qualifier are handled. Destinations as text: "queue orders-failed"."""
+
+    qualifier: str
+    maximum_retry_attempts: int = 2
+    maximum_event_age: int = 21_600  # seconds
+    on_success: str | None = None
+    on_failure: str | None = None
+
+
+class MappingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An event source mapping: settings, state and what came of its events in this engine's life."""
+
+    uuid: str
+    function: str
+    qualifier: str | None = None
+    state: str = "Enabled"  # Enabled | Disabling | Disabled
+    batch_size: int = 10
+    batching_window: float = 0  # seconds
+    report_batch_item_failures: bool = False
+    filters: list[str] = []  # JSON patterns, one of which has to match
+    maximum_concurrency: int | None = None  # of a queue's
+    # of a stream's
+    starting_position: str | None = None
+    parallelization_factor: int = 1
+    tumbling_window: int = 0  # seconds; 0: none
+    maximum_retry_attempts: int = -1  # -1: until the records expire
+    maximum_record_age: int = -1  # seconds; -1: none
+    bisect_on_error: bool = False
+    on_failure: str | None = None  # "bucket failed"
+    polled: int = 0
+    filtered: int = 0
+    invoked: int = 0
+    failed: int = 0
+    dropped: int = 0  # given up, to an on-failure destination or not at all
 
 
 class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +140,15 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     versions: list[VersionRow] = []  # oldest first
     version_aliases: list[AliasRow] = []
     provisioned: list[ProvisionedRow] = []
+    asynchronous: list[AsyncRow] = []  # $LATEST's first, then of versions and aliases that have settings of their own
+    dead_letter_topic: str | None = None
+    recursive_loop: str = "Terminate"  # Terminate | Allow
+    recursive_dropped: int = 0  # calls of this engine's life that were stopped as a loop
     ephemeral_storage: int = 512  # MB
     log_format: str = "Text"
+    application_log_level: str = "INFO"  # the levels count with the JSON format
+    system_log_level: str = "INFO"
+    log_group: str = ""
     billed_ms: int = 0  # of this engine's life
     cost_usd: float = 0.0  # of this engine's life, without the free tier
     monthly_usd: float | None = None  # at the present rate, without the free tier; None: nothing to go by
@@ -226,6 +271,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     mapping: str | None = None
     filtered: int = 0  # messages that mappings' filters dropped since the engine began
+    mappings: list[MappingRow] = []
 
 
 class ShardRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,6 +291,7 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
     consumer: str | None = None
     paused: bool = False
     mapping: str | None = None
+    settings: MappingRow | None = None  # of `mapping`
     shards: list[ShardRow] = []
 
 
@@ -256,6 +303,9 @@ class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):
     last_at: str | None = None
     paused: bool = False
     kind: str = "schedule"
+    timezone: str | None = None  # None: UTC
+    qualifier: str | None = None
+    scheduler: bool = False  # one of EventBridge Scheduler, not a rule
 
 
 class RouteRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,6 +379,8 @@ class ConcurrencyRow(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     used: int
     reserved: int | None
+    provisioned: int = 0  # environments that are ready ahead
+    provisioned_used: int = 0
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):

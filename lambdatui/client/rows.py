@@ -10,13 +10,15 @@ from lambdatui.clock import MICROS, SystemClock, iso
 from lambdatui.config import stand_ins
 from lambdatui.config.addresses import route_rows
 from lambdatui.config.dead_letters import dlq_names
-from lambdatui.config.model import LoadOptions, kept_texts
+from lambdatui.config.function_facts import declared_async, function_facts
+from lambdatui.config.mapping_rows import mapping_row
+from lambdatui.config.model import LoadOptions, QueueMapping, kept_texts
 from lambdatui.config.triggers import triggers
 from lambdatui.schema import AliasRow, FunctionRow, ProblemRow, QueueRow, ScheduleRow, Sources, StreamRow, VersionRow
 
 if TYPE_CHECKING:
     from lambdatui.config.made import Made
-    from lambdatui.config.model import FunctionConfig, Problem, Project, QueueMapping, StreamMapping
+    from lambdatui.config.model import FunctionConfig, Problem, Project, StreamMapping
 
 
 class Depth(Protocol):
@@ -66,6 +68,8 @@ def function_row(
         version_aliases=[_alias_row(row) for row in of_function if row.kind == "alias"],
         layers=[stand_ins.shown(layer) for layer in function.layers],
         kept=kept_texts(function),
+        asynchronous=[declared_async(function)],
+        **function_facts(function),
     )
 
 
@@ -120,6 +124,11 @@ def sources(project: Project, depths: Mapping[str, Depth]) -> Sources:
                 dlq=queue.name in dead,
                 consumer=mapping.function if mapping else None,
                 mapping=mapping.uuid if mapping else None,
+                mappings=[
+                    mapping_row(one)
+                    for one in project.mappings
+                    if isinstance(one, QueueMapping) and one.queue == queue.name
+                ],
             )
         )
     streams = []
@@ -131,13 +140,22 @@ def sources(project: Project, depths: Mapping[str, Depth]) -> Sources:
                 logical_id=stream.logical_id,
                 consumer=mapping.function if mapping else None,
                 mapping=mapping.uuid if mapping else None,
+                settings=mapping_row(mapping) if mapping else None,
             )
         )
     return Sources(
         queues=queues,
         streams=streams,
         schedules=[
-            ScheduleRow(id=item.id, function=item.function, expression=item.expression, next_at=None)
+            ScheduleRow(
+                id=item.id,
+                function=item.function,
+                expression=item.expression,
+                next_at=None,
+                timezone=item.timezone,
+                qualifier=item.qualifier,
+                scheduler=item.scheduler,
+            )
             for item in project.schedules
         ],
         routes=route_rows(project, LoadOptions().http_url),

@@ -58,6 +58,13 @@ def to_arn(destination: Destination, region: str, account: str) -> str:
     return f"{start}:{region}:{account}:{prefix}{destination.name}{ending}"
 
 
+def shown(destination: Destination | None) -> str | None:
+    """As a person reads it: "queue orders-failed", "function audit:live"."""
+    if destination is None:
+        return None
+    return f"{destination.kind} {destination.name}" + (f":{destination.qualifier}" if destination.qualifier else "")
+
+
 def known(
     into: Declared, wanted: Destination, problems: Problems, line: int | None, function: str | None
 ) -> Destination | None:

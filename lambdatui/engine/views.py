@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import psutil
@@ -10,9 +11,12 @@ import psutil
 from lambdatui import __version__, schema
 from lambdatui.clock import MICROS, iso
 from lambdatui.config import stand_ins
+from lambdatui.config.destinations import shown
+from lambdatui.config.function_facts import function_facts
 from lambdatui.config.model import Problem, kept_texts
 from lambdatui.config.triggers import triggers
 from lambdatui.engine.environment import Environment
+from lambdatui.engine.model import LATEST
 from lambdatui.engine.spending import month_of, monthly_usd
 from lambdatui.spawner import private_tmp
 
@@ -21,6 +25,15 @@ if TYPE_CHECKING:
     from lambdatui.engine.functions import Function
     from lambdatui.telemetry.cost import Usage
     from lambdatui.telemetry.seconds import Spent
+
+
+class _Counted:
+    """What was counted in the engine's life."""
+
+    def __init__(self) -> None:
+        self.ran: Counter[str] = Counter()  # by version ("NAME:3"), called by its number or by an alias
+        self.spilled: Counter[str] = Counter()  # by NAME:QUALIFIER
+        self.looped: Counter[str] = Counter()  # by function
 
 
 class Views:
@@ -34,23 +47,26 @@ class Views:
         engine = self._engine
         runs_by = triggers(engine.project)
         depths = {config.name: config.dead_letter_queue for config in engine.project.functions}
-        ran = self._ran()
+        counted = self._counted()
         return [
-            self._function(function, runs_by.get(function.name, []), depths.get(function.name), ran)
+            self._function(function, runs_by.get(function.name, []), depths.get(function.name), counted)
             for function in engine.functions()
         ]
 
-    def _ran(self) -> Counter[str]:
-        """Invocations by version ("NAME:3"), whether it was called by its number or by an alias."""
-        found: Counter[str] = Counter()
+    def _counted(self) -> _Counted:
+        found = _Counted()
         for life in self._engine.telemetry.metrics.lives():
-            function, resource, version, _ = life.dimensions
+            function, resource, version, mapping = life.dimensions
+            if mapping:
+                continue
             key = f"{function}:{version}" if version else resource
-            found[key] += round(life.counts.get("Invocations", 0))
+            found.ran[key] += round(life.counts.get("Invocations", 0))
+            found.spilled[resource] += round(life.counts.get("ProvisionedConcurrencySpilloverInvocations", 0))
+            found.looped[function] += round(life.counts.get("RecursiveInvocationsDropped", 0))
         return found
 
     def _function(
-        self, function: Function, runs_by: list[str], queue: str | None, ran: Counter[str]
+        self, function: Function, runs_by: list[str], queue: str | None, counted: _Counted
     ) -> schema.FunctionRow:
         engine, config = self._engine, function.config
         figures = engine.telemetry.metrics.figures(function.name)
@@ -100,7 +116,7 @@ class Views:
                     code_sha=one.code_sha,
                     created_at=iso(one.created_us),
                     description=one.config.description,
-                    invocations=ran[one.key],
+                    invocations=counted.ran[one.key],
                 )
                 for one in engine.versions.of(function)
             ],
@@ -115,7 +131,8 @@ class Views:
                 for one in engine.versions.aliases(function)
             ],
             monthly_usd=monthly_usd([self._month(function, figures.spent)], free_tier=False),
-            ephemeral_storage=config.ephemeral_storage,
+            recursive_dropped=counted.looped[function.name],
+            asynchronous=self._asynchronous(function),
             provisioned=[
                 schema.ProvisionedRow(
                     qualifier=one.wanted.qualifier,
@@ -125,10 +142,34 @@ class Views:
                     in_use=one.in_use,
                     status=one.status,
                     reason=one.reason,
+                    spillover=counted.spilled[f"{function.name}:{one.wanted.qualifier}"],
                 )
                 for one in engine.provisioner.standings(function.name)
             ],
+            **function_facts(config),
         )
+
+    def _asynchronous(self, function: Function) -> list[schema.AsyncRow]:
+        """$LATEST's settings, and those of what has its own."""
+        engine = self._engine
+        aliases = (one.name for one in engine.versions.aliases(function))
+        versions = (one.version for one in engine.versions.of(function))
+        rows = []
+        for qualifier in chain((LATEST,), aliases, versions):
+            found = engine.event_invoke.get(function, qualifier)
+            if found is None and qualifier != LATEST:
+                continue
+            settings = engine.event_invoke.of(function, qualifier)
+            rows.append(
+                schema.AsyncRow(
+                    qualifier=qualifier,
+                    maximum_retry_attempts=settings.retries,
+                    maximum_event_age=settings.age,
+                    on_success=shown(settings.on_success),
+                    on_failure=shown(settings.on_failure),
+                )
+            )
+        return rows
 
     def _month(self, function: Function, spent: Spent | None) -> Usage | None:
         standings = self._engine.provisioner.standings(function.name)
@@ -176,8 +217,11 @@ class Views:
                 function=function.name,
                 used=self._engine.in_flight(function.name),
                 reserved=function.config.reserved_concurrency,
+                provisioned=sum(one.ready for one in standings),
+                provisioned_used=sum(one.in_use for one in standings),
             )
             for function in self._engine.functions()
+            for standings in [self._engine.provisioner.standings(function.name)]
         ]
 
     def header(self) -> schema.Header:

@@ -137,12 +137,7 @@ class SourceManager:
 
     def mapping_state(self, uuid: str) -> str | None:
         """Enabled, Disabling while batches of a disabled mapping run, or Disabled; None where nothing of it is here."""
-        source = self._sources.get(uuid)
-        if source is None or isinstance(source, ScheduleSource):
-            return None
-        if not source.paused:
-            return "Enabled"
-        return "Disabling" if source.busy else "Disabled"
+        return overview.mapping_state(self._sources.get(uuid))
 
     def last_result(self, uuid: str) -> str | None:
         """What came of a stream mapping's last batch, in AWS's words; None before the first."""

@@ -9,7 +9,8 @@ import msgspec
 from lambdatui import schema
 from lambdatui.clock import MICROS
 from lambdatui.config.addresses import route_rows
-from lambdatui.config.model import QueueConfig, QueueMapping, ScheduleConfig
+from lambdatui.config.mapping_rows import mapping_row
+from lambdatui.config.model import QueueConfig, QueueMapping, ScheduleConfig, StreamMapping
 from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.queue_source import QueueSource
@@ -61,18 +62,36 @@ def _route(row: schema.RouteRow, traffic: Traffic | None) -> schema.RouteRow:
     )
 
 
+def mapping_state(source: AnySource | None) -> str | None:
+    """Enabled, Disabling while batches of a disabled mapping run, or Disabled; None where nothing of it is here."""
+    if source is None or isinstance(source, ScheduleSource):
+        return None
+    if not source.paused:
+        return "Enabled"
+    return "Disabling" if source.busy else "Disabled"
+
+
+def _mapping(engine: Engine, mapping: QueueMapping | StreamMapping, source: AnySource | None) -> schema.MappingRow:
+    """A mapping to a function that cannot be served has no source: it does not poll."""
+    counts = engine.telemetry.metrics.of_mapping(mapping.function, mapping.uuid)
+    return mapping_row(mapping, mapping_state(source) or "Disabled", counts)
+
+
 def _queues(engine: Engine, catalog: Catalog, sources: Mapping[str, AnySource]) -> list[schema.QueueRow]:
-    mappings = {mapping.queue: mapping for mapping, _ in reversed(catalog.queue_mappings())}
-    readers = [source for source in sources.values() if isinstance(source, QueueSource)]
+    mappings: dict[str, list[QueueMapping]] = {}
+    for mapping, queue in catalog.queue_mappings():
+        mappings.setdefault(queue.name, []).append(mapping)
     dead = set(catalog.dlq_names())
     found = []
     for queue in catalog.project.queues:
-        mapping = mappings.get(queue.name)
-        source = sources.get(mapping.uuid) if mapping else None
-        paused = mapping is not None and (source is None or source.paused)
-        row = _queue(engine, queue, mapping, paused=paused, dlq=queue.name in dead)
-        filtered = sum(reader.filtered for reader in readers if reader.queue.name == queue.name)
-        found.append(msgspec.structs.replace(row, filtered=filtered))
+        own = mappings.get(queue.name, [])
+        first = own[0] if own else None
+        source = sources.get(first.uuid) if first else None
+        paused = first is not None and (source is None or source.paused)
+        row = _queue(engine, queue, first, paused=paused, dlq=queue.name in dead)
+        settings = [_mapping(engine, each, sources.get(each.uuid)) for each in own]
+        filtered = sum(each.filtered for each in settings)
+        found.append(msgspec.structs.replace(row, filtered=filtered, mappings=settings))
     return found
 
 
@@ -103,7 +122,11 @@ def _streams(engine: Engine, catalog: Catalog, sources: Mapping[str, AnySource])
     found = []
     readers = [source for source in sources.values() if isinstance(source, StreamSource)]
     for stream in catalog.project.streams:
-        consumers = [reader.snapshot() for reader in readers if reader.stream.name == stream.name]
+        consumers = [
+            msgspec.structs.replace(reader.snapshot(), settings=_mapping(engine, reader.mapping, reader))
+            for reader in readers
+            if reader.stream.name == stream.name
+        ]
         state = engine.store.streams.state(stream.name)
         shards = [schema.ShardRow(id=shard.id, closed=not shard.open) for shard in (state.shards if state else ())]
         found += consumers or [schema.StreamRow(name=stream.name, logical_id=stream.logical_id, shards=shards)]
@@ -114,5 +137,12 @@ def _schedule(source: AnySource | None, config: ScheduleConfig) -> schema.Schedu
     if isinstance(source, ScheduleSource):
         return source.snapshot()
     return schema.ScheduleRow(
-        id=config.id, function=config.function, expression=config.expression, next_at=None, paused=True
+        id=config.id,
+        function=config.function,
+        expression=config.expression,
+        next_at=None,
+        paused=True,
+        timezone=config.timezone,
+        qualifier=config.qualifier,
+        scheduler=config.scheduler,
     )

@@ -47,7 +47,6 @@ class QueueSource(Loop):
         self._running: dict[asyncio.Task[None], list[Item]] = {}
         self._scale = Scale(mapping.maximum_concurrency)
         self._filters = Filters(mapping.filters)
-        self.filtered = 0  # messages that the filters dropped since the source began
         self.mapping = mapping
         self.update(project, mapping, queue)
 
@@ -180,7 +179,6 @@ class QueueSource(Loop):
         self._count("PolledEventCount", len(messages))
         if dropped:
             await self.engine.store.queues.delete(self.queue.name, dropped)
-            self.filtered += len(dropped)
             self._count("FilteredOutEventCount", len(dropped))
 
     def _item(self, message: Message, now_us: int) -> Item:

@@ -65,6 +65,9 @@ class ScheduleSource(Loop):
             next_at=None if due is None else iso(due),
             last_at=None if self._last_us is None else iso(self._last_us),
             paused=self.paused,
+            timezone=self.config.timezone,
+            qualifier=self.config.qualifier,
+            scheduler=self.config.scheduler,
         )
 
     async def rest(self) -> None:

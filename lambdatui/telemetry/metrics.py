@@ -271,6 +271,11 @@ class Metrics:
         """What was counted since the engine started, by dimensions."""
         return iter(self._own.values())
 
+    def of_mapping(self, function: str, mapping: str) -> dict[str, float]:
+        """What was counted for an event source mapping since the engine started."""
+        life = self._own.get(Dimensions(function, mapping=mapping))
+        return dict(life.counts) if life is not None else {}
+
     @property
     def pending(self) -> bool:
         """Whether a drain would bring anything."""

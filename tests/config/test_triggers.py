@@ -11,6 +11,7 @@ from lambdatui.config.model import (
     QueueMapping,
     RouteConfig,
     ScheduleConfig,
+    StreamMapping,
     TopicSubscription,
 )
 from lambdatui.config.triggers import triggers
@@ -47,3 +48,30 @@ def test_every_kind_of_trigger_has_a_sentence_of_its_function() -> None:
         ],
         "g": ["authorizer Own of Api"],
     }
+
+
+def test_a_mapping_says_what_is_not_lambdas_default_and_which_alias_it_calls() -> None:
+    project = Project(
+        root="/p",
+        name="p",
+        kind="sam",
+        region="us-east-1",
+        account="000000000000",
+        mappings=(
+            QueueMapping(
+                uuid="q", function="f", queue="jobs", batching_window=2, maximum_concurrency=3, qualifier="live",
+                filters=("{}", "{}"), enabled=False,
+            ),
+            StreamMapping(uuid="s", function="f", stream="clicks", parallelization_factor=4, filters=("{}",)),
+            StreamMapping(uuid="t", function="f", stream="sums", tumbling_window=30),
+        ),
+        schedules=(ScheduleConfig(id="s", function="f", expression="cron(0 9 * * ? *)", timezone="Europe/Berlin"),),
+        routes=(RouteConfig(id="r", function="f", kind="http", method="GET", path="/a", qualifier="live"),),
+    )  # fmt: skip
+    assert triggers(project)["f"] == [
+        "queue jobs (batch 10, window 2 s, at most 3 at once, 2 filters, disabled) to live",
+        "stream clicks (batch 100, 4 batches a shard, filtered)",
+        "stream sums (batch 100, tumbling window 30 s)",
+        "schedule cron(0 9 * * ? *) Europe/Berlin",
+        "GET /a to live",
+    ]

@@ -95,6 +95,9 @@ class Metrics:
     def measure(self, function: str, name: str, ms: float, *, qualifier: str | None = None) -> None:
         self.measured.append((function, name, ms))
 
+    def of_mapping(self, function: str, mapping: str) -> dict[str, float]:
+        return {name: float(count) for (of, name), count in self.counted.items() if of == mapping}
+
 
 class Telemetry:
     def __init__(self) -> None:

@@ -273,7 +273,9 @@ async def test_messages_that_the_filters_drop_are_deleted_and_counted(world: Any
     assert counted(here) == {
         "PolledEventCount": 4, "FilteredOutEventCount": 2, "InvokedEventCount": 2, "DeletedEventCount": 2,
     }  # fmt: skip
-    assert here.manager.snapshot().queues[0].filtered == 2
+    row = here.manager.snapshot().queues[0]
+    assert row.filtered == 2
+    assert [(one.state, one.polled, one.filtered, len(one.filters)) for one in row.mappings] == [("Enabled", 4, 2, 2)]
 
 
 async def test_a_batch_of_which_nothing_passes_runs_no_function(world: Any) -> None:

@@ -1,0 +1,33 @@
+"""What a function's row says of its configuration, running or not. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdatui.config.destinations import shown
+from lambdatui.config.model import FunctionConfig
+from lambdatui.schema import AsyncRow
+
+
+def function_facts(config: FunctionConfig) -> dict[str, Any]:
+    """Members of `FunctionRow` beyond its least, by name."""
+    return {
+        "dead_letter_topic": config.dead_letter_topic,
+        "recursive_loop": config.recursive_loop,
+        "ephemeral_storage": config.ephemeral_storage,
+        "log_format": config.logging.format,
+        "application_log_level": config.logging.application_level,
+        "system_log_level": config.logging.system_level,
+        "log_group": config.logging.group or f"/aws/lambda/{config.name}",
+    }
+
+
+def declared_async(config: FunctionConfig) -> AsyncRow:
+    """What the files say of asynchronous events: they speak of $LATEST, and of the alias that they declare."""
+    return AsyncRow(
+        qualifier="$LATEST",
+        maximum_retry_attempts=config.maximum_retry_attempts,
+        maximum_event_age=config.maximum_event_age,
+        on_success=shown(config.on_success),
+        on_failure=shown(config.on_failure),
+    )
