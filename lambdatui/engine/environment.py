@@ -122,6 +122,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     frames: bytes | None = None
     peak_mb: int = 0
     exit: Exit | None = None
+    of_init: bool = False  # an invocation's that an init kept from its handler
 
 
 class _Ready(msgspec.Struct):

@@ -187,7 +187,7 @@ class Invoker:
             spent_us = init.duration_us
         log.started(run.function.arn, run.function.version)
         if init is not None and init.kind != "result":
-            init.duration_us = spent_us
+            init.duration_us, init.of_init = spent_us, True
             return init
         left = max(0.0, timeout - spent_us / MICROS)
         outcome = await environment.invoke(run.request_id, run.request.payload, self._meta(run), left)

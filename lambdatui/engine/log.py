@@ -8,7 +8,7 @@ from lambdatui.config.model import LoggingConfig
 from lambdatui.schema import LEVELS
 from lambdatui.telemetry.framing import Framing, Piece
 from lambdatui.telemetry.lines import LineSplitter
-from lambdatui.telemetry.report import Init, Report, Sandbox
+from lambdatui.telemetry.report import Init, Report, Sandbox, reported_type
 from lambdatui.telemetry.report_json import system_log
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class InvocationLog:
         init = Init(
             duration_us=outcome.duration_us,
             status="success" if good else "timeout" if late else "error",
-            error_type=outcome.error_type or _EXITS.get(outcome.kind),
+            error_type=reported_type(outcome.error_type) or _EXITS.get(outcome.kind),
             phase=self.phase,
             provisioned=self._provisioned,
         )

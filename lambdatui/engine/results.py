@@ -13,6 +13,7 @@ import msgspec
 from lambdatui import wire
 from lambdatui.clock import iso
 from lambdatui.engine.environment import Outcome
+from lambdatui.telemetry.report import reported_type
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +123,7 @@ def of(request_id: str, outcome: Outcome, timeout_s: float, now_us: int) -> Fail
                 error_type=outcome.error_type or "Exception",
                 error_message=outcome.error_message or "",
                 payload=outcome.payload,
-                report_type=wire.RESPONSE_TOO_LARGE if outcome.error_type == wire.RESPONSE_TOO_LARGE else None,
+                report_type=_report_type(outcome),
             )
         case "timeout":
             return timed_out(request_id, timeout_s, now_us)
@@ -130,6 +131,13 @@ def of(request_id: str, outcome: Outcome, timeout_s: float, now_us: int) -> Fail
             return out_of_memory(request_id)
         case _:
             return exited(request_id, outcome)
+
+
+def _report_type(outcome: Outcome) -> str | None:
+    """REPORT tells of no error that the handler raised, and of each that kept it from running."""
+    if outcome.of_init:
+        return reported_type(outcome.error_type)
+    return wire.RESPONSE_TOO_LARGE if outcome.error_type == wire.RESPONSE_TOO_LARGE else None
 
 
 class _Body(msgspec.Struct):

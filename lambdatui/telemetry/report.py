@@ -12,6 +12,14 @@ import msgspec
 
 _ROOT = re.compile(r"Root=([^;]+)")
 _PARENT = re.compile(r"Parent=([0-9a-f]{16})")
+_REPORTED = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
+
+
+def reported_type(error_type: str | None) -> str | None:
+    """A failed init's `Error Type`: the runtime's own names as they are, a class of the user's as Runtime.Unknown."""
+    if error_type is None or _REPORTED.search(error_type):
+        return error_type
+    return "Runtime.Unknown"
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):

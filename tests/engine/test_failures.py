@@ -127,6 +127,12 @@ async def test_a_failure_of_the_init(start: Start, name: str) -> None:
     events = events_of(engine, result)
     assert re.fullmatch(WARNING, events[0])
     assert events[1].startswith(f"[ERROR] {error_type}: {message}\nTraceback (most recent call last):")
+    reported = error_type if error_type.startswith("Runtime.") else "Runtime.Unknown"
+    assert re.fullmatch(REPORT + rf"\tStatus: error\tError Type: {reported}", events[-1])
+    inits = [line.message for line in engine.telemetry.logs.after(0)[0] if line.message.startswith("INIT_REPORT")]
+    assert [line.partition("Phase: ")[2] for line in inits] == [
+        f"{phase}\tStatus: error\tError Type: {reported}" for phase in ("init", "invoke")
+    ]
 
 
 async def test_after_an_oversized_response_the_next_call_starts_anew(start: Start) -> None:
