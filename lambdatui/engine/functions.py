@@ -100,7 +100,7 @@ class Function:
 
     def build(self, environment_id: str, *, private_tmp: bool) -> Launch:
         assert self.interpreter is not None and self.snapshot is not None
-        stream = log_stream(self.version, environment_id, time.strftime("%Y/%m/%d", time.gmtime()))
+        stream = log_stream(self.config, self.version, environment_id, time.strftime("%Y/%m/%d", time.gmtime()))
         home = self._data / "tmp" / environment_id
         home.mkdir(parents=True, mode=0o700, exist_ok=True)
         tmp = self._tmp() if private_tmp else None

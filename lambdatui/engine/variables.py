@@ -42,12 +42,19 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 def log_group(config: FunctionConfig) -> str:
     """The group that its log streams are in."""
-    return config.logging.group or f"/aws/lambda/{config.name}"
+    return config.logging.group or _usual_group(config)
 
 
-def log_stream(version: str, environment_id: str, day: str) -> str:
-    """`2026/11/21/[$LATEST]<32 hex>`; `day` is YYYY/MM/DD."""
-    return f"{day}/[{version}]{environment_id}"
+def _usual_group(config: FunctionConfig) -> str:
+    return f"/aws/lambda/{config.name}"
+
+
+def log_stream(config: FunctionConfig, version: str, environment_id: str, day: str) -> str:
+    """`2026/11/21/[$LATEST]<32 hex>`, in a custom group `2026/11/21/NAME[$LATEST]<32 hex>`; `day` is YYYY/MM/DD.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+    """
+    return f"{day}/{config.name if log_group(config) != _usual_group(config) else ''}[{version}]{environment_id}"
 
 
 def build(

@@ -25,7 +25,7 @@ class JsonLog:
         self._least = _RANKS[level]
 
     def init_started(self, now_us: int, sandbox: Sandbox) -> list[str]:
-        day, _, rest = sandbox.stream.partition("/[")
+        day, _, sandbox_id = sandbox.stream.partition("[")
         record = {
             "initializationType": _kind(sandbox.provisioned),
             "phase": "init",
@@ -33,7 +33,7 @@ class JsonLog:
             "runtimeVersionArn": sandbox.runtime_arn,
             "functionName": sandbox.function,
             "functionVersion": sandbox.version,
-            "instanceId": f"{day}/{sandbox.function}[{rest}",
+            "instanceId": f"{day[:10]}/{sandbox.function}[{sandbox_id}",
             "instanceMaxMemory": sandbox.memory_mb * MEGABYTE,
         }
         return self._events(now_us, ("INFO", "initStart", record))

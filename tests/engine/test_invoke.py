@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 
 from lambdatui import wire
 from tests.engine.conftest import Start, call, eventually
@@ -54,6 +55,20 @@ async def test_an_environments_lines_are_in_its_stream_and_others_in_none(start:
     assert [line.message for line in lines if line.stream is None] == ["DLQ → dead"]
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", environment.launch.log_stream.name)
     assert environment.launch.log_stream.group == "/aws/lambda/echo"
+
+
+@pytest.mark.parametrize(("group", "named"), [("/aws/lambda/echo", ""), ("/shop/all", "echo")])
+async def test_streams_of_a_custom_group_name_their_function(start: Start, group: str, named: str) -> None:
+    code = "def handler(event, context): return context.log_stream_name\n"
+    toml = f"[functions.echo]\nhandler='echo.handler'\nlogging={{ format = 'JSON', group = '{group}' }}\n"
+    engine = await start({"echo.py": code, "lambdatui.toml": toml})
+    result = await call(engine, "echo")
+    (environment,) = engine.pool
+    stream = environment.launch.log_stream
+    assert (stream.group, json.loads(result.payload)) == (group, stream.name)
+    assert re.fullmatch(rf"\d{{4}}/\d\d/\d\d/{named}\[\$LATEST\][0-9a-f]{{32}}", stream.name)
+    first = json.loads(engine.telemetry.logs.after(0)[0][0].message)
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/echo\[\$LATEST\][0-9a-f]{32}", first["record"]["instanceId"])
 
 
 async def test_a_failed_init_is_reported_before_its_invocation(start: Start) -> None:
