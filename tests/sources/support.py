@@ -21,6 +21,7 @@ from lambdatui.store.reader import Reader
 from lambdatui.store.store import Store
 
 Handler = Callable[[Any], Any]
+PATIENCE_S = 60  # a busy machine's disk takes its time; only what is stuck is waited for so long
 KINDS = ("queue ", "stream ", "schedule ")  # how the names of sources' tasks begin
 
 
@@ -42,9 +43,9 @@ class ManualTimer:
             await asyncio.sleep(0)
             return
         self.waiting[wake] = due_us
-        async with self._parked:
-            self._parked.notify_all()
         try:
+            async with self._parked:
+                self._parked.notify_all()
             while not wake.is_set() and (due_us is None or due_us > self.clock.now_us()):
                 waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._moved.wait())]
                 try:
@@ -62,12 +63,11 @@ class ManualTimer:
 
     async def parked(self, sources: int | Callable[[], int], also: Callable[[], bool] = lambda: True) -> None:
         """Until so many sources sleep, with nothing to do at this time."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 for _ in range(10):  # what is ready to run runs first
                     await asyncio.sleep(0)
-                expected = sources if isinstance(sources, int) else sources()
-                if self.quiet(expected) and also():
+                if all([await self._at_rest(sources, also) for _ in range(2)]):  # callbacks of what ended just now
                     return
                 async with self._parked:
                     try:
@@ -75,6 +75,10 @@ class ManualTimer:
                             await self._parked.wait()
                     except TimeoutError:
                         continue
+
+    async def _at_rest(self, sources: int | Callable[[], int], also: Callable[[], bool]) -> bool:
+        await asyncio.sleep(0)
+        return self.quiet(sources if isinstance(sources, int) else sources()) and also()
 
     def move(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -86,11 +90,20 @@ class Metrics:
     def __init__(self) -> None:
         self.measured: list[tuple[str, str, float]] = []
         self.counted: Counter[tuple[str | None, str]] = Counter()  # by mapping and name
+        self.stored: Counter[str] = Counter()  # of those, what CloudWatch is told
 
     def count(
-        self, function: str, name: str, value: int = 1, *, qualifier: str | None = None, mapping: str | None = None
+        self,
+        function: str,
+        name: str,
+        value: int = 1,
+        *,
+        qualifier: str | None = None,
+        mapping: str | None = None,
+        stored: bool = True,
     ) -> None:
         self.counted[mapping, name] += value
+        self.stored[name] += value if stored else 0
 
     def measure(self, function: str, name: str, ms: float, *, qualifier: str | None = None) -> None:
         self.measured.append((function, name, ms))

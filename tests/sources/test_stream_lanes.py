@@ -296,12 +296,14 @@ async def test_factors_change_under_load_with_failures_and_restarts(world: Any, 
             await here.store.streams.reshard("clicks", lambda shards, count=count: shards.uniform(count))
         else:
             await here.advance(1)
-    while any(row.backlog for row in here.manager.snapshot().streams[0].shards):
+    for _ in range(100):  # tries that failed come again with time; each is made to fail once at most
         await here.advance(2)
+        if not any(row.backlog for row in here.manager.snapshot().streams[0].shards):
+            break
     for key in KEYS:
         assert done[key] == [f"{key}{number:02}" for number in range(12)]
     open_ones = {row.id for row in here.manager.snapshot().streams[0].shards if not row.closed}
-    assert all(len(here.store.streams.checkpoints(UUID, id)) == factor for id in open_ones)
+    assert {len(here.store.streams.checkpoints(UUID, id)) for id in open_ones} == {factor}
 
 
 async def test_given_up_records_of_a_lane_are_replayed_without_those_of_others(world: Any) -> None:
