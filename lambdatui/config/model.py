@@ -148,6 +148,7 @@ class QueueMapping(msgspec.Struct, frozen=True, kw_only=True, tag="queue"):
     maximum_concurrency: int | None = None
     qualifier: str | None = None  # version or alias of the function
     filters: tuple[str, ...] = ()  # JSON patterns, one of which has to match
+    metrics: bool = False  # CloudWatch is told what came of its events (MetricsConfig: EventCount)
 
 
 class StreamMapping(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
@@ -170,6 +171,7 @@ class StreamMapping(msgspec.Struct, frozen=True, kw_only=True, tag="stream"):
     enabled: bool = True
     qualifier: str | None = None
     filters: tuple[str, ...] = ()
+    metrics: bool = False
 
 
 class ScheduleConfig(msgspec.Struct, frozen=True, kw_only=True):

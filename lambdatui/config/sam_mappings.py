@@ -19,6 +19,7 @@ from lambdatui.config.values import Reader
 
 Position = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 _RESPONSE_TYPE = "ReportBatchItemFailures"
+EVENT_METRICS = "EventCount"
 
 
 def declare_mapping(template: Template, resource: Resource) -> None:
@@ -66,6 +67,7 @@ def add_queue_mapping(
             maximum_concurrency=scaling.integer("MaximumConcurrency", 2, 1000) if scaling else None,
             qualifier=qualifier,
             filters=filters or (),
+            metrics=_metrics(reader),
         )
     )
 
@@ -108,6 +110,7 @@ def add_stream_mapping(
             enabled=reader.flag("Enabled") is not False and filters is not None,
             qualifier=qualifier,
             filters=filters or (),
+            metrics=_metrics(reader),
         )
     )
 
@@ -136,6 +139,20 @@ def _reports(reader: Reader) -> bool:
             f"Write {_RESPONSE_TYPE}, or leave it out.",
         )
     return _RESPONSE_TYPE in types
+
+
+def _metrics(reader: Reader) -> bool:
+    """MetricsConfig; the other kinds of metrics are Kafka's."""
+    if reader.resolved("MetricsConfig") is None:
+        return False
+    kinds = reader.child("MetricsConfig").texts("Metrics")
+    for unknown in set(kinds) - {EVENT_METRICS}:
+        reader.warn(
+            "MetricsConfig",
+            f"Unsupported MetricsConfig parameter for given event source mapping type: {unknown[:100]}",
+            f"Write {EVENT_METRICS}, or leave it out.",
+        )
+    return EVENT_METRICS in kinds
 
 
 def _filters(reader: Reader, source: Source) -> tuple[str, ...] | None:

@@ -121,6 +121,15 @@ def _filters(values: Map) -> Map | None:
     return made(line, Filters=listed(line, *(made(line, Pattern=json_text(one, line)) for one in each)))
 
 
+def _metrics(values: Map) -> Map | None:
+    """A list of kinds, or `metrics:` with one."""
+    written = values.get("metricsConfig")
+    line = values.line_of("metricsConfig")
+    if isinstance(written, Map) and not is_intrinsic(written):
+        return renamed(written, {"metrics": "Metrics", "Metrics": "Metrics"})
+    return None if written is None else made(line, Metrics=written)
+
+
 def _report(values: Map) -> Seq | None:
     """One type, or a list of them as CloudFormation has it."""
     written = values.get("functionResponseType")
@@ -148,6 +157,7 @@ def _sqs(service: Service, key: str, value: Value, line: int | None, number: int
     properties.line = line
     put(properties, "FunctionResponseTypes", _report(values), values.line_of("functionResponseType"))
     put(properties, "FilterCriteria", _filters(values), values.line_of("filterPatterns"))
+    put(properties, "MetricsConfig", _metrics(values), values.line_of("metricsConfig"))
     if (most := values.get("maximumConcurrency")) is not None:
         put(properties, "ScalingConfig", made(line, MaximumConcurrency=most), values.line_of("maximumConcurrency"))
     return [(f"SQS{source_name(values.get('arn')) or number}", "SQS", properties)]
@@ -165,6 +175,7 @@ def _stream(service: Service, key: str, value: Value, line: int | None, number: 
     put(properties, "StartingPosition", position, values.line_of("startingPosition"))
     put(properties, "FunctionResponseTypes", _report(values), values.line_of("functionResponseType"))
     put(properties, "FilterCriteria", _filters(values), values.line_of("filterPatterns"))
+    put(properties, "MetricsConfig", _metrics(values), values.line_of("metricsConfig"))
     failed = mapping(values, "destinations").get("onFailure")
     if failed is not None:
         inner = failed if isinstance(failed, Map) and not is_intrinsic(failed) else made(line, arn=failed)

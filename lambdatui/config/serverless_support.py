@@ -193,8 +193,9 @@ SQS: Table = _table(
         "functionResponseType",
         "maximumBatchingWindow",
         "maximumConcurrency",
+        "metricsConfig",
     ),
-    ("provisionedPollerConfig", "metricsConfig"),
+    ("provisionedPollerConfig",),
 )
 STREAM: Table = _table(
     (
@@ -208,13 +209,14 @@ STREAM: Table = _table(
         "functionResponseType",
         "maximumRecordAgeInSeconds",
         "maximumRetryAttempts",
+        "metricsConfig",
         "parallelizationFactor",
         "startingPosition",
         "startingPositionTimestamp",
         "tumblingWindowInSeconds",
         "type",
     ),
-    ("consumer", "metricsConfig"),
+    ("consumer",),
 )
 SCHEDULE: Table = _table(
     ("rate", "enabled", "input", "timezone"),

@@ -27,6 +27,7 @@ QUEUE_EVENT = (
     "enabled",
     "maximum_concurrency",
     "filters",
+    "metrics",
     "qualifier",
 )
 STREAM_EVENT = (
@@ -45,6 +46,7 @@ STREAM_EVENT = (
     "on_failure",
     "enabled",
     "filters",
+    "metrics",
     "qualifier",
 )
 SCHEDULE_EVENT = ("type", "every", "rate", "cron", "timezone", "input", "enabled", "qualifier")
@@ -108,6 +110,7 @@ class TomlEvents:
                 maximum_concurrency=table.integer("maximum_concurrency", 2, 1000),
                 qualifier=table.text("qualifier"),
                 filters=filters or (),
+                metrics=table.flag("metrics") or False,
             )
         )
 
@@ -142,6 +145,7 @@ class TomlEvents:
                 enabled=table.flag("enabled") is not False and filters is not None,
                 qualifier=table.text("qualifier"),
                 filters=filters or (),
+                metrics=table.flag("metrics") or False,
             )
         )
 

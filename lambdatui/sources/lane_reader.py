@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lambdatui.clock import MICROS
 from lambdatui.engine.model import InvokeRequest, InvokeResult
-from lambdatui.errors import LambdaTuiError, StoreError
+from lambdatui.errors import LambdaTuiError, NotFound, StoreError
 from lambdatui.sources import stream_failures, stream_lanes, stream_rules
 from lambdatui.sources.lane_records import LaneRecords, Look
 from lambdatui.sources.ports import Engine
@@ -153,6 +153,9 @@ class LaneReader(Loop):
                     queued_since_us=send.batch[0].arrived_us if send.batch and not state.blocked else now,
                 )
             )
+        except NotFound:  # the function, its version or its alias
+            self._count("FailedInvokeEventCount", len(send.batch))
+            raise
         finally:
             self._activity.in_flight -= 1
         if result.status != "ok" and engine.stopping:
@@ -235,7 +238,8 @@ class LaneReader(Loop):
     def _count(self, name: str, value: int) -> None:
         mapping = self.settings.mapping
         if value:
-            self.engine.telemetry.metrics.count(mapping.function, name, value, mapping=mapping.uuid)
+            count = self.engine.telemetry.metrics.count
+            count(mapping.function, name, value, mapping=mapping.uuid, stored=mapping.metrics)
 
     def _say(self, what: str, kind: str = "stream") -> None:
         function, name = self.settings.mapping.function, self.settings.stream.name

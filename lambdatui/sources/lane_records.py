@@ -73,6 +73,6 @@ class LaneRecords:
         dropped = polled - sum(record.seq > self._polled for record in kept)
         self._polled = piece[-1].seq
         mapping, count = settings.mapping, self._engine.telemetry.metrics.count
-        count(mapping.function, "PolledEventCount", polled, mapping=mapping.uuid)
+        count(mapping.function, "PolledEventCount", polled, mapping=mapping.uuid, stored=mapping.metrics)
         if dropped:
-            count(mapping.function, "FilteredOutEventCount", dropped, mapping=mapping.uuid)
+            count(mapping.function, "FilteredOutEventCount", dropped, mapping=mapping.uuid, stored=mapping.metrics)

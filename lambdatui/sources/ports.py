@@ -26,7 +26,15 @@ class Function(Protocol):
 
 class Metrics(Protocol):
     def count(
-        self, function: str, name: str, value: int = 1, /, *, qualifier: str | None = None, mapping: str | None = None
+        self,
+        function: str,
+        name: str,
+        value: int = 1,
+        /,
+        *,
+        qualifier: str | None = None,
+        mapping: str | None = None,
+        stored: bool = True,
     ) -> None: ...
     def measure(self, function: str, name: str, ms: float, /, *, qualifier: str | None = None) -> None: ...
     def of_mapping(self, function: str, mapping: str, /) -> dict[str, float]: ...

@@ -204,6 +204,8 @@ class QueueSource(Loop):
         self.wake()
 
     async def _deliver(self, batch: Held) -> None:
+        """Each try counts its events: "If an event results in a function error or throttling, InvokedEventCount may
+        count multiple times for the same polled event due to automatic retries." What is not done has failed."""
         items = batch.items
         self._count("InvokedEventCount", len(items))
         try:
@@ -212,15 +214,18 @@ class QueueSource(Loop):
             self.engine.telemetry.say("notice", self.mapping.function, f"{self.label}: {error}")
             ids, why = tuple(item.id for item in items), str(error)
             gone = Verdict(delete=(), failed=ids, error_code="ResourceNotFoundException", error_message=why)
+            self._count("FailedInvokeEventCount", len(items))
             await self._settle(items, gone, None)
             self._scale.failed()
             return
         if result.status != "ok" and self.engine.stopping:
             return  # cut short: the messages come back, and nobody is to blame
         if result.status == "throttled":
+            self._count("FailedInvokeEventCount", len(items))
             self._hold(batch, result)
             return
         verdict = await self._note(items, result)
+        self._count("FailedInvokeEventCount", len(verdict.failed))
         if not verdict.failed:
             self._scale.succeeded()
         elif not self.mapping.report_batch_item_failures:  # AWS does not scale down for those that report
@@ -259,7 +264,6 @@ class QueueSource(Loop):
             await queues.delete(name, verdict.delete)
             self._count("DeletedEventCount", len(verdict.delete))
         if verdict.failed:
-            self._count("FailedInvokeEventCount", len(verdict.failed))
             failed = set(verdict.failed)
             self._window.drop_groups({item.group for item in items if item.id in failed})
             await queues.note_failure(
@@ -273,8 +277,10 @@ class QueueSource(Loop):
 
     def _count(self, metric: str, events: int) -> None:
         """A metric of the mapping: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+        mapping = self.mapping
         if events:
-            self.engine.telemetry.metrics.count(self.mapping.function, metric, events, mapping=self.mapping.uuid)
+            count = self.engine.telemetry.metrics.count
+            count(mapping.function, metric, events, mapping=mapping.uuid, stored=mapping.metrics)
 
     def _say_moved(self, count: int, target: str) -> None:
         what = "a message" if count == 1 else f"{count} messages"

@@ -105,14 +105,18 @@ class Metrics:
         qualifier: str | None = None,
         version: str | None = None,
         mapping: str | None = None,
+        stored: bool = True,
     ) -> None:
         """Add to a sum metric (Invocations, Errors, Throttles, DeadLetterErrors, ...); `version` is what ran.
 
-        A mapping's metrics (PolledEventCount, ...) name its uuid.
+        A mapping's metrics (PolledEventCount, ...) name its uuid. Without `stored` only this engine's life knows
+        of it, not CloudWatch.
         """
         now = self._clock.now_us() // MICROS
         life = self._life(function, qualifier, version, mapping)
         life.counts[name] = life.counts.get(name, 0) + value
+        if not stored:
+            return
         delta = self._delta(now, life, name)
         if value == 1:
             delta.add(1)

@@ -373,6 +373,7 @@ def test_a_declared_mapping_is_changed_and_deleted_until_its_declaration_is_edit
     client.update_event_source_mapping(UUID=DECLARED, BatchSize=3, MetricsConfig={"Metrics": ["EventCount"]})
     now = told(client, DECLARED)
     assert (now["BatchSize"], now["MetricsConfig"]) == (3, {"Metrics": ["EventCount"]})
+    assert "MetricsConfig" not in client.update_event_source_mapping(UUID=DECLARED, MetricsConfig={"Metrics": []})
     reload(door, batch_size=7)
     assert told(client, DECLARED)["BatchSize"] == 7
     client.delete_event_source_mapping(UUID=DECLARED)

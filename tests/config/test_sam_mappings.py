@@ -240,3 +240,14 @@ def test_serverless_yml_says_the_same_in_its_own_words(write: Write, load: Load)
     assert (second.parallelization_factor, second.batch_size) == (3, 5)
     assert second.filters == ('{"data":{"kind":["order"]}}',)
     assert second.on_failure is not None and second.on_failure.kind == "topic"
+
+
+def test_metrics_are_asked_for(write: Write, load: Load) -> None:
+    write("template.yaml", QUEUE + lines("MetricsConfig: {Metrics: [EventCount]}"))
+    assert queue(load()).metrics
+    write("template.yaml", STREAM + lines(LATEST, "MetricsConfig: {Metrics: [EventCount, KafkaMetrics]}"))
+    project = load()
+    assert stream(project).metrics
+    assert says(project, "Unsupported MetricsConfig parameter")[0] == "warning"
+    write("template.yaml", STREAM + lines(LATEST))
+    assert not stream(load()).metrics

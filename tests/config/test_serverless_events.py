@@ -54,6 +54,7 @@ def test_sqs(events: Events) -> None:
     enabled: false
     functionResponseType: ReportBatchItemFailures
     maximumConcurrency: 5
+    metricsConfig: [EventCount]
     filterPatterns:
       - body: {kind: [order]}
 """,
@@ -64,6 +65,7 @@ def test_sqs(events: Events) -> None:
     assert (plain.queue, plain.batch_size, plain.enabled) == ("plain", 10, True)
     assert (jobs.queue, jobs.batch_size, jobs.batching_window, jobs.maximum_concurrency) == ("Jobs", 3, 4, 5)
     assert jobs.report_batch_item_failures and not jobs.enabled
+    assert (jobs.metrics, plain.metrics) == (True, False)
 
 
 def test_the_order_of_events_does_not_move_checkpoints(events: Events) -> None:

@@ -199,3 +199,8 @@ def test_a_schedule_counts_by_the_clocks_of_its_zone(write: Write, load: Load) -
     project = toml(write, load, schedule + '"Mars"\n')
     assert says(project, "the time zone 'Mars' is not known here") == ("warning", 6)
     assert project.schedules[0].timezone is None
+
+
+def test_metrics_of_a_mapping(write: Write, load: Load) -> None:
+    assert [one.metrics for one in toml(write, load, QUEUE + "metrics = true\n").mappings] == [True]
+    assert [one.metrics for one in toml(write, load, STREAM).mappings] == [False]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from lambdatui.config.model import Project, QueueConfig, QueueMapping
 from lambdatui.store.records import NewMessage
 from tests.sources.support import Throttle, World, function, project
@@ -309,6 +311,29 @@ async def test_failures_are_counted_by_event(world: Any) -> None:
     await here.settle(lambda: len(here.engine.requests) == 2)
     assert (counted(here)["FailedInvokeEventCount"], counted(here)["DeletedEventCount"]) == (3, 1)
     assert counted(here)["InvokedEventCount"] == 4
+
+
+async def test_each_throttled_try_counts_its_events_as_invoked_and_failed(world: Any) -> None:
+    def throttle(event: Any) -> None:
+        if len(here.engine.requests) <= 2:
+            raise Throttle
+
+    here = await world(shop(), work=throttle)
+    await here.manager.send("orders", messages("a", "b"))
+    await here.advance(4)
+    assert len(here.engine.requests) == 3
+    assert counted(here) == {
+        "PolledEventCount": 2, "InvokedEventCount": 6, "FailedInvokeEventCount": 4, "DeletedEventCount": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_cloudwatch_is_told_of_a_mappings_events_where_it_is_asked_to(asked: bool, world: Any) -> None:
+    here = await world(shop({"metrics": asked}), work=lambda event: None)
+    await here.manager.send("orders", messages("a"))
+    await here.settle(lambda: total(here) == 0)
+    assert counted(here)["DeletedEventCount"] == 1
+    assert here.engine.telemetry.metrics.stored["DeletedEventCount"] == asked
 
 
 async def test_a_mapping_of_an_alias_calls_by_it(world: Any) -> None:

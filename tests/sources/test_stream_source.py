@@ -11,7 +11,7 @@ import msgspec
 
 from lambdatui.config.model import Destination, Project, QueueConfig, StreamConfig, StreamMapping
 from lambdatui.store.records import NewMessage
-from tests.sources.support import World, function, project
+from tests.sources.support import Throttle, World, function, project
 
 LOST = Destination(kind="queue", name="lost")
 
@@ -323,6 +323,19 @@ async def test_the_mappings_figures_count_events_and_tries(world: Any) -> None:
         "FailedInvokeEventCount": 4,
         "DroppedEventCount": 2,
     }
+
+
+async def test_each_throttled_try_counts_its_events_as_invoked_and_failed(world: Any) -> None:
+    def throttle(event: Any) -> None:
+        if len(here.engine.requests) <= 2:
+            raise Throttle
+
+    here = await world(clicks(metrics=True), work=throttle)
+    await put(here, "a", "b")
+    await here.advance(4)
+    counted = {name: count for (mapping, name), count in here.engine.telemetry.metrics.counted.items() if mapping}
+    assert counted == {"PolledEventCount": 2, "InvokedEventCount": 6, "FailedInvokeEventCount": 4}
+    assert counted == here.engine.telemetry.metrics.stored, "CloudWatch was asked to know"
 
 
 async def test_the_last_result_is_in_awss_words(world: Any) -> None:

@@ -228,3 +228,12 @@ def test_what_is_billed_is_the_functions_and_of_the_last_minute() -> None:
     clock.advance(61)
     assert metrics.figures("f").spent is None
     assert metrics.figures("f").cost_usd == 0.375
+
+
+def test_what_is_not_stored_is_known_to_this_life_alone() -> None:
+    metrics = Metrics(ManualClock())
+    metrics.count("work", "PolledEventCount", 3, mapping="m", stored=False)
+    assert metrics.drain() == []
+    metrics.count("work", "PolledEventCount", 2, mapping="m")
+    assert [each.sum for each in metrics.drain()] == [2]
+    assert [life.counts for life in metrics.lives()] == [{"PolledEventCount": 5}]

@@ -14,11 +14,12 @@ from lambdatui.config.destinations import STREAM_FAILURE, from_arn
 from lambdatui.config.filters import MAX_FILTERS, MAX_PATTERN, Source, problem
 from lambdatui.config.model import Destination, FunctionConfig, QueueConfig, QueueMapping, StreamMapping
 
-KEPT = ("tags", "metrics", "kms_key_arn", "pollers")
+KEPT = ("tags", "kms_key_arn", "pollers")
 WITHOUT_WINDOW = 10  # messages that a batch holds at most without a batching window
 LEAST_AGE = 60  # seconds
 _SOURCES: dict[str, Source] = {"sqs": "sqs", "kinesis": "kinesis", "dynamodb": "dynamodb"}
 _RESPONSE_TYPES = ("ReportBatchItemFailures",)
+EVENT_METRICS = "EventCount"
 _METRICS = ("EventCount", "ErrorCount", "KafkaMetrics")
 _POSITIONS = ("LATEST", "AT_TIMESTAMP", "TRIM_HORIZON")
 _OF_QUEUES = ("ScalingConfig", "ProvisionedPollerConfig")
@@ -70,7 +71,6 @@ def changes(fields: Constraints, source: Source) -> dict[str, Any]:
         "enabled": fields.flag("Enabled"),
         "report_batch_item_failures": _reports(fields),
         "filters": _filters(fields),
-        "metrics": _metrics(fields),
         "kms_key_arn": fields.text("KMSKeyArn", pattern=_KEY, high=10_000),
         "parallelization_factor": fields.number("ParallelizationFactor", 1, 10),
         "bisect_on_error": fields.flag("BisectBatchOnFunctionError"),
@@ -80,7 +80,7 @@ def changes(fields: Constraints, source: Source) -> dict[str, Any]:
     }
     failure, scaling = _on_failure(fields), fields.object("ScalingConfig")
     concurrency = scaling.number("MaximumConcurrency", 2, 1_000) if scaling else None
-    pollers = _pollers(fields)
+    pollers, metrics = _pollers(fields), _metrics(fields)
     fields.check()
     _check_source(fields, source)
     said: dict[str, Any] = {name: value for name, value in found.items() if value is not None}
@@ -91,8 +91,10 @@ def changes(fields: Constraints, source: Source) -> dict[str, Any]:
     if failure is not None:
         said["on_failure"] = _destination(failure)
     _check_filters(said.get("filters", []), source)
-    if not set(said.get("metrics", [])) <= {"EventCount"}:  # the others are Kafka's
-        raise _unsupported("MetricsConfig")
+    if metrics is not None:
+        if not set(metrics) <= {EVENT_METRICS}:  # the others are Kafka's
+            raise _unsupported("MetricsConfig")
+        said["metrics"] = bool(metrics)
     return said
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from lambdatui.api.aws.mapping_rules import EVENT_METRICS
 from lambdatui.clock import MICROS
 from lambdatui.config.declared import partition
 from lambdatui.config.destinations import to_arn
@@ -47,8 +48,8 @@ def configuration(mapping: QueueMapping | StreamMapping, around: Surroundings) -
         body["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filters]}
     if around.kept.get("kms_key_arn"):
         body["KMSKeyArn"] = around.kept["kms_key_arn"]
-    if around.kept.get("metrics"):
-        body["MetricsConfig"] = {"Metrics": list(around.kept["metrics"])}
+    if mapping.metrics:
+        body["MetricsConfig"] = {"Metrics": [EVENT_METRICS]}
     return body | (_queue(mapping, around) if isinstance(mapping, QueueMapping) else _stream(mapping, around))
 
 
