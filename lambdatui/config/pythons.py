@@ -97,7 +97,7 @@ def _places(name: str, version: str, variables: Mapping[str, str]) -> Iterator[P
         (Path("/opt/python"), f"{version}*"),
         (Path("/opt/python"), f"cp{version.replace('.', '')}-cp{version.replace('.', '')}"),
     ):
-        for folder in sorted(root.glob(pattern), key=_natural, reverse=True):
+        for folder in _folders(root, pattern):
             yield folder / "bin" / name
     yield from (Path(folder, name) for folder in ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"))
     for prefix in ("/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"):
@@ -131,7 +131,7 @@ def virtual_environment(root: Path, active: str | None) -> VirtualEnvironment | 
     """The one that is active (`active`: VIRTUAL_ENV), else the project's .venv; None where neither starts."""
     for folder in (active, str(root / ".venv")):
         python = Path(folder, "bin", "python") if folder else None
-        answer = ask(str(python)) if python is not None and python.exists() else None
+        answer = ask(str(python)) if python is not None and os.access(python, os.X_OK) else None
         if folder and answer is not None:
             return VirtualEnvironment(folder, str(python), answer.version)
     return None
@@ -157,6 +157,14 @@ def runtime_notice(function: FunctionConfig, version: str) -> Problem | None:
 
 def _minor(version: str) -> int:
     return int(version.partition(".")[2])
+
+
+def _folders(root: Path, pattern: str) -> list[Path]:
+    """Those that match, the newest version first; none where `root` is another user's, as PYENV_ROOT is behind `su`."""
+    try:
+        return sorted(root.glob(pattern), key=_natural, reverse=True)
+    except OSError:
+        return []
 
 
 def _natural(path: Path) -> list[int]:

@@ -50,6 +50,13 @@ def test_a_shim_is_no_python(tmp_path: Path) -> None:
     assert pythons.find("3.19", {"HOME": str(tmp_path), "PATH": str(tmp_path / "shims")}) is None
 
 
+def test_a_place_that_cannot_be_looked_into_is_passed_over(tmp_path: Path, nowhere: dict[str, str]) -> None:
+    closed = f"{tmp_path}/{'x' * 300}"  # fails for root, too, otherwise than by being absent
+    path = install(tmp_path / "bin/python3.19", "3.19")
+    assert list(pythons.candidates("3.19", nowhere | {"PYENV_ROOT": closed})) == [str(path)]
+    assert pythons.virtual_environment(tmp_path, closed) is None
+
+
 def test_one_that_does_not_start_or_lies_about_its_version_is_passed_over(
     tmp_path: Path, nowhere: dict[str, str]
 ) -> None:
