@@ -53,6 +53,12 @@ from lambdatui.telemetry.telemetry import Telemetry
 _DISCOVERED = ("plain", "toml")  # kinds whose functions may be found by their files
 
 
+SHARED_TMP = (
+    "functions share this machine's /tmp, as it allows them no mount namespaces: TMPDIR and HOME name a folder of each"
+    " environment's own, whose size is not limited"
+)
+
+
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the engine was started."""
 
@@ -178,8 +184,13 @@ class Engine:
             self.on_project(self.provisioner.project_changed)
             self._begin(self.provisioner.run())
             self._begin(charge_provisioned(self))
+            self._begin(self._say_shared_tmp())
         self._begin(self.pool.recycle())
         self._events.start()
+
+    async def _say_shared_tmp(self) -> None:
+        if not await self.spawner.private_tmp():
+            self.telemetry.say("notice", None, SHARED_TMP)
 
     async def drain(self, grace: float) -> bool:
         """Refuse new work and wait up to `grace` seconds for what runs; whether all of it ended."""

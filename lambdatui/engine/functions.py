@@ -129,7 +129,8 @@ class Function:
     def _tmp(self) -> Tmp | None:
         """A /tmp of its own, unless the project is all of /tmp. What it needs may lie below."""
         assert self.interpreter is not None
-        needed = [self._around.root, str(self._data), self.config.code_root, *self._packages_path()]
+        needed = [self._around.root, str(self._data), self.config.code_root, *self.config.layers]
+        needed += self._packages_path()
         python = Path(self.interpreter.path)
         needed += [str(python.parents[1]), str(python.resolve().parents[1]), str(Path(lambdatui.__file__).parent)]
         needed += self.config.environment.get("PYTHONPATH", "").split(os.pathsep)

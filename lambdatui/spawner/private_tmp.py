@@ -46,8 +46,11 @@ class Namespaces:
 
 
 def possible() -> bool:
-    """Whether this system allows it: tried in a process of its own, which takes 2 ms."""
-    if not tree.LINUX:
+    """Whether this system allows it: tried in a process of its own, which takes 2 ms.
+
+    Not where /tmp is a link: what is mounted there would hide the folder that it leads to.
+    """
+    if not tree.LINUX or os.path.islink(_TMP):
         return False
     pid = os.fork()
     if pid == 0:

@@ -91,6 +91,13 @@ def test_the_use_of_an_environments_tmp_is_told_from_outside(spawner: SpawnerPro
     assert 2_000_000 <= used < 2_200_000
 
 
+def test_a_tmp_that_is_a_link_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = tmp_path / "tmp"
+    link.symlink_to(tmp_path)
+    monkeypatch.setattr(private_tmp, "_TMP", str(link))
+    assert not private_tmp.possible()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests are of a user who is not root")
 def test_a_user_who_is_not_root_gets_one_too_and_keeps_the_user_id() -> None:
     reader, writer = os.pipe()
