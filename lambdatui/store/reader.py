@@ -75,9 +75,8 @@ class Reader:
                 " LEFT JOIN payload r ON r.id = i.result WHERE i.id = ?",
                 (rows[-1][0],),
             ).fetchone() or (b"", None, None, None)  # trimmed since the list was read
-            log = connection.execute(
-                f"SELECT {reader_rows.LOG} FROM {reader_rows.LOGS} WHERE l.request_id = ? ORDER BY l.id", (key,)
-            )
+            select = reader_rows.select_log(connection)
+            log = connection.execute(f"{select} WHERE l.request_id = ? ORDER BY l.id", (key,))
             attempts = [reader_rows.invocation(row) for row in rows]
             return schema.InvocationDetail(
                 row=attempts[-1],
@@ -114,10 +113,10 @@ class Reader:
         if after_id:
             where.add("l.id > ?", after_id)
         most = _limit(limit)
-        sql = f"SELECT {reader_rows.LOG} FROM {reader_rows.LOGS}{where} ORDER BY l.id DESC"
         with self._history() as connection:
             if connection is None or most == 0:
                 return []
+            sql = f"{reader_rows.select_log(connection)}{where} ORDER BY l.id DESC"
             if pattern is None:
                 rows = connection.execute(f"{sql} LIMIT ?", (*where.values, most)).fetchall()
             else:

@@ -21,8 +21,9 @@ INVOCATION = (
 )
 _BILLED = ", i.qualifier, i.provisioned, i.cost_usd"
 _NOT_BILLED = ", NULL, 0, NULL"
-LOG = "l.id, l.time_us, l.function, l.request_id, l.level, l.message, s.name"
-LOGS = "log l LEFT JOIN log_stream s ON s.id = l.stream"
+_LOG = "l.id, l.time_us, l.function, l.request_id, l.level, l.message"
+_STREAMED = f"SELECT {_LOG}, s.name FROM log l LEFT JOIN log_stream s ON s.id = l.stream"
+_UNSTREAMED = f"SELECT {_LOG}, NULL FROM log l"
 
 
 class _Frames(msgspec.Struct):
@@ -68,8 +69,13 @@ def invocation(row: Sequence[Any]) -> schema.InvocationRow:
     )
 
 
+def select_log(connection: sqlite3.Connection) -> str:
+    """The SELECT of `log_line`'s rows, as far as its FROM; a file that an older lambdatui left has no streams."""
+    return _STREAMED if has_column(connection, "log", "stream") else _UNSTREAMED
+
+
 def log_line(row: Sequence[Any]) -> schema.LogLine:
-    """The LogLine of a row of LOG."""
+    """The LogLine of a row of `select_log`."""
     return schema.LogLine(
         id=row[0],
         time=iso(row[1]),

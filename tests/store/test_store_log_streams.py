@@ -71,6 +71,7 @@ def test_lines_of_an_older_lambdatui_have_no_stream(tmp_path: Path) -> None:
     opened, _ = open_writable(tmp_path / "history.db", HISTORY[:1], full=False)
     opened.execute("INSERT INTO log VALUES (1, 5, 'f', NULL, 'INFO', 'old')")
     opened.close()
+    assert [each.message for each in Reader(tmp_path).logs()] == ["old"]  # no engine of this one has run here yet
     opened, _ = open_writable(tmp_path / "history.db", HISTORY, full=False)
     write(opened, line(2, LogStream(GROUP, "a"), 6))
     opened.close()
