@@ -27,6 +27,7 @@ from lambdatui.engine.code import IGNORED_FOLDERS
 from lambdatui.engine.destinations import Deliver, Delivery
 from lambdatui.engine.event_invoke import EventInvokeConfigs
 from lambdatui.engine.events import EventQueue
+from lambdatui.engine.following import Follower
 from lambdatui.engine.functions import Function
 from lambdatui.engine.installer import Installer
 from lambdatui.engine.invoker import Invoker
@@ -130,9 +131,11 @@ class Engine:
         self._reloader = Reloader(Path(project.root), store, self.pool, self._installer, telemetry, clock)
         store.code.in_use = lambda: {function.code_sha for function in self._registry}
         self.versions = Versions(
-            store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed,
-            running=lambda key: any(one.launch.key == key for one in self.pool),
+            store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed
         )  # fmt: skip
+        self._follower = Follower(
+            self.versions, self._reloader, telemetry, lambda key: any(one.launch.key == key for one in self.pool)
+        )
         self.provisioner = Provisioner(
             ProvisionedConfigs(store.made, self.versions, clock),
             self._admission,
@@ -242,7 +245,7 @@ class Engine:
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """One attempt, synchronously. What the function does never raises; a throttle is a status."""
         latest, qualifier = self._registry.find(request.function, request.qualifier)
-        function = await self.versions.serving(latest, qualifier)
+        function = await self._follower.serving(latest, qualifier)
         if qualifier != request.qualifier:
             request = msgspec.structs.replace(request, qualifier=qualifier)
         try:
@@ -459,7 +462,7 @@ class Engine:
         """Let declared aliases follow what was saved."""
         for name in functions:
             with contextlib.suppress(NotFound):
-                await self.versions.follow(self.function(name))
+                await self._follower.follow(self.function(name))
 
     async def reload_project(self) -> None:
         """Read the configuration again; one that cannot be read changes nothing but the problem that is shown."""

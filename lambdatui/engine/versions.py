@@ -10,7 +10,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from lambdatui.config.made import Made
-from lambdatui.config.model import AliasConfig, FunctionConfig
+from lambdatui.config.model import FunctionConfig
+from lambdatui.engine.freezing import Freezer
 from lambdatui.engine.frozen import Frozen
 from lambdatui.engine.functions import LATEST, Function, Snapshot
 from lambdatui.engine.provision import Plan
 from lambdatui.engine.weights import choose
-from lambdatui.errors import LambdaTuiError, NotFound, StoreError
+from lambdatui.errors import LambdaTuiError, NotFound
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -33,15 +33,6 @@ if TYPE_CHECKING:
     from lambdatui.engine.variables import Surroundings
     from lambdatui.store.made import MadeStore
     from lambdatui.telemetry.telemetry import Telemetry
-
-KEPT = 20  # versions of a function that follow its saves, beside those that are in use: each has a copy of its folder
-_TRIES = 5  # copies of a folder that was saved to meanwhile
-# What belongs to the function, or says where a version's content comes from, and is no part of that content.
-_UNVERSIONED = frozenset({
-    "name", "logical_id", "code_root", "inline_code", "layers", "requirements", "reserved_concurrency", "aliases",
-    "published_aliases", "on_failure", "on_success", "maximum_retry_attempts", "maximum_event_age", "recursive_loop",
-    "file", "line",
-})  # fmt: skip
 
 
 class Named(Protocol):
@@ -119,7 +110,7 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Versions:
-    """Every version and alias of the project's functions; publishes, resolves, and follows declared aliases."""
+    """Every version and alias of the project's functions: publishes and resolves them."""
 
     def __init__(
         self,
@@ -131,27 +122,21 @@ class Versions:
         data: Path,
         status: Callable[[Function], str],
         tell: Callable[[], Awaitable[None]],
-        running: Callable[[str], bool] = lambda key: False,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """`tell`: versions or aliases have changed. `running`: whether a version has environments. `draw`: a number of
-        0..1 for weighted aliases.
-        """
+        """`tell`: versions or aliases have changed. `draw`: a number of 0..1 for weighted aliases."""
         self._made = made
-        self._reloader = reloader
         self._telemetry = telemetry
         self._clock = clock
         self._around = around
         self._data = data
         self._status = status
         self._tell = tell
-        self._running = running
         self._draw = draw
-        self._frozen = Frozen(data)
+        self._copies = Frozen(data)
+        self._freezer = Freezer(reloader, self._copies)
         self._all: dict[str, dict[str, Version]] = {}  # function -> number -> version, oldest first
         self._aliases: dict[str, dict[str, Alias]] = {}
-        self._followed: dict[str, _State] = {}
-        self._following: dict[str, asyncio.Lock] = {}
         self._publishing = asyncio.Lock()
 
     # --- what there is
@@ -210,7 +195,7 @@ class Versions:
 
     async def tidy(self) -> None:
         """Remove copies that no version runs in any more."""
-        await asyncio.to_thread(self._frozen.tidy, self.folders())
+        await asyncio.to_thread(self._copies.tidy, self.folders())
 
     # --- which one runs
 
@@ -239,12 +224,6 @@ class Versions:
             raise NotFound(f"{function} has no version or alias {number}")
         return version
 
-    async def serving(self, function: Function, qualifier: str | None) -> Function:
-        """As `resolve`; an alias that follows the files moves to what was saved just now before it is resolved."""
-        if qualifier is not None and any(one.name == qualifier for one in function.config.published_aliases):
-            await self.follow(function)
-        return self.resolve(function, qualifier)
-
     # --- publishing
 
     async def publish(
@@ -261,13 +240,13 @@ class Versions:
         as it is at that moment. Raises NotFound, StoreError, OSError.
         """
         async with self._publishing:
-            config, snapshot, plan = await self._settled(function)
+            config, snapshot, plan = await self._freezer.settled(function)
             expects(function)
-            print_ = await asyncio.to_thread(self._fingerprint, config, snapshot, plan)
+            print_ = await asyncio.to_thread(self._freezer.fingerprint, config, snapshot, plan)
             newest = next(reversed(self.of(function)), None)
             if newest is not None and newest.fingerprint == print_:
                 return newest, False
-            config, plan = await asyncio.to_thread(self._freeze, config, snapshot, plan)
+            config, plan = await asyncio.to_thread(self._freezer.freeze, config, snapshot, plan)
             if description is not None:
                 config = msgspec.structs.replace(config, description=description)
             number = await self._next_number(function.name)
@@ -282,43 +261,6 @@ class Versions:
             self._all.setdefault(function.name, {})[version.version] = version
             await self._tell()
             return version, True
-
-    async def _settled(self, function: Function) -> tuple[FunctionConfig, Snapshot | None, Plan | None]:
-        """What the function is, at a moment when its files and the copy of them are the same."""
-        if function.config.unserved:
-            return function.config, None, None
-        for _ in range(_TRIES):
-            await self._reloader.settled(function)
-            config, snapshot, interpreter = function.config, function.snapshot, function.interpreter
-            assert snapshot is not None and interpreter is not None
-            plan = Plan(interpreter=interpreter, needs=function.needs, problem=function.manifest_problem)
-            if config.inline_code is None:
-                await asyncio.to_thread(self._frozen.copy, Path(config.code_root), snapshot.sha)
-            await self._reloader.settled(function)
-            if function.code_sha == snapshot.sha:
-                return function.config, snapshot, plan
-        raise StoreError(f"the code of {function.name} does not come to rest: publish it when it is saved")
-
-    def _fingerprint(self, config: FunctionConfig, snapshot: Snapshot | None, plan: Plan | None) -> str:
-        content = {name: each for name, each in msgspec.to_builtins(config).items() if name not in _UNVERSIONED}
-        layers = [self._frozen.content(layer) for layer in config.layers]
-        needs = [need.key for need in plan.needs] if plan else []
-        text = msgspec.json.encode([content, snapshot.sha if snapshot else "", layers, needs], order="sorted")
-        return hashlib.sha256(text).hexdigest()
-
-    def _freeze(
-        self, config: FunctionConfig, snapshot: Snapshot | None, plan: Plan | None
-    ) -> tuple[FunctionConfig, Plan | None]:
-        """The same with the copies in place of the project's folders."""
-        root, inline = config.code_root, None if config.inline_code is None else ""  # the snapshot has it
-        if snapshot is not None and inline is None:
-            root = str(self._frozen.path(snapshot.sha))
-        copies = {layer: str(self._frozen.copy(Path(layer), self._frozen.content(layer))) for layer in config.layers}
-        if plan is not None:
-            needs = [msgspec.structs.replace(one, layer=copies.get(one.layer or "")) for one in plan.needs]
-            plan = msgspec.structs.replace(plan, needs=tuple(needs))
-        layers = tuple(copies[layer] for layer in config.layers)
-        return msgspec.structs.replace(config, code_root=root, inline_code=inline, layers=layers), plan
 
     async def _next_number(self, name: str) -> int:
         """Numbers are never used again. The row without a number keeps the last one."""
@@ -345,16 +287,29 @@ class Versions:
         await self._tell()
         return version
 
+    async def forget(self, function: Named, versions: Iterable[Version]) -> None:
+        """Drop versions that nobody needs any more, with the copies that they ran in."""
+        async with self._publishing:  # nothing is being copied meanwhile
+            for one in versions:
+                await self._made.delete("version", one.key)
+                self._all[function.name].pop(one.version, None)
+            await self.tidy()
+        await self._tell()
+
     # --- aliases
+
+    def alias_row(self, function: Named, name: str) -> Made | None:
+        """What is stored of an alias."""
+        return self._made.get("alias", f"{function.name}:{name}")
 
     async def put_alias(
         self, function: Named, name: str, version: str, weights: dict[str, float], description: str
     ) -> Alias:
         """Make or change an alias."""
-        kept = self._made.get("alias", f"{function.name}:{name}")
+        kept = self.alias_row(function, name)
         config: dict[str, Any] = {"version": version, "weights": weights, "description": description}
         base, own = (kept.base, kept.own) if kept else ({}, True)
-        return await self._keep_alias(function.name, name, config, base, own=own)
+        return await self.keep_alias(function, name, config, base, own=own)
 
     async def delete_alias(self, function: Named, name: str) -> None:
         """With its settings for asynchronous events. Nothing happens where there is none."""
@@ -363,106 +318,20 @@ class Versions:
         if self._aliases.get(function.name, {}).pop(name, None) is not None:
             await self._tell()
 
-    async def _keep_alias(
-        self, function: str, name: str, config: dict[str, Any], base: dict[str, Any], *, own: bool
+    async def keep_alias(
+        self, function: Named, name: str, config: dict[str, Any], base: dict[str, Any], *, own: bool
     ) -> Alias:
-        kept = self._made.get("alias", f"{function}:{name}")
+        """Store an alias and put it in force; `base` and `own` as in `Made`."""
+        kept = self.alias_row(function, name)
         now = self._clock.now_us()
         row = Made(
-            kind="alias", name=f"{function}:{name}", own=own, config=config, base=base,
+            kind="alias", name=f"{function.name}:{name}", own=own, config=config, base=base,
             created_us=kept.created_us if kept else now, modified_us=max(now, kept.modified_us + 1 if kept else 0),
         )  # fmt: skip
         await self._made.put(row)
-        alias = self._aliases.setdefault(function, {})[name] = _alias(row)
+        alias = self._aliases.setdefault(function.name, {})[name] = _alias(row)
         await self._tell()
         return alias
-
-    # --- what the project declares
-
-    async def follow(self, function: Function) -> None:
-        """Publish what was saved and move the declared aliases to it. Code that does not compile changes nothing."""
-        try:
-            if function.config.published_aliases and not function.config.unserved:
-                await self._reloader.ready(function)
-            if not self._follows(function):
-                async with self._following.setdefault(function.name, asyncio.Lock()):
-                    if not self._follows(function):
-                        await self._follow(function)
-        except (OSError, LambdaTuiError) as error:
-            self._telemetry.say("notice", function.name, f"no version was published: {error}")
-
-    def _follows(self, function: Function) -> bool:
-        """Whether the declared aliases have seen the function as it is; they do not look at code that cannot run."""
-        broken = any(problem.severity == "error" for problem in function.code_problems)
-        return broken or self._followed.get(function.name) == _state(function)
-
-    async def _follow(self, function: Function) -> None:
-        declared, state = function.config.published_aliases, _state(function)
-        await self._forget_undeclared(function)
-        if declared:
-            version, new = await self._published(function, declared)
-            texts = [text for one in declared if (text := await self._move(function, one, version))]
-            if texts:
-                start = f"version {version.version} published; " if new else ""
-                self._telemetry.say("config", function.name, start + ", ".join(texts))
-        self._followed[function.name] = state
-        await self._prune(function)
-
-    async def _prune(self, function: Function) -> None:
-        """Forget the oldest of the versions that only followed saves, with the copies that they ran in."""
-        pointed_to = {number for alias in self.aliases(function) for number in alias.versions}
-        old = [
-            one
-            for one in [each for each in self.of(function) if each.followed][:-KEPT]
-            if one.version not in pointed_to and not self._running(one.key)
-        ]
-        if old:
-            async with self._publishing:  # nothing is being copied meanwhile
-                for one in old:
-                    await self._made.delete("version", one.key)
-                    self._all[function.name].pop(one.version, None)
-                await self.tidy()
-            await self._tell()
-
-    async def _published(self, function: Function, declared: tuple[AliasConfig, ...]) -> tuple[Version, bool]:
-        """The version for aliases that follow the newest. Those of a fixed one need it only to exist."""
-        known = self._all.get(function.name, {})
-        if known and all(one.version in (LATEST, *known) for one in declared):
-            return next(reversed(known.values())), False
-        return await self.publish(function, followed=True)
-
-    async def _move(self, function: Function, declared: AliasConfig, newest: Version) -> str:
-        """Bring one declared alias up to date, unless nothing of it has changed since: what is to be said of it."""
-        base: dict[str, Any] = {"declared": msgspec.to_builtins(declared)}
-        if declared.version is None:
-            base["newest"] = newest.version
-        kept = self._made.get("alias", f"{function.name}:{declared.name}")
-        if kept is not None and not kept.own and kept.base == base:
-            return ""
-        published = self._all[function.name]
-        version = declared.version or newest.version
-        missing = [each for each in (version, *declared.weights) if each not in published and each != LATEST]
-        if version in missing:
-            version = newest.version
-        weights = {each: share for each, share in declared.weights.items() if each in published and each != version}
-        config: dict[str, Any] = {"version": version, "weights": weights, "description": declared.description}
-        await self._keep_alias(function.name, declared.name, config, base, own=False)
-        told = f"{declared.name} points to version {version}"
-        return f"{told} (there is no version {', '.join(missing)} here)" if missing else told
-
-    async def _forget_undeclared(self, function: Function) -> None:
-        names = {one.name for one in function.config.published_aliases}
-        for alias in self.aliases(function):
-            if alias.declared and alias.name not in names:
-                await self.delete_alias(function, alias.name)
-
-
-_State = tuple[str, str, tuple[AliasConfig, ...]]
-
-
-def _state(function: Function) -> _State:
-    """What declared aliases follow."""
-    return function.generation, function.revision, function.config.published_aliases
 
 
 def _alias(row: Made) -> Alias:

@@ -273,7 +273,7 @@ async def test_the_functions_row_tells_of_the_errors_of_its_versions(start: Star
 async def test_versions_that_only_followed_saves_are_kept_in_bounds(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lambdatui.engine.versions.KEPT", 1)
+    monkeypatch.setattr("lambdatui.engine.following.KEPT", 1)
     engine = await start(DECLARED)
     app = engine.function("app")
     for number in range(2, 6):
