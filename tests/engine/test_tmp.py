@@ -113,7 +113,7 @@ async def test_new_code_gets_a_new_tmp(start: Start, tmp_path: Path) -> None:
 @own_tmp
 async def test_a_layer_below_tmp_keeps_its_libraries_and_programs(start: Start) -> None:
     layer = Path("/tmp") / uuid4().hex  # beside the project's folder
-    for name in ("lib/libown.so", "bin/own"):
+    for name in ("lib/libown.so", "bin/own", "python/own.py"):
         (layer / name).parent.mkdir(parents=True)
         (layer / name).touch()
     function = {"Handler": "app.handler", "CodeUri": "fns", "Runtime": "python3.11", "Layers": [{"Ref": "Own"}]}
