@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from lambdatui.config.model import Project, QueueConfig, QueueMapping, StreamConfig, StreamMapping
+from lambdatui.config.qualifiers import reachable
 
 Kind = Literal["queue", "stream", "mapping", "event-invoke", "version", "alias", "provisioned"]
 Mapping = QueueMapping | StreamMapping
@@ -42,13 +43,14 @@ def with_made(project: Project, made: Iterable[Made]) -> Project:
     the same source and function, that the API made.
     """
     rows = list(made)
+    reached = reachable(project, {row.name for row in rows if row.kind == "alias"})
     if not rows:
-        return project
+        return reached
     return msgspec.structs.replace(
-        project,
+        reached,
         queues=_merged(project.queues, [row for row in rows if row.kind == "queue"], QueueConfig),
         streams=_merged(project.streams, [row for row in rows if row.kind == "stream"], StreamConfig),
-        mappings=_mappings(project.mappings, [row for row in rows if row.kind == "mapping"]),
+        mappings=_mappings(project.mappings, reached.mappings, [row for row in rows if row.kind == "mapping"]),
     )
 
 
@@ -89,21 +91,22 @@ def _changed(config: _Config, row: Made | None, kind: type[_Config]) -> _Config:
     return msgspec.convert({**msgspec.to_builtins(config), **laid_over(config, row)}, kind)
 
 
-def _mappings(declared: tuple[Mapping, ...], rows: list[Made]) -> tuple[Mapping, ...]:
+def _mappings(declared: tuple[Mapping, ...], reached: tuple[Mapping, ...], rows: list[Made]) -> tuple[Mapping, ...]:
+    """`reached`: the declared ones with what their qualifiers come to."""
     over = {row.name: row for row in rows if not row.own}
-    merged = [_mapping(mapping, over.get(mapping.uuid)) for mapping in declared]
+    merged = [_mapping(*both, over.get(both[0].uuid)) for both in zip(declared, reached, strict=True)]
     kept: list[Mapping] = [mapping for mapping in merged if mapping is not None]
     taken = set(map(endpoints, kept))
     own = [msgspec.convert({**row.config, "uuid": row.name}, Mapping) for row in rows if row.own]
     return (*kept, *(mapping for mapping in own if endpoints(mapping) not in taken))
 
 
-def _mapping(declared: Mapping, row: Made | None) -> Mapping | None:
+def _mapping(declared: Mapping, reached: Mapping, row: Made | None) -> Mapping | None:
     """The mapping as it is in force; None where the API deleted it."""
     if row is None:
-        return declared
+        return reached
     said = plain(declared)
     if row.config.get(DELETED) and row.base.get(DELETED) == said:
         return None
-    merged: Mapping = msgspec.convert({**said, **laid_over(declared, row)}, type(declared))
+    merged: Mapping = msgspec.convert({**plain(reached), **laid_over(declared, row)}, type(declared))
     return merged

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from lambdatui.config.made import DELETED, Made, plain, with_made
 from lambdatui.config.model import AliasConfig, BucketTrigger, EventRule, FunctionConfig, Project, TopicSubscription
 from tests.config.helpers import Load, Write, says
 
@@ -194,7 +196,28 @@ def test_an_alias_that_nobody_declares_is_said_and_the_latest_version_serves(wri
     write("template.yaml", CFN + "      FunctionVersion: 1\n" + MAPPING.replace("NAME", "F:prod"))
     project = load()
     assert says(project, f"Function not found: {ARN}:F:prod") == ("warning", 2)
-    assert project.mappings[0].qualifier is None
+    assert with_made(project, []).mappings[0].qualifier is None
+
+
+def test_a_trigger_reaches_an_alias_that_was_made_by_api_while_it_is_there(write: Write, load: Load) -> None:
+    write("template.yaml", CFN + "      FunctionVersion: 1\n" + MAPPING.replace("NAME", "F:prod"))
+    project = load()
+    alias = Made(kind="alias", name="F:prod", own=True, created_us=1, modified_us=1)
+    assert with_made(project, [alias]).mappings[0].qualifier == "prod"
+    (declared,) = project.mappings
+    gone = Made(
+        kind="mapping", name=declared.uuid, own=False, config={DELETED: True}, base={DELETED: plain(declared)},
+        created_us=1, modified_us=1,
+    )  # fmt: skip
+    assert with_made(project, [gone]).mappings == with_made(project, [gone, alias]).mappings == ()
+    changed = msgspec.structs.replace(gone, config={"batch_size": 3}, base={"batch_size": 10})
+    assert [with_made(project, rows).mappings[0].qualifier for rows in ([changed], [changed, alias])] == [None, "prod"]
+    own = Made(
+        kind="mapping", name="u", own=True, config=plain(msgspec.structs.replace(declared, qualifier="gone")),
+        created_us=1, modified_us=1,
+    )  # fmt: skip
+    made = with_made(project, [own]).mappings[1]
+    assert made.qualifier == "gone", "what the API itself named fails when it is gone, as on AWS"
 
 
 def test_a_queue_may_be_read_for_two_aliases(write: Write, load: Load) -> None:
