@@ -68,7 +68,7 @@ def function_row(
         version_aliases=[_alias_row(row) for row in of_function if row.kind == "alias"],
         layers=[stand_ins.shown(layer) for layer in function.layers],
         kept=kept_texts(function),
-        asynchronous=[declared_async(function)],
+        asynchronous=declared_async(function),
         **function_facts(function),
     )
 

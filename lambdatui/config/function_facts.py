@@ -22,12 +22,13 @@ def function_facts(config: FunctionConfig) -> dict[str, Any]:
     }
 
 
-def declared_async(config: FunctionConfig) -> AsyncRow:
-    """What the files say of asynchronous events: they speak of $LATEST, and of the alias that they declare."""
-    return AsyncRow(
-        qualifier="$LATEST",
+def declared_async(config: FunctionConfig) -> list[AsyncRow]:
+    """What the files say of asynchronous events: of $LATEST's, and of those of the qualifier that they name."""
+    said = AsyncRow(
+        qualifier=config.event_invoke_qualifier or "$LATEST",
         maximum_retry_attempts=config.maximum_retry_attempts,
         maximum_event_age=config.maximum_event_age,
         on_success=shown(config.on_success),
         on_failure=shown(config.on_failure),
     )
+    return [said] if said.qualifier == "$LATEST" else [AsyncRow(qualifier="$LATEST"), said]

@@ -72,6 +72,7 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     on_success: Destination | None = None
     maximum_retry_attempts: int = 2
     maximum_event_age: int = 21_600  # seconds
+    event_invoke_qualifier: str | None = None  # whose events the four settings above are about; None: all
     recursive_loop: Literal["Terminate", "Allow"] = "Terminate"
     published_aliases: tuple[AliasConfig, ...] = ()  # with any, each new code is published as a version
     description: str = ""

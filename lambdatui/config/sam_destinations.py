@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lambdatui.config.aws_names import Resource
-from lambdatui.config.declared import resource_name
+from lambdatui.config.declared import qualifier_of, resource_name
 from lambdatui.config.destinations import (
     DEAD_LETTERS,
     ON_FAILURE,
@@ -17,10 +17,12 @@ from lambdatui.config.destinations import (
     known,
 )
 from lambdatui.config.model import Destination
+from lambdatui.config.sam_versions import is_published
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map
 
+LATEST = "$LATEST"
 # SAM's `Type`, in upper case.
 _TYPES = {
     "SQS": "queue",
@@ -43,22 +45,26 @@ def declare_invoke_config(template: Template, name: str, values: Map) -> None:
                 target = "dead_letter_topic" if letters.kind == "topic" else "dead_letter_queue"
                 template.into.update_function(name, **{target: letters.name})
     if "EventInvokeConfig" in reader:
-        _apply(template, name, reader.child("EventInvokeConfig"))
+        _apply(template, name, reader.child("EventInvokeConfig"), template.published.get(name, LATEST))
 
 
 def declare_invoke_config_resource(template: Template, resource: Resource) -> None:
-    """AWS::Lambda::EventInvokeConfig; it counts for the function whatever its Qualifier is."""
+    """AWS::Lambda::EventInvokeConfig. One of a version, whose number is known when it is published, counts for all."""
     reader = template.reader(resource)
     function = template.into.function_named(reader.text("FunctionName") or "")
     if function is None:
         reader.warn("FunctionName", "it names no function of the template", "Name one by !Ref.")
         return
     reader.function = function.name
-    _apply(template, function.name, reader)
+    written = reader.text("Qualifier") or LATEST
+    qualifier = (qualifier_of(written) or LATEST) if ":" in written else written
+    published = is_published(template, reader.values.get("Qualifier")) or qualifier.isdecimal()
+    _apply(template, function.name, reader, None if published else qualifier)
 
 
-def _apply(template: Template, name: str, reader: Reader) -> None:
-    changes: dict[str, object] = {}
+def _apply(template: Template, name: str, reader: Reader, qualifier: str | None) -> None:
+    """Each qualifier has settings of its own on AWS; `qualifier` None: they count for all."""
+    changes: dict[str, object] = {"event_invoke_qualifier": qualifier}
     attempts = reader.integer("MaximumRetryAttempts", 0, 2)
     age = reader.integer("MaximumEventAgeInSeconds", 60, 21_600)
     if attempts is not None:

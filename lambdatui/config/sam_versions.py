@@ -105,7 +105,7 @@ def _provisioned(reader: Reader) -> int | None:
 
 def _version(template: Template, reader: Reader) -> str | None:
     """The FunctionVersion of an alias or a weight; None for the newest: that of a Version resource."""
-    if _is_published(template, reader.values.get("FunctionVersion")):
+    if is_published(template, reader.values.get("FunctionVersion")):
         return None
     version = reader.text("FunctionVersion")
     if version is None and "FunctionVersion" not in reader:
@@ -121,7 +121,7 @@ def _version(template: Template, reader: Reader) -> str | None:
     return version
 
 
-def _is_published(template: Template, value: Value) -> bool:
+def is_published(template: Template, value: Value) -> bool:
     """Whether it is `!GetAtt V.Version` of a Version resource, or of the version that AutoPublishAlias adds."""
     argument = value.get("Fn::GetAtt") if isinstance(value, Map) and len(value) == 1 else None
     parts = argument.split(".") if isinstance(argument, str) else argument if isinstance(argument, Seq) else []

@@ -74,14 +74,15 @@ class EventInvokeConfigs:
         if made is not None:
             row = msgspec.convert(made.config, _Row)
             return None if row.deleted else (row.settings, made.modified_us)
-        said = declared(function.declared)
+        said = _said(function, qualifier)
         return None if said == EventInvoke() else (said, 0)
 
     def all(self, function: Function) -> dict[str, tuple[EventInvoke, int]]:
         """Every qualifier that has settings of its own, $LATEST first."""
         start = f"{function.name}:"
         names = sorted(row.name.removeprefix(start) for row in self._made.all() if _is_of(row, start))
-        found = {name: self.get(function, name) for name in dict.fromkeys([LATEST, *names])}
+        declared_of = function.declared.event_invoke_qualifier or LATEST
+        found = {name: self.get(function, name) for name in dict.fromkeys([LATEST, declared_of, *names])}
         return {name: each for name, each in found.items() if each is not None}
 
     async def put(self, function: Function, qualifier: str, settings: EventInvoke) -> int:
@@ -90,7 +91,7 @@ class EventInvokeConfigs:
 
     async def delete(self, function: Function, qualifier: str) -> None:
         """Lambda's defaults are in force again, whatever the files declare, until they are edited."""
-        if declared(function.declared) == EventInvoke():
+        if _said(function, qualifier) == EventInvoke():
             await self._made.delete(KIND, _key(function, qualifier))
         else:
             await self._put(function, qualifier, _Row(deleted=True))
@@ -124,6 +125,12 @@ class EventInvokeConfigs:
         return made if made is not None and made.base == _base(function, qualifier) else None
 
 
+def _said(function: Function, qualifier: str) -> EventInvoke:
+    """What the files say of that qualifier's events."""
+    whose = function.declared.event_invoke_qualifier
+    return declared(function.declared) if whose in (None, qualifier) else EventInvoke()
+
+
 def declared(config: FunctionConfig) -> EventInvoke:
     """What the files say; Lambda's defaults count as nothing said."""
     retries, age = config.maximum_retry_attempts, config.maximum_event_age
@@ -136,8 +143,9 @@ def declared(config: FunctionConfig) -> EventInvoke:
 
 
 def _base(function: Function, qualifier: str) -> dict[str, Any]:
-    """What the files said when the API changed it. They speak of $LATEST alone."""
-    return msgspec.to_builtins(declared(function.declared)) if qualifier == LATEST else {}
+    """What the files said of that qualifier, by name, when the API changed it."""
+    whose = function.declared.event_invoke_qualifier or LATEST
+    return msgspec.to_builtins(declared(function.declared)) if qualifier == whose else {}
 
 
 def _key(function: Function, qualifier: str) -> str:

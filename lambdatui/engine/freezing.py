@@ -22,8 +22,8 @@ _TRIES = 5  # copies of a folder that was saved to meanwhile
 # What belongs to the function, or says where a version's content comes from, and is no part of that content.
 _UNVERSIONED = frozenset({
     "name", "logical_id", "code_root", "inline_code", "layers", "requirements", "reserved_concurrency", "aliases",
-    "published_aliases", "on_failure", "on_success", "maximum_retry_attempts", "maximum_event_age", "recursive_loop",
-    "file", "line",
+    "published_aliases", "on_failure", "on_success", "maximum_retry_attempts", "maximum_event_age",
+    "event_invoke_qualifier", "recursive_loop", "file", "line",
 })  # fmt: skip
 
 

@@ -187,3 +187,32 @@ def test_destinations_of_serverless_yml(text: str, expected: Destination, write:
     )
     found = function(load(), "a")
     assert (found.on_success, found.dead_letter_topic) == (expected, "news")
+
+
+@pytest.mark.parametrize(
+    ("alias", "qualifier", "expected"),
+    [
+        ("", "", "$LATEST"),
+        ("      AutoPublishAlias: live\n", "", "live"),
+        ("", "$LATEST", "$LATEST"),
+        ("", "live", "live"),
+        ("", "!Ref Live", "live"),
+        ("", "!GetAtt V.Version", None),
+    ],
+)
+def test_settings_of_events_are_of_the_qualifier_that_they_are_for(
+    alias: str, qualifier: str, expected: str | None, write: Write, load: Load
+) -> None:
+    config = "MaximumRetryAttempts: 1"
+    if not qualifier:
+        write("template.yaml", HEAD + f"{alias}      EventInvokeConfig: {{{config}}}\n")
+    else:
+        write(
+            "template.yaml",
+            HEAD + "  V: {Type: AWS::Lambda::Version, Properties: {FunctionName: !Ref F}}\n"
+            "  Live: {Type: AWS::Lambda::Alias, Properties: {FunctionName: !Ref F, Name: live, FunctionVersion: 1}}\n"
+            "  Config:\n    Type: AWS::Lambda::EventInvokeConfig\n"
+            f"    Properties: {{FunctionName: !Ref F, Qualifier: {qualifier}, {config}}}\n",
+        )
+    found = function(load())
+    assert (found.maximum_retry_attempts, found.event_invoke_qualifier) == (1, expected)
