@@ -115,14 +115,19 @@ class Pool:
             raise HostFull
         environment = self._make(blueprint, output, uuid.uuid4().hex, private_tmp=private_tmp, provisioned=key)
         init = await self._start(environment, init_limit)
-        environment.when_gone(lambda: self.on_provisioned_end(key))
+        environment.when_gone(lambda: self._provisioned_gone(environment, key))
         self.release(Lease(environment, init))
         return init
+
+    def _provisioned_gone(self, environment: Environment, key: str) -> None:
+        """Its process has ended: its successor needs its room, so that it is not left to the next sweep."""
+        self._end_if_idle(environment)
+        self.on_provisioned_end(key)
 
     @property
     def most_provisioned(self) -> int:
         """The rest of the machine's limit is for calls on demand: they would wait for environments that never end."""
-        return self.limit - self.limit // 4
+        return self.limit - max(1, self.limit // 4)
 
     def _has_room(self) -> bool:
         return len(self._all) < self.limit or self._evict()

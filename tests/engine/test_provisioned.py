@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +116,7 @@ async def start_second_version(engine: Engine) -> None:
 
 
 async def test_without_room_on_the_machine_it_fails_and_says_why(start: Start) -> None:
-    engine = await start({"f.py": WHO}, max_environments=1)
+    engine = await start({"f.py": WHO}, max_environments=2)
     function = engine.function("f")
     await engine.versions.publish(function)
     await engine.provisioner.put("f", "1", 2)
@@ -130,6 +132,24 @@ async def test_a_quarter_of_the_machine_is_left_to_calls_on_demand(start: Start)
     found = await eventually(lambda: standing(engine, "1") if standing(engine, "1").status == "FAILED" else None)
     assert found.ready == 3
     assert await told(engine) == ("on demand", False, True)
+
+
+async def test_the_only_environment_of_a_machine_is_for_every_call(start: Start) -> None:
+    engine = await start({"f.py": WHO}, max_environments=1)
+    await engine.versions.publish(engine.function("f"))
+    await engine.provisioner.put("f", "1", 1)
+    await eventually(lambda: standing(engine, "1").status == "FAILED")
+    assert await told(engine) == ("on demand", False, True)
+    assert await told(engine, qualifier="1") == ("on demand", False, True)
+
+
+async def test_idle_environments_that_die_leave_their_room_to_their_successors(start: Start) -> None:
+    engine = await start({"f.py": WHO}, max_environments=4)
+    await published(engine, 3)
+    first, *_ = [one for one in engine.pool if one.provisioned]
+    os.kill(first.pid, signal.SIGKILL)
+    await eventually(lambda: first.gone and standing(engine).status == "READY")
+    assert await told(engine, qualifier="live") == ("provisioned", True, False)
 
 
 async def test_events_of_an_alias_run_at_once_in_all_of_it_though_nothing_is_left_on_demand(start: Start) -> None:
