@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import select
+import signal
 import sys
 import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -157,10 +160,26 @@ def show_screen(project: str, engine: EngineInfo, *, owned: bool, data: Path | N
     with waiting("opening the screen …"):
         from lambdatui.tui.app import run_screen
 
+    end_with_terminal()
     try:
         return run_screen(project, engine, owned, data)
     finally:
         forget_typed()
+
+
+def end_with_terminal() -> None:
+    """From now on end this process as SIGHUP does once its terminal has gone.
+
+    The kernel tells the session's leader alone: where that is `make`, it waits for us, and we would for ever.
+    """
+    poll = select.poll()
+    poll.register(sys.stdin.fileno(), 0)  # no event but the end
+
+    def wait() -> None:
+        if any(event & select.POLLHUP for _, event in poll.poll()):  # macOS may say that it cannot tell
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    Thread(target=wait, name="terminal", daemon=True).start()
 
 
 @contextmanager

@@ -177,3 +177,16 @@ def test_an_unforeseen_error_is_one_sentence(run: Run, project: Path, monkeypatc
     assert result.stderr == "lambdatui: /secret: Permission denied (LAMBDATUI_DEBUG=1 shows where)\n"
     monkeypatch.setenv("LAMBDATUI_DEBUG", "1")
     assert isinstance(run("list").exception, PermissionError)
+
+
+def test_a_screen_ends_with_its_terminal_though_nobody_signals_it() -> None:
+    ours, theirs = os.openpty()
+    code = "import time; from lambdatui.cli.run import end_with_terminal; end_with_terminal(); print(1); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-uc", code], stdin=theirs, stdout=subprocess.PIPE)
+    os.close(theirs)
+    with process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert process.poll() is None
+        os.close(ours)
+        assert process.wait(timeout=20) == -signal.SIGHUP
