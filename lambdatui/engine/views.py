@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import psutil
@@ -150,26 +149,23 @@ class Views:
         )
 
     def _asynchronous(self, function: Function) -> list[schema.AsyncRow]:
-        """$LATEST's settings, and those of what has its own."""
+        """$LATEST's settings, and those of what has others."""
         engine = self._engine
-        aliases = (one.name for one in engine.versions.aliases(function))
-        versions = (one.version for one in engine.versions.of(function))
-        rows = []
-        for qualifier in chain((LATEST,), aliases, versions):
-            found = engine.event_invoke.get(function, qualifier)
-            if found is None and qualifier != LATEST:
-                continue
-            settings = engine.event_invoke.of(function, qualifier)
-            rows.append(
-                schema.AsyncRow(
-                    qualifier=qualifier,
-                    maximum_retry_attempts=settings.retries,
-                    maximum_event_age=settings.age,
-                    on_success=shown(settings.on_success),
-                    on_failure=shown(settings.on_failure),
-                )
+        latest = engine.event_invoke.of(function, None)
+        names = [one.name for one in engine.versions.aliases(function)]
+        names += [one.version for one in engine.versions.of(function)]
+        found = [(name, engine.event_invoke.of(function, name)) for name in names]
+        return [
+            schema.AsyncRow(
+                qualifier=qualifier,
+                maximum_retry_attempts=settings.retries,
+                maximum_event_age=settings.age,
+                on_success=shown(settings.on_success),
+                on_failure=shown(settings.on_failure),
             )
-        return rows
+            for qualifier, settings in [(LATEST, latest), *found]
+            if qualifier == LATEST or settings != latest
+        ]
 
     def _month(self, function: Function, spent: Spent | None) -> Usage | None:
         standings = self._engine.provisioner.standings(function.name)

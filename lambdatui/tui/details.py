@@ -1,11 +1,11 @@
-"""One invocation, error, code change or configuration as lines. Pure: from rows to lines, nothing fetched here."""
+"""One invocation, error or code change as lines. Pure: from rows to lines, nothing fetched here."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from lambdatui.schema import CodeChange, FunctionRow, InvocationDetail, InvocationRow, LogLine, TraceFrame
+from lambdatui.schema import CodeChange, InvocationDetail, InvocationRow, LogLine, TraceFrame
 from lambdatui.tui.text import (
     DASH,
     STATUSES,
@@ -16,8 +16,9 @@ from lambdatui.tui.text import (
     pretty_json,
     short_id,
     short_sha,
+    usd,
 )
-from lambdatui.tui.widgets.lines import Line, Piece, hanging, line, paragraphs
+from lambdatui.tui.widgets.lines import Line, Piece, line
 from lambdatui.tui.widgets.logstore import rows_of
 
 LONG_TEXT = 400_000  # characters of a payload that are laid out
@@ -203,7 +204,7 @@ def invocation_facts(detail: InvocationDetail, memory_limit: int | None, width: 
         line(
             (f"{glyph} {row.status}", f"{tag} bold"),
             (f"  {clean(row.function)}", "bold"),
-            (f"  {row.version}  {row.type}", "dim"),
+            (f"  {called(row)}  {row.type}", "dim"),
         ),
         line((row.request_id, "dim")),
         line(),
@@ -214,9 +215,9 @@ def invocation_facts(detail: InvocationDetail, memory_limit: int | None, width: 
     limit = f" of {memory_limit} MB" if memory_limit else ""
     facts = [
         ("started", local_time(row.started_at, 3)),
-        ("billed", f"{row.billed_ms} ms" if row.billed_ms is not None else DASH),
+        ("billed", _billed(row)),
         ("memory", memory + limit),
-        ("environment", f"{short_id(row.environment)} {'cold' if row.cold else 'warm'}"),
+        ("environment", _environment(row)),
         ("source", clean(row.source)),
         ("code", short_sha(row.code_sha)),
     ]
@@ -234,56 +235,20 @@ def invocation_facts(detail: InvocationDetail, memory_limit: int | None, width: 
     return out
 
 
-def configuration_lines(row: FunctionRow, root: str, width: int) -> list[Line]:
-    """What a function is configured to be; values set by API or screen are marked. `root` is the project's folder."""
-    reserve = "none" if row.reserved_concurrency is None else str(row.reserved_concurrency)
-    if row.reserved_concurrency == 0:
-        reserve = "0: stopped"
-    facts = [
-        ("handler", row.handler, "handler"),
-        ("runtime", row.runtime, "runtime"),
-        ("memory", f"{row.memory} MB", "memory"),
-        ("timeout", f"{row.timeout:g} s", "timeout"),
-        ("reserve", reserve, "reserved_concurrency"),
-        ("version", row.version, ""),
-        ("code", f"{short_sha(row.code_sha)}  {_below(row.code_root, root)}", ""),
-        ("packages", row.packages, ""),
-        ("layers", ", ".join(_below(layer, root) for layer in row.layers), ""),
-        ("dead letters", row.dead_letter_queue or "none", ""),
-    ]
-    out: list[Line] = []
-    for name, value, key in facts:
-        if value:
-            mark = "  set here" if key and key in row.overrides else ""
-            out += hanging(((f"{name:13}", "dim"),), clean(value), width - len(mark))
-            out[-1] = line(*out[-1].pieces, (mark, "warn"))
-    for name, value in sorted(row.environment.items()):
-        out += hanging((("variable     ", "dim"), (f"{clean(name)}=", "info")), clean(value), width)
-    if row.description:
-        out += [line(), *paragraphs(clean(row.description), width, "dim")]
-    if row.kept:
-        out += [line(), *paragraphs("Declared, without a meaning here:", width, "dim")]
-        for name, value in sorted(row.kept.items()):
-            out += hanging(((f"{clean(name)}  ", "dim"),), clean(value), width)
-    return out
+def called(row: InvocationRow) -> str:
+    """What was called and what ran: "$LATEST", "live → 3", "3"."""
+    if row.qualifier is None or row.qualifier == row.version:
+        return row.version
+    return f"{clean(row.qualifier)} → {row.version}"
 
 
-def _below(path: str, root: str) -> str:
-    """A path seen from the project's folder, where it lies inside."""
-    try:
-        return str(PurePath(path).relative_to(root)) if root else path
-    except ValueError:
-        return path
+def _billed(row: InvocationRow) -> str:
+    if row.billed_ms is None:
+        return DASH
+    return f"{row.billed_ms} ms" + (f"  {usd(row.cost_usd)}" if row.cost_usd is not None else "")
 
 
-def trigger_lines(row: FunctionRow, width: int) -> list[Line]:
-    """What makes it run, and what is wrong with it."""
-    out = [shown for text in row.triggers for shown in hanging((("→ ", "info"),), clean(text), width)]
-    if not out:
-        out = paragraphs("no trigger: press i to invoke it", width, "dim")
-    for problem in row.problems:
-        place = f"{problem.file}:{problem.line}" if problem.file and problem.line else problem.file or ""
-        out += [line(), line(("⚠ ", "warn"), (clean(place), "blue"))]
-        out += [line(("  ", ""), *part.pieces) for part in paragraphs(clean(problem.message), width - 2, "warn")]
-        out += [line(("  ", ""), *part.pieces) for part in paragraphs(clean(problem.remedy), width - 2, "dim")]
-    return out
+def _environment(row: InvocationRow) -> str:
+    if row.environment is None:
+        return DASH
+    return f"{short_id(row.environment)} {'cold' if row.cold else 'warm'}{', provisioned' if row.provisioned else ''}"

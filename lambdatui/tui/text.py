@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import UTC, datetime
 
@@ -98,6 +99,24 @@ def age(value: float) -> str:
     return f"{value // 86_400} d"
 
 
+def span(value: float) -> str:
+    """A duration that was chosen, exactly: 90 s, 10 m, 6 h, 1 h 30 m."""
+    if value % 60 or value < 120:
+        return f"{value:g} s"
+    hours, minutes = divmod(int(value) // 60, 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} m" if minutes else "") if part)
+
+
+def usd(value: float) -> str:
+    """Dollars: $12,034, $1.20, and below a cent two digits that say something: $0.0021, $0.00000021."""
+    if value >= 1000:
+        return f"${value:,.0f}"
+    if value >= 0.01 or value <= 0:
+        return f"${max(0.0, value):.2f}"
+    digits = 1 - math.floor(math.log10(value))
+    return f"${value:.{digits}f}".rstrip("0")
+
+
 def rate(value: float) -> str:
     """Per second: 0.2, 12.4, 340; a dash for none."""
     if value <= 0:
@@ -129,6 +148,17 @@ def local_time(stamp: str | None, digits: int = 0) -> str:
         return clean(stamp)[:12]
     text = moment.strftime("%H:%M:%S")
     return f"{text}.{moment.microsecond:06d}"[: 9 + digits] if digits else text
+
+
+def local_moment(stamp: str, now_us: int) -> str:
+    """HH:MM:SS where it was today, else day and month."""
+    try:
+        moment, now = datetime.fromisoformat(stamp).astimezone(), datetime.fromtimestamp(now_us / MICROS).astimezone()
+    except ValueError:
+        return clean(stamp)[:8]
+    if moment.date() == now.date():
+        return moment.strftime("%H:%M:%S")
+    return moment.strftime("%d %b") if moment.year == now.year else moment.strftime("%Y-%m-%d")
 
 
 def since(stamp: str | None, now_us: int) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,11 +12,14 @@ from rich.cells import cell_len
 
 from lambdatui.schema import Happening, InvocationDetail
 from lambdatui.tui import text
-from lambdatui.tui.details import code_lines, configuration_lines, invocation_facts, relative, subject_of, waterfall
+from lambdatui.tui.details import code_lines, invocation_facts, relative, subject_of, waterfall
+from lambdatui.tui.function_lines import configuration_lines
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
 from lambdatui.tui.screens.overview import happening_lines, log_empty
+from lambdatui.tui.widgets.bars import cost_groups
 from lambdatui.tui.widgets.braille import area, columns, nice_top, outline, sparkline, stacked
 from lambdatui.tui.widgets.lines import fit, left, paragraphs, right, width_of, wrap
+from lambdatui.tui.widgets.platform_event import record_text
 from lambdatui.tui.widgets.rows import Column, Row, fitted, layout, matching, sort_rows, title_text
 
 from . import fakes
@@ -46,6 +51,19 @@ def test_counts_are_short_and_none_is_a_dot(value: int, shown: str) -> None:
 @pytest.mark.parametrize(("value", "shown"), [(0, "0 s"), (59, "59 s"), (125, "2 m"), (7_300, "2 h"), (90_000, "1 d")])
 def test_ages_stand_still_as_long_as_they_can(value: float, shown: str) -> None:
     assert text.age(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "$0.00"), (0.42, "$0.42"), (12_034.4, "$12,034"), (0.0021, "$0.0021"), (2.3e-7, "$0.00000023")],
+)
+def test_a_price_keeps_two_digits_that_say_something(value: float, shown: str) -> None:
+    assert text.usd(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(30, "30 s"), (90, "90 s"), (600, "10 m"), (5_400, "1 h 30 m")])
+def test_a_duration_that_was_chosen_is_told_exactly(value: float, shown: str) -> None:
+    assert text.span(value) == shown
 
 
 @given(st.text())
@@ -256,3 +274,32 @@ def test_an_invocation_says_what_called_it_and_how_to_get_there() -> None:
     detail = InvocationDetail(row=row, event=b"{}", result=None, log=[], error=None)
     shown = [each.text.rstrip() for each in invocation_facts(detail, None, 60)]
     assert "called by   01234567  b opens it" in shown
+
+
+def test_an_invocation_says_what_was_called_what_ran_and_what_it_cost() -> None:
+    row = fakes.invocation(1, qualifier="live", version="3", provisioned=True, cost_usd=2.3e-7)
+    detail = InvocationDetail(row=row, event=b"{}", result=None, log=[], error=None)
+    shown = [each.text.rstrip() for each in invocation_facts(detail, None, 60)]
+    assert "live → 3  RequestResponse" in shown[0]
+    assert {"billed      4 ms  $0.00000023", "environment e1 warm, provisioned"} <= set(shown)
+
+
+def test_a_price_stands_in_the_header_as_long_as_it_fits() -> None:
+    both, month = cost_groups(fakes.header(cost_usd=0.0021, monthly_usd=1.2))
+    assert "".join(each for each, _ in both) == "cost $0.0021, $1.20/mo"
+    assert "".join(each for each, _ in month) == "cost $1.20/mo"
+    (run,) = cost_groups(fakes.header(cost_usd=0.0021))
+    assert "".join(each for each, _ in run) == "cost $0.0021"
+    assert cost_groups(fakes.header()) == []
+
+
+def test_a_json_record_is_shown_by_its_message_its_error_and_what_it_adds() -> None:
+    record = {"timestamp": "t", "level": "INFO", "message": "order 7", "requestId": "r", "customer": 42}
+    assert record_text(json.dumps(record)) == "order 7  customer=42"
+    failed = {"timestamp": "t", "level": "ERROR", "errorType": "KeyError", "errorMessage": "'a'", "stackTrace": []}
+    assert record_text(json.dumps(failed)) == "KeyError: 'a'"
+
+
+@given(st.one_of(st.text(), st.text().map(lambda rest: '{"timestamp"' + rest)))
+def test_what_is_no_json_record_is_shown_as_it_is(message: str) -> None:
+    assert record_text(message) == message

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lambdatui.schema import ProblemRow, Sources
+from lambdatui.schema import AliasRow, ProblemRow, Sources
 from lambdatui.tui.screens.dlq_table import DlqTable
+from lambdatui.tui.screens.invocation_table import InvocationTable
 from lambdatui.tui.screens.invocations import InvocationsPage
 from lambdatui.tui.widgets.table import Table
 
-from .fakes import State, function, header, make_app, opened, plain, shop
+from .fakes import State, at, function, header, invocation, make_app, opened, plain, shop
 
 PANELS = {
     "1": [
@@ -23,7 +24,15 @@ PANELS = {
         "DLQ",
         "What happened",
     ],
-    "2": ["Function  checkout", "Triggers", "Invocations", "Duration", "Environments"],
+    "2": [
+        "Function  checkout",
+        "Versions",
+        "every call runs $LATEST",
+        "Triggers",
+        "Invocations",
+        "Duration",
+        "Environments",
+    ],
     "3": ["Invocations", "WHEN", "STATUS", "RAN"],
     "4": ["Logs  all functions", "following"],
     "5": ["Dead letters  orders-dlq", "Attempts", "Event  order 1189", "Error  KeyError"],
@@ -32,7 +41,7 @@ PANELS = {
 }
 NARROW = {
     **PANELS,
-    "1": ["Functions", "Inv", "Err/Thr", "p50/p95", "Age", "Logs"],
+    "1": ["Functions", "Inv", "Err/Thr", "p50/p95", "Age", "Logs", "✉ fulfil-order: order 1189 → orders-dlq after 3"],
     "2": ["Function", "Triggers", "Inv"],
     "5": ["Dead letters", "Event", "Error"],
 }
@@ -290,3 +299,38 @@ async def test_the_empty_log_follows_an_installation_to_its_end() -> None:
         broken = msgspec.structs.replace(installing, state="broken", packages="", problems=[wrong])
         shown.feed.push(functions=(broken,))
         await shown.until(lambda: "f/requirements.txt:1 no such package. Mend it." in shown.text())
+
+
+async def test_the_list_of_invocations_is_in_the_order_of_their_starts() -> None:
+    late = invocation(50, id=50, started_at=at(30.5), version="3", qualifier="live")
+    calls = (*shop().invocations, late)
+    async with opened(shop(invocations=calls, new_invocations=calls)) as shown:
+        await shown.press("3")
+        table = shown.widget("#invocations", InvocationTable)
+        times = [table.invocations[row.key].started_at for row in table.shown]
+        assert times == sorted(times, reverse=True)
+        assert table.shown[11].key == "50" and "VER" in shown.text()
+
+
+async def test_versions_have_a_column_only_where_one_ran() -> None:
+    async with opened() as shown:
+        await shown.press("3")
+        assert "VER" not in shown.text()
+        await shown.press("7")
+        assert "VER" not in shown.text() and "/tmp" not in shown.text()
+        first = msgspec.structs.replace(
+            shown.feed.state.environments[0], version="3", start="provisioned", tmp_mb=29.3, tmp_limit_mb=512
+        )
+        shown.feed.push(environments=(first, *shown.feed.state.environments[1:]))
+        await shown.until(lambda: "VER" in shown.text())
+        assert "provisioned" in shown.text() and "29/512" in shown.text()
+
+
+async def test_versions_take_no_room_on_a_small_screen_until_there_is_one() -> None:
+    async with opened(size=(80, 24)) as shown:
+        await shown.press("2")
+        assert "Versions" not in shown.text()
+        rows = list(shown.feed.state.functions)
+        rows[0] = msgspec.structs.replace(rows[0], version_aliases=[AliasRow(name="live", version="3")])
+        shown.feed.push(functions=tuple(rows))
+        await shown.until(lambda: "Versions" in shown.text() and "live → 3" in shown.text())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lambdatui.schema import PushRow, QueueRow, RouteRow, ShardRow, Sources, StreamRow
-from lambdatui.tui.screens.source_items import SourceItem, items_of
+from lambdatui.schema import MappingRow, PushRow, QueueRow, RouteRow, ScheduleRow, ShardRow, Sources, StreamRow
+from lambdatui.tui.screens.source_items import SourceItem, items_of, mapping_facts
 from lambdatui.tui.screens.source_row import row_of
 
 
@@ -44,11 +44,54 @@ def test_a_push_to_a_queue_has_no_function_to_open() -> None:
 
 
 def test_a_queue_tells_what_its_mappings_filters_dropped_where_they_did() -> None:
-    row = QueueRow(name="orders", logical_id="Orders", consumer="work", filtered=3)
+    mapping = MappingRow(uuid="60ac444e-1", function="work", filters=['{"body": {}}'], polled=5, filtered=3, invoked=2)
+    row = QueueRow(name="orders", logical_id="Orders", consumer="work", filtered=3, mappings=[mapping])
     plain = QueueRow(name="plain", logical_id="Plain")
     filtered, other = items_of(Sources(queues=[row, plain]))
-    assert dict(filtered.facts)["filtered out"] == "3"
-    assert "filtered out" not in dict(other.facts)
+    assert filtered.note == "3 filtered out"
+    assert dict(filtered.facts)["events"] == "5 read, 3 filtered out, 2 sent"
+    assert dict(filtered.facts)["filter"] == '{"body": {}}'
+    assert dict(other.facts)["read by"] == "no function"
+
+
+def test_every_mapping_of_a_queue_tells_whom_it_calls_and_whether_it_polls() -> None:
+    mappings = [
+        MappingRow(uuid="a" * 36, function="work", qualifier="live", maximum_concurrency=3, batching_window=2),
+        MappingRow(uuid="b" * 36, function="audit", state="Disabled", report_batch_item_failures=True),
+    ]
+    (item,) = items_of(Sources(queues=[QueueRow(name="q", logical_id="Q", consumer="work", mappings=mappings)]))
+    facts = [fact for fact in item.facts if fact[0] in ("read by", "mapping", "batch", "at once", "failures")]
+    assert facts == [
+        ("read by", "work:live"),
+        ("mapping", "Enabled  aaaaaaaa"),
+        ("batch", "10, or after 2 s"),
+        ("at once", "3 batches at most"),
+        ("read by", "audit"),
+        ("mapping", "Disabled  bbbbbbbb"),
+        ("batch", "10"),
+        ("failures", "reported item by item"),
+    ]
+
+
+def test_a_streams_mapping_tells_how_its_shards_are_read() -> None:
+    mapping = MappingRow(
+        uuid="u", function="count", starting_position="LATEST", parallelization_factor=4, tumbling_window=30,
+        maximum_retry_attempts=1, maximum_record_age=3600, bisect_on_error=True, on_failure="bucket failed",
+    )  # fmt: skip
+    facts = dict(mapping_facts(mapping))
+    assert (facts["from"], facts["at once"], facts["window"]) == ("LATEST", "4 batches a shard", "tumbling, 30 s")
+    assert facts["retries"] == "1 retry, each half alone"
+    assert (facts["record age"], facts["on failure"]) == ("1 h at most", "bucket failed")
+
+
+def test_a_schedule_tells_the_clock_that_it_follows() -> None:
+    row = ScheduleRow(
+        id="s", function="f", expression="cron(0 9 * * ? *)", next_at=None, timezone="Europe/Berlin", qualifier="live"
+    )
+    (item,) = items_of(Sources(schedules=[row]))
+    assert item.note == "cron(0 9 * * ? *) Europe/Berlin"
+    assert dict(item.facts)["time zone"] == "Europe/Berlin"
+    assert dict(item.facts)["runs"] == "f:live"
 
 
 def test_closed_shards_are_counted_apart_and_dim() -> None:

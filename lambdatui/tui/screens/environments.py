@@ -46,7 +46,13 @@ class EnvironmentsPage(Page):
             if header.host_wait:
                 pane.note = ((f"{plural(header.host_wait, 'call')} wait for the machine · ", "warn"), *pane.note)
         rows = state.concurrency or tuple(
-            ConcurrencyRow(function=f.name, used=f.concurrency, reserved=f.reserved_concurrency)
+            ConcurrencyRow(
+                function=f.name,
+                used=f.concurrency,
+                reserved=f.reserved_concurrency,
+                provisioned=sum(each.allocated for each in f.provisioned),
+                provisioned_used=sum(each.in_use for each in f.provisioned),
+            )
             for f in state.functions
         )
         pane.set_content(lambda width: concurrency_lines(rows, width), identity="concurrency")
@@ -71,25 +77,30 @@ class EnvironmentsPage(Page):
 
 
 def concurrency_lines(rows: Sequence[ConcurrencyRow], width: int) -> list[Line]:
-    """One bar a function: used, and up to where its reserve goes."""
+    """One bar a function: used, what is provisioned beyond it, and up to where its reserve goes."""
     names = min(28, max((len(row.function) for row in rows), default=8))
-    room = max(8, width - names - 14)
-    most = max([*(row.reserved or row.used for row in rows), *(row.used for row in rows), 1])
+    room = max(8, width - names - (38 if any(row.provisioned for row in rows) else 14))
+    most = max([*(row.reserved or row.provisioned for row in rows), *(row.used for row in rows), 1])
     scale = min(1.0, room / most)
     out = []
     for row in sorted(rows, key=lambda r: (-r.used, r.function)):
         used = min(room, max(1, round(row.used * scale))) if row.used else 0
-        reserved = min(room, max(used, round((row.reserved or 0) * scale)))
+        reserved = min(room, max(used, round((row.reserved or row.provisioned) * scale)))
         full = row.reserved is not None and row.used >= row.reserved
         tag = "warn" if full else "ok"
         limit = "∞" if row.reserved is None else str(row.reserved)
-        word = "■ stopped" if row.reserved == 0 else ("‖ full" if full else "")
+        words = ["■ stopped"] if row.reserved == 0 else (["‖ full"] if full else [])
+        if row.provisioned:
+            words.append(f"{row.provisioned} provisioned, {row.provisioned_used} in use")
+        word = "  ".join(words)
+        ahead = min(reserved, max(used, round(row.provisioned * scale))) - used
         out.append(
             line(
                 (left(clean(row.function), names) + " ", ""),
                 (right(f"{row.used}/{limit}", 7) + "  ", tag if row.used or row.reserved == 0 else "faint"),
                 ("▰" * used, tag),
-                ("▱" * (reserved - used), "faint"),
+                ("▱" * ahead, "info"),
+                ("▱" * (reserved - used - ahead), "faint"),
                 (f" {word}" if word else "", tag),
             )
         )

@@ -16,9 +16,10 @@ from lambdatui.tui.screens.function_keys import FunctionKeys
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
 from lambdatui.tui.text import KINDS, clean, compact, local_time, millis, rate
 from lambdatui.tui.widgets.braille import Value
-from lambdatui.tui.widgets.lines import Line, hanging, line
+from lambdatui.tui.widgets.lines import Line, Piece, fit, hanging, line
 from lambdatui.tui.widgets.logview import LogView
 from lambdatui.tui.widgets.pane import Pane
+from lambdatui.tui.widgets.panel import LineWidget
 from lambdatui.tui.widgets.plot import Plot
 from lambdatui.tui.widgets.table import Table
 
@@ -83,6 +84,18 @@ def _bare(p50: float | None, p95: float | None) -> str:
     return left.split(" ")[0] if left.split(" ")[-1] == right.split(" ")[-1] else left
 
 
+class Latest(LineWidget):
+    """The newest of what happened in one line, where there is no room for all of it."""
+
+    happening: Happening | None = None
+
+    def build(self, width: int, height: int) -> list[Line]:
+        if self.happening is None:
+            return []
+        head, text, tag = happening_parts(self.happening)
+        return [line(*fit((("  ", ""), *head, (text, tag)), width))]
+
+
 class OverviewPage(FunctionKeys):
     """What is wrong, within two seconds of looking."""
 
@@ -105,6 +118,7 @@ class OverviewPage(FunctionKeys):
             with Vertical(id="side"):
                 yield DlqTable(box=True, id="overview-dlq")
                 yield Pane("What happened", id="happened")
+        yield Latest(id="latest")
 
     def subscription(self) -> Subscription:
         name = self.tui.selected
@@ -158,6 +172,9 @@ class OverviewPage(FunctionKeys):
             return rows or [line(("nothing yet", "dim"))]
 
         self.query_one("#happened", Pane).set_content(content, identity="happened")
+        latest = self.query_one(Latest)
+        latest.happening = happenings[-1] if happenings else None
+        latest.sync()
 
     def _fit_table(self, rows: int) -> None:
         """As high as its rows, within what leaves the panels under it their room."""
@@ -211,9 +228,14 @@ def problem_text(problems: Sequence[ProblemRow]) -> str:
 @lru_cache(maxsize=1_000)
 def happening_lines(happening: Happening, width: int) -> tuple[Line, ...]:
     """Time, glyph and the whole sentence, in as many rows as it takes."""
+    head, text, tag = happening_parts(happening)
+    return tuple(hanging(head, text, width, tag))
+
+
+def happening_parts(happening: Happening) -> tuple[tuple[Piece, ...], str, str]:
+    """Time and glyph, the sentence, and its tag."""
     glyph, tag = KINDS.get(happening.kind, ("▸", "dim"))
     message = clean(happening.message)
     if happening.function and happening.function not in message:
         message = f"{clean(happening.function)}: {message}"
-    head = ((local_time(happening.time) + " ", "dim"), (f"{glyph} ", tag))
-    return tuple(hanging(head, message, width, tag))
+    return ((local_time(happening.time) + " ", "dim"), (f"{glyph} ", tag)), message, tag

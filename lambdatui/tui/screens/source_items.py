@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from lambdatui.schema import PushRow, QueueRow, RouteRow, ScheduleRow, ShardRow, Sources, StreamRow
-from lambdatui.tui.text import clean, compact, local_time, millis, plural, seconds
+from lambdatui.schema import MappingRow, PushRow, QueueRow, RouteRow, ScheduleRow, ShardRow, Sources, StreamRow
+from lambdatui.tui.text import clean, compact, local_time, millis, plural, seconds, span
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def items_of(sources: Sources) -> list[SourceItem]:
 
 def _queue(row: QueueRow) -> SourceItem:
     note = "dead letters" if row.dlq else (f"→ {row.redrive} after {row.max_receive_count}" if row.redrive else "")
+    if row.filtered:
+        note = f"{compact(row.filtered)} filtered out"
     state = "paused" if row.paused else ("busy" if row.in_flight else "idle")
     facts = (
         ("kind", "FIFO queue" if row.fifo else "queue"),
@@ -63,9 +65,9 @@ def _queue(row: QueueRow) -> SourceItem:
         ("in flight", str(row.in_flight)),
         ("delayed", str(row.delayed)),
         ("oldest", seconds(row.oldest_s)),
-        ("read by", row.consumer or "no function"),
         ("redrive", f"{row.redrive} after {row.max_receive_count} receives" if row.redrive else "none"),
-        *((("filtered out", str(row.filtered)),) if row.filtered else ()),
+        *(fact for mapping in row.mappings for fact in mapping_facts(mapping)),
+        *(() if row.mappings else (("read by", row.consumer or "no function"),)),
     )
     return SourceItem(
         f"queue {row.name}",
@@ -86,6 +88,39 @@ def _queue(row: QueueRow) -> SourceItem:
     )
 
 
+def mapping_facts(row: MappingRow) -> tuple[tuple[str, str], ...]:
+    """An event source mapping: whom it calls, what shapes its batches, and what came of its events."""
+    batch = f"{row.batch_size}" + (f", or after {row.batching_window:g} s" if row.batching_window else "")
+    retries = "until they expire" if row.maximum_retry_attempts < 0 else plural(row.maximum_retry_attempts, "retry")
+    of_stream = (
+        ("from", row.starting_position or ""),
+        ("at once", f"{row.parallelization_factor} batches a shard" if row.parallelization_factor > 1 else ""),
+        ("window", f"tumbling, {span(row.tumbling_window)}" if row.tumbling_window else ""),
+        ("retries", retries + (", each half alone" if row.bisect_on_error else "")),
+        ("record age", f"{span(row.maximum_record_age)} at most" if row.maximum_record_age >= 0 else ""),
+        ("on failure", row.on_failure or ""),
+    )
+    most = row.maximum_concurrency
+    counted = [
+        (row.polled, "read"),
+        (row.filtered, "filtered out"),
+        (row.invoked, "sent"),
+        (row.failed, "failed"),
+        (row.dropped, "given up"),
+    ]
+    facts = (
+        ("read by", f"{row.function}:{row.qualifier}" if row.qualifier else row.function),
+        ("mapping", f"{row.state}  {row.uuid[:8]}"),
+        ("batch", batch),
+        ("failures", "reported item by item" if row.report_batch_item_failures else ""),
+        ("at once", f"{most} batches at most" if most is not None else ""),
+        *(of_stream if row.starting_position else ()),
+        *(("filter", pattern) for pattern in row.filters),
+        ("events", ", ".join(f"{compact(number)} {what}" for number, what in counted if number)),
+    )
+    return tuple(fact for fact in facts if fact[1])
+
+
 def _stream(row: StreamRow) -> SourceItem:
     blocked = [shard for shard in row.shards if shard.blocked]
     backlog = sum(shard.backlog for shard in row.shards)
@@ -99,7 +134,7 @@ def _stream(row: StreamRow) -> SourceItem:
         ("shards", shards.replace(" shards", "", 1).replace(" shard", "", 1)),
         ("backlog", str(backlog)),
         ("iterator age", millis(max(ages, default=None))),
-        ("read by", row.consumer or "no function"),
+        *(mapping_facts(row.settings) if row.settings else (("read by", row.consumer or "no function"),)),
     )
     note = f"{len(blocked)} of {plural(len(row.shards), 'shard')} blocked" if blocked else shards
     return SourceItem(
@@ -159,11 +194,12 @@ def _short_shard(shard: str) -> str:
 
 def _schedule(row: ScheduleRow) -> SourceItem:
     facts = (
-        ("kind", "schedule"),
+        ("kind", "schedule of EventBridge Scheduler" if row.scheduler else "schedule"),
         ("expression", row.expression),
+        ("time zone", row.timezone or "UTC"),
         ("next run", local_time(row.next_at)),
         ("last run", local_time(row.last_at)),
-        ("runs", row.function),
+        ("runs", row.function + (f":{row.qualifier}" if row.qualifier else "")),
     )
     return SourceItem(
         f"schedule {row.id}",
@@ -173,7 +209,7 @@ def _schedule(row: ScheduleRow) -> SourceItem:
         "paused" if row.paused else "idle",
         row.function,
         facts,
-        note=row.expression,
+        note=f"{row.expression} {row.timezone or ''}".rstrip(),
         next_at=None if row.paused else row.next_at,
         paused=row.paused,
         pause_id=row.id,

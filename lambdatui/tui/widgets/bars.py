@@ -9,7 +9,7 @@ from textual.message import Message
 
 from lambdatui.client.feed import State
 from lambdatui.schema import Header
-from lambdatui.tui.text import age, clean, compact, plural, since, utc_now_text
+from lambdatui.tui.text import age, clean, compact, plural, since, usd, utc_now_text
 from lambdatui.tui.widgets.lines import Piece, width_of
 from lambdatui.tui.widgets.panel import Bar, drop_to_fit
 
@@ -38,6 +38,10 @@ SHORT_WORDS = {
 }
 
 
+Pieces = tuple[Piece, ...]
+Group = tuple[int, Pieces]
+
+
 class HeaderBar(Bar):
     """Project, rates and the state of the engine. What matters least leaves first."""
 
@@ -62,20 +66,32 @@ class HeaderBar(Bar):
         groups.append((7, ((clean(header.project if header else self.project), "dim"),)))
         if header is not None:
             groups += self._figures(header)
-        kept = drop_to_fit(groups, room - 1, 3 if width >= 110 else 2)
+        kept, gap = self._fitted(groups, header, room - 1, wide=width >= 110)
         out: list[Piece] = [(" ", "")]
         for number, group in enumerate(kept):
             if number:
-                out.append((" " * (3 if width >= 110 else 2), ""))
+                out.append((" " * gap, ""))
             out.extend(group)
         out.append((" " * max(1, width - width_of(out) - width_of(end) - 1), ""))
         return (*out, *end, (" ", ""))
+
+    @staticmethod
+    def _fitted(groups: list[Group], header: Header | None, room: int, *, wide: bool) -> tuple[list[Pieces], int]:
+        """What fits, and the gap between: the cost of the run and of a month where both fit, else that of a month."""
+        costs = cost_groups(header) if header is not None else []
+        kept: list[Pieces] = []
+        for cost in (*costs, None):
+            shown = [*groups, (8, cost)] if cost is not None else groups
+            kept = drop_to_fit(shown, room, 2)
+            if cost is None or cost in kept:
+                return kept, 3 if wide and len(drop_to_fit(shown, room, 3)) == len(kept) else 2
+        return kept, 2
 
     def _figures(self, header: Header) -> list[tuple[int, tuple[Piece, ...]]]:
         percent = header.error_rate * 100
         error_tag = "err" if percent > 0 else "dim"
         groups = [
-            (8, ((plural(header.functions, "function"), "dim"),)),
+            (10, ((plural(header.functions, "function"), "dim"),)),
             (2, (("inv ", "dim"), (f"{header.rate:.1f}/s", "ok" if header.rate else "dim"))),
             (1, (("err ", "dim"), (f"{percent:.1f}%", error_tag))),
             (3, (("thr ", "dim"), (compact(header.throttles), "warn" if header.throttles else "dim"))),
@@ -101,6 +117,16 @@ class HeaderBar(Bar):
         up = since(header.started_at, self.now_us)
         text = f"● up {age(up)}" if up is not None and width >= 100 else "●"
         return [*paused, (text, "ok"), clock]
+
+
+def cost_groups(header: Header) -> list[Pieces]:
+    """What was spent since the start and what a month at the present rate costs, the free tier taken off: from the
+    longest way to say it to the shortest. Nothing where nothing was billed."""
+    run: Piece = (usd(header.cost_usd), "")
+    if header.monthly_usd is None:
+        return [(("cost ", "dim"), run)] if header.cost_usd else []
+    month: Piece = (f"{usd(header.monthly_usd)}/mo", "")
+    return [(("cost ", "dim"), run, (", ", "dim"), month), (("cost ", "dim"), month)]
 
 
 class TabBar(Bar):

@@ -11,7 +11,7 @@ from lambdatui.clock import from_iso
 from lambdatui.schema import LEVELS, LogLine
 from lambdatui.tui.text import clean, json_pieces, local_time, pretty_json
 from lambdatui.tui.widgets.lines import Piece, wrap
-from lambdatui.tui.widgets.platform_event import shortened
+from lambdatui.tui.widgets.platform_event import record_text, shortened
 
 KEEP = 20_000
 LEVEL_STEPS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -149,7 +149,7 @@ def rows_of(
     head.append((word.ljust(6)[:6] + " ", word_tag))
     indent = 13 + (with_function + 1 if with_function else 0) + 7
     rows: list[tuple[Piece, ...]] = []
-    for number, text in enumerate(_texts(message, pretty)):
+    for number, text in enumerate(_texts(message if pretty else record_text(message), pretty)):
         pieces = json_pieces(text) if pretty and text.lstrip()[:1] in '{}[]"' else ((clean(text), tag),)
         pieces = _highlit(pieces, pattern)
         lead: tuple[Piece, ...] = tuple(head) if not number else ((" " * indent, ""),)

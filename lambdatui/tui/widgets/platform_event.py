@@ -1,4 +1,4 @@
-"""The platform's JSON log events in the short form that its text lines have on the screen. Pure."""
+"""Lines of the JSON log format in the short form that text lines have on the screen. Pure."""
 
 from __future__ import annotations
 
@@ -42,3 +42,24 @@ def _facts(record: dict[str, Any], metrics: dict[str, Any]) -> str:
     if not facts and "requestId" in record:
         facts.append(f"RequestId: {record['requestId'][:8]}…")
     return "  ".join(facts)
+
+
+# Time, level and request stand elsewhere on the line; where it was logged and the stack are in the long form.
+_ELSEWHERE = {"timestamp", "level", "requestId", "logger", "location", "stackTrace"}
+_OWN = {"message", "errorType", "errorMessage"}
+
+
+def record_text(message: str) -> str:
+    """What a function's JSON record says: its message, its error, then what it adds. Any other text as it is."""
+    if not message.startswith('{"timestamp"'):
+        return message
+    try:
+        record: dict[str, Any] = json.loads(message)
+        error = ": ".join(str(record[key]) for key in ("errorType", "errorMessage") if record.get(key))
+        said = record.get("message", "")
+        parts = [said if isinstance(said, str) else json.dumps(said, ensure_ascii=False), error]
+        added = {key: value for key, value in record.items() if key not in _ELSEWHERE | _OWN}
+        parts += [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in added.items()]
+        return "  ".join(part for part in parts if part) or message
+    except (ValueError, RecursionError):
+        return message
