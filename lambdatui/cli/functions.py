@@ -13,7 +13,7 @@ from lambdatui.cli.project import Place, json_option, loading_options, place_opt
 
 if TYPE_CHECKING:
     from lambdatui.config.model import Problem
-    from lambdatui.schema import FunctionRow
+    from lambdatui.schema import AliasRow, FunctionRow
 
 COLOURS = {"error": "red", "warning": "yellow", "notice": "blue"}
 _MOST_NAMED = 4  # functions of which one sentence says the same
@@ -43,21 +43,37 @@ def list_command(as_json: bool, place: Place) -> int:
 
 
 def _print_functions(rows: list[FunctionRow]) -> None:
-    titles = ("NAME", "RUNTIME", "HANDLER", "MEM", "TIME", "RES", "STATE", "PROBLEMS")
+    titles = ["NAME", "RUNTIME", "HANDLER", "MEM", "TIME", "RES", "STATE", "PROBLEMS"]
+    published = any(row.versions or row.version_aliases for row in rows)
+    if published:
+        titles.insert(-1, "VERSIONS")
 
     def cells(row: FunctionRow) -> list[object]:
         reserve = "" if row.reserved_concurrency is None else row.reserved_concurrency
         first = row.problems[0].message if row.problems else ""
         more = f" (+{len(row.problems) - 1})" if len(row.problems) > 1 else ""
         timeout = f"{number(row.timeout)}s"
-        return [row.name, row.runtime, row.handler, row.memory, timeout, reserve, row.state, first + more]
+        versions = [_versions(row)] if published else []
+        return [row.name, row.runtime, row.handler, row.memory, timeout, reserve, row.state, *versions, first + more]
 
     def style(column: int, row: Sequence[str]) -> dict[str, Any]:
         if row[column] == FAINT:
             return {"dim": True}
-        return {"fg": "red"} if column == 7 else {}
+        return {"fg": "red"} if titles[column] == "PROBLEMS" else {}
 
     table(titles, map(cells, rows), right=("MEM", "TIME", "RES"), style=style)
+
+
+def _versions(row: FunctionRow) -> str:
+    """`live→3`, `live→3 (10% to 2)`; without an alias the newest version."""
+    if not row.version_aliases:
+        return row.versions[-1].version if row.versions else ""
+    return ", ".join(_alias(alias) for alias in row.version_aliases)
+
+
+def _alias(alias: AliasRow) -> str:
+    others = ", ".join(f"{share * 100:.3g}% to {version}" for version, share in alias.weights.items())
+    return f"{alias.name}→{alias.version}" + (f" ({others})" if others else "")
 
 
 @click.command()

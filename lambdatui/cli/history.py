@@ -63,7 +63,8 @@ def invocations_command(
         narrowed = name or status or since_text
         say("no such invocations" if narrowed else "no invocations yet; make one with `lambdatui invoke NAME`")
     else:
-        _print_invocations(rows[:screenful])
+        # History has them in the order of their ends; what stands in the row is when they started.
+        _print_invocations(sorted(rows[:screenful], key=lambda row: row.started_at, reverse=True))
         if screenful and len(rows) > screenful:
             say(f"the newest {screenful}; -n N shows more")
     return 0
@@ -136,12 +137,12 @@ def _print_detail(detail: InvocationDetail) -> None:
     facts = {
         "request id": row.request_id,
         "started": clock(row.started_at),
-        "type": f"{row.type} from {row.source}, version {row.version}, attempt {row.attempt}",
+        "type": f"{row.type} from {row.source}, {_called(row)}, attempt {row.attempt}",
         "queued": _ms(row.queued_ms),
         "init": _ms(row.init_ms),
         "duration": _ms(row.duration_ms) + _billed(row),
         "memory": f"{row.max_memory_mb} MB at most" if row.max_memory_mb is not None else FAINT,
-        "environment": f"{row.environment or FAINT}{' (cold start)' if row.cold else ''}",
+        "environment": _environment(row),
     }
     facts |= {"replay of": row.replay_of} if row.replay_of else {}
     facts |= {"called by": row.parent_id} if row.parent_id else {}
@@ -157,6 +158,17 @@ def _print_detail(detail: InvocationDetail) -> None:
         _section("error", shown(detail.error))
     lines = [f"{clock(line.time)}  {shown(line.message.replace(chr(13), chr(10))).rstrip()}" for line in detail.log]
     _section("log", "\n".join(lines) or "no lines")
+
+
+def _called(row: InvocationRow) -> str:
+    """`version 3`; where it was called by an alias `live, version 3`."""
+    named = f"{row.qualifier}, " if row.qualifier not in (None, row.version) else ""
+    return f"{named}version {row.version}"
+
+
+def _environment(row: InvocationRow) -> str:
+    notes = ", ".join(note for note, true in (("cold start", row.cold), ("provisioned", row.provisioned)) if true)
+    return (row.environment or FAINT) + (f" ({notes})" if notes else "")
 
 
 def _billed(row: InvocationRow) -> str:

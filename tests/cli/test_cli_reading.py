@@ -41,6 +41,20 @@ def test_list_fits_80_columns_on_a_terminal(run: Run, engine: FakeEngine, termin
     assert lines[1].endswith("…")
 
 
+def test_list_has_a_column_for_versions_where_there_are_some(run: Run, engine: FakeEngine) -> None:
+    assert "VERSIONS" not in run("list").stdout
+    first = schema.VersionRow(version="1", code_sha="a", created_at=T0)
+    live = schema.AliasRow(name="live", version="3", weights={"2": 0.1})
+    engine.functions = [
+        function("a", versions=[first], version_aliases=[live, schema.AliasRow(name="beta", version="1")]),
+        function("b", versions=[first]),
+    ]
+    head, a, b = run("list").stdout.splitlines()
+    at = head.index("VERSIONS")
+    assert a[at:].startswith("live→3 (10% to 2), beta→1 ")
+    assert b[at:].split()[0] == "1"
+
+
 def test_check_is_0_when_fine_and_1_with_a_problem(run: Run, project: Path) -> None:
     assert run("check").exit_code == 0
     (project / "orders.py").write_text("def handler(event, context:\n")
@@ -146,6 +160,23 @@ def test_show_tells_it_all(run: Run, engine: FakeEngine) -> None:
     text = run("show", "r-1").stdout
     for words in ("orders  ok", "12.25 ms, billed 53 ms", "1 ok, 2 error", "KeyError", '{"ok":true}', "hello"):
         assert words in text
+
+
+def test_show_tells_which_alias_was_called_and_what_ran(run: Run, engine: FakeEngine) -> None:
+    called = row(qualifier="live", version="3", provisioned=True, cost_usd=2.3e-7)
+    engine.detail = msgspec.structs.replace(engine.detail, row=called)
+    text = run("show", "r-1").stdout
+    for words in ("from api, live, version 3, attempt 1", "e-1 (cold start, provisioned)", "($0.0000002)"):
+        assert words in text
+
+
+def test_invocations_stand_in_the_order_of_their_starts(run: Run, engine: FakeEngine) -> None:
+    engine.invocations = [
+        row("ended-last", started_at="2026-01-01T00:00:01Z"),
+        row("began-last", started_at="2026-01-01T00:00:02Z"),
+    ]
+    text = run("invocations").stdout
+    assert text.index("began-last") < text.index("ended-last")
 
 
 def test_show_names_the_invocation_that_called_it(run: Run, engine: FakeEngine) -> None:
