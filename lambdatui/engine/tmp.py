@@ -9,9 +9,10 @@ TMP = "/tmp"
 
 
 def below_tmp(paths: Iterable[str]) -> tuple[str, ...] | None:
-    """Those of `paths` that lie below /tmp, also by links, without what lies inside of others.
+    """What lies directly in /tmp and is, or holds, one of `paths`, also by links.
 
-    None where one of them is /tmp itself: then it cannot be another one.
+    All of it: a project may import from the folders beside its own. None where one of `paths` is /tmp itself: then it
+    cannot be another one.
     """
     found: set[str] = set()
     for path in filter(None, paths):
@@ -19,5 +20,5 @@ def below_tmp(paths: Iterable[str]) -> tuple[str, ...] | None:
             if each == TMP:
                 return None
             if each.startswith(TMP + "/"):
-                found.add(each)
-    return tuple(sorted(one for one in found if not any(one.startswith(other + "/") for other in found)))
+                found.add("/".join(each.split("/")[:3]))
+    return tuple(sorted(found))

@@ -14,26 +14,26 @@ from lambdatui.engine.sandboxes import Sandboxes
 from lambdatui.engine.spawner import Spawner
 from lambdatui.engine.tmp import below_tmp
 from lambdatui.spawner import private_tmp
-from tests.engine.conftest import Start, call
+from tests.engine.conftest import Start, call, running
 
 own_tmp = pytest.mark.skipif(not private_tmp.possible(), reason="this system allows no mount namespaces")
 
 
-def test_only_what_lies_below_tmp_is_kept_and_the_outermost_folder_is_enough() -> None:
-    assert below_tmp(["/srv/app", "/tmp/shop/src", "/tmp/shop", "", "/tmp/shop-2", "/tmp/./venv/"]) == (
-        "/tmp/shop", "/tmp/shop-2", "/tmp/venv",
+def test_what_lies_directly_in_tmp_is_kept_whole() -> None:
+    assert below_tmp(["/srv/app", "/tmp/shop/src", "/tmp/shop", "", "/tmp/shop-2/a/b", "/tmp/./ca.pem"]) == (
+        "/tmp/ca.pem", "/tmp/shop", "/tmp/shop-2",
     )  # fmt: skip
 
 
-def test_a_link_into_tmp_counts(tmp_path: Path) -> None:
-    if not str(tmp_path.resolve()).startswith("/tmp/"):
-        pytest.skip("the tests' own folder is elsewhere")
-    link = Path("/var/tmp") / uuid4().hex
-    link.symlink_to(tmp_path)
+def test_a_link_into_tmp_counts() -> None:
+    folder, link = Path("/tmp") / uuid4().hex, Path("/var/tmp") / uuid4().hex
+    (folder / "project").mkdir(parents=True)
+    link.symlink_to(folder / "project")
     try:
-        assert below_tmp([str(link)]) == (str(tmp_path.resolve()),)
+        assert below_tmp([str(link)]) == (str(folder.resolve()),)
     finally:
         link.unlink()
+        shutil.rmtree(folder)
 
 
 def test_a_project_that_is_all_of_tmp_leaves_it_alone() -> None:
@@ -130,6 +130,23 @@ async def test_a_layer_below_tmp_keeps_its_libraries_and_programs(start: Start) 
         assert found == [f"{layer}/lib", ["libown.so"], ["own"]]
     finally:
         shutil.rmtree(layer)
+
+
+@own_tmp
+async def test_a_project_below_tmp_finds_the_folders_beside_it() -> None:
+    root = Path("/tmp") / uuid4().hex
+    (root / "common").mkdir(parents=True)
+    (root / "common/shared.py").write_text("ANSWER = 7")
+    (root / "service/fns").mkdir(parents=True)
+    (root / "service/lambdatui.toml").write_text(TOML)
+    up = "os.path.join(os.path.dirname(__file__), '..', '..', 'common')"
+    app = f"import os, sys\nsys.path.append({up})\nimport shared\ndef handler(event, context): return shared.ANSWER\n"
+    (root / "service/fns/app.py").write_text(app)
+    try:
+        async with running(root / "service") as engine:
+            assert (await call(engine, "app")).payload == b"7"
+    finally:
+        shutil.rmtree(root)
 
 
 async def test_where_tmp_is_shared_it_is_said_once_and_each_environment_has_a_folder(
