@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import PurePath
 
 from lambdatui.schema import AsyncRow, FunctionRow, ProvisionedRow
@@ -25,9 +26,7 @@ def configuration_lines(row: FunctionRow, root: str, width: int) -> list[Line]:
     out: list[Line] = []
     for name, value, key in _facts(row, root):
         if value:
-            mark = "  set here" if key and key in row.overrides else ""
-            out += hanging(((f"{name:{LABEL}}", "dim"),), clean(value), width - len(mark))
-            out[-1] = line(*out[-1].pieces, (mark, "warn"))
+            out += _fact(name, value, bool(key) and key in row.overrides, width)
     for name, value in sorted(row.environment.items()):
         out += hanging((("variable     ", "dim"), (f"{clean(name)}=", "info")), clean(value), width)
     if row.description:
@@ -37,6 +36,14 @@ def configuration_lines(row: FunctionRow, root: str, width: int) -> list[Line]:
         for name, value in sorted(row.kept.items()):
             out += hanging(((f"{clean(name)}  ", "dim"),), clean(value), width)
     return out
+
+
+@lru_cache(maxsize=500)
+def _fact(name: str, value: str, put: bool, width: int) -> tuple[Line, ...]:
+    """One setting; `put`: by API or screen. Kept, since few of them change from tick to tick."""
+    mark = "  set here" if put else ""
+    rows = hanging(((f"{name:{LABEL}}", "dim"),), clean(value), width - len(mark))
+    return (*rows[:-1], line(*rows[-1].pieces, (mark, "warn")))
 
 
 def _facts(row: FunctionRow, root: str) -> Iterator[Fact]:

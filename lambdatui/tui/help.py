@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from lambdatui.schema import FREE_GB_SECONDS, FREE_REQUESTS, Header
 from lambdatui.tui.dialogs import Reader
 from lambdatui.tui.keys import display
+from lambdatui.tui.text import usd
 from lambdatui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -40,6 +42,17 @@ def help_rows(main: MainScreen) -> list[tuple[str, str, str, str]]:
     return [(p, " ".join(keys), *told[p, a]) for want in ordered for (p, a), keys in rows.items() if p == want]
 
 
+def cost_text(header: Header) -> str:
+    """What the header's prices mean; empty where nothing was billed."""
+    if not header.cost_usd and header.monthly_usd is None:
+        return ""
+    run = f"{usd(header.cost_usd)} since the start at list prices"
+    if header.monthly_usd is None:
+        return run
+    free = f"{FREE_REQUESTS:,} requests and {FREE_GB_SECONDS:,} GB-s"
+    return f"{run}, {usd(header.monthly_usd)} a month at this rate with the free tier taken off ({free})"
+
+
 def help_screen(main: MainScreen) -> Reader:
     """The help as a screen to read."""
     table = RichTable.grid(padding=(0, 2))
@@ -51,6 +64,9 @@ def help_screen(main: MainScreen) -> Reader:
         for name, address in (("AWS endpoint", header.url), ("HTTP triggers", header.http_url)):
             table.add_row(Text(name, "bold"), Text(address))
             text.append(f"{name}  {address}")
+        if cost := cost_text(header):
+            table.add_row(Text("Cost", "bold"), Text(cost))
+            text.append(f"Cost  {cost}")
         table.add_row("", "")
     for place, keys, told, binding_id in help_rows(main):
         if place != before:

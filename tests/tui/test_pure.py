@@ -14,6 +14,7 @@ from lambdatui.schema import Happening, InvocationDetail
 from lambdatui.tui import text
 from lambdatui.tui.details import code_lines, invocation_facts, relative, subject_of, waterfall
 from lambdatui.tui.function_lines import configuration_lines
+from lambdatui.tui.help import cost_text
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
 from lambdatui.tui.screens.overview import happening_lines, log_empty
 from lambdatui.tui.widgets.bars import cost_groups
@@ -303,3 +304,10 @@ def test_a_json_record_is_shown_by_its_message_its_error_and_what_it_adds() -> N
 @given(st.one_of(st.text(), st.text().map(lambda rest: '{"timestamp"' + rest)))
 def test_what_is_no_json_record_is_shown_as_it_is(message: str) -> None:
     assert record_text(message) == message
+
+
+def test_the_help_says_what_the_price_in_the_header_means() -> None:
+    assert cost_text(fakes.header()) == ""
+    assert cost_text(fakes.header(cost_usd=0.0021)) == "$0.0021 since the start at list prices"
+    told = cost_text(fakes.header(cost_usd=0.0021, monthly_usd=1.2))
+    assert "$1.20 a month" in told and "1,000,000 requests and 400,000 GB-s" in told

@@ -65,7 +65,7 @@ class FunctionPage(FunctionKeys):
         triggers.set_content(lambda width: trigger_lines(row, width), identity=row.name)
         self.query_one(Plots).show_series(state.series, name)
         if fresh or state.new_invocations or state.invocations_reset:
-            own = [invocation for invocation in state.invocations if invocation.function == name]
+            own = [invocation for invocation in reversed(state.invocations) if invocation.function == name]
             self.query_one(InvocationTable).show_invocations(own)
         self.query_one(EnvironmentTable).show_environments(e for e in state.environments if e.function == name)
         self._fit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from lambdatui.schema import InvocationRow
 from lambdatui.tui.text import STATUSES, clean, local_time, millis, short_id
@@ -43,11 +44,11 @@ class InvocationTable(Table):
         self.invocations: dict[str, InvocationRow] = {}
 
     def show_invocations(self, rows: Iterable[InvocationRow]) -> None:
-        """The rows in any order. They say when they started, so that is their order, whichever ended first.
+        """The rows, those that ended last first. They say when they started, and so that is their order.
 
         Versions have a column where anything but $LATEST ran.
         """
-        kept = sorted(rows, key=lambda row: (row.started_at, row.id), reverse=True)
+        kept = sorted(rows, key=attrgetter("started_at"), reverse=True)
         versions = any(row.version != LATEST for row in kept)
         self.columns = [column for column in self._columns if versions or column.key != "version"]
         cache = {row.id: self._cache.get(row.id) or invocation_row(row) for row in kept}

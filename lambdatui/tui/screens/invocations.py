@@ -69,7 +69,7 @@ class InvocationsPage(Page):
 
     def show(self, state: State, fresh: bool) -> None:
         if fresh or state.new_invocations or state.invocations_reset:
-            self.table.show_invocations(state.invocations)
+            self.table.show_invocations(reversed(state.invocations))
 
     def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()
