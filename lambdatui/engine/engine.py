@@ -19,11 +19,10 @@ from lambdatui import schema, wire
 from lambdatui.clock import Clock
 from lambdatui.config.changes import describe_change
 from lambdatui.config.dead_letters import dlq_names
-from lambdatui.config.loader import CONFIGURATION_FILES, load_project
+from lambdatui.config.loader import load_project
 from lambdatui.config.made import Kind, Made, with_made
 from lambdatui.config.model import LoadOptions, Problem, Project
 from lambdatui.engine.admission import Admission
-from lambdatui.engine.code import IGNORED_FOLDERS
 from lambdatui.engine.destinations import Deliver, Delivery
 from lambdatui.engine.event_invoke import EventInvokeConfigs
 from lambdatui.engine.events import EventQueue
@@ -33,6 +32,7 @@ from lambdatui.engine.installer import Installer
 from lambdatui.engine.invoker import Invoker
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import Pool
+from lambdatui.engine.project_watch import ProjectWatch
 from lambdatui.engine.provisioned import ProvisionedConfigs
 from lambdatui.engine.provisioner import Provisioner
 from lambdatui.engine.registry import RESERVED, Registry
@@ -44,15 +44,11 @@ from lambdatui.engine.tracing import Caller
 from lambdatui.engine.variables import Surroundings
 from lambdatui.engine.versions import Versions
 from lambdatui.engine.views import Views
-from lambdatui.engine.watch import FolderWatch
 from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageError
 from lambdatui.spawner import tree
 from lambdatui.store.reader import Reader
 from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
-
-_DISCOVERED = ("plain", "toml")  # kinds whose functions may be found by their files
-
 
 SHARED_TMP = (
     "functions share this machine's /tmp, as it allows them no mount namespaces: TMPDIR and HOME name a folder of each"
@@ -161,14 +157,12 @@ class Engine:
         self.deliver: Deliver = _nowhere  # the sources put theirs in its place
         self._events = EventQueue(self, options.retry_delays, held=options.one_shot)
         self._views = Views(self)
-        self._watch = FolderWatch(self._touched)
+        self._watch = ProjectWatch(
+            lambda: self.project, self._reloader.touched, self.reload_project, telemetry, lambda: self.stopping
+        )
         self._on_reload: Callable[[str], None] = lambda function: None
         self._reloader.on_reload = self._reloaded
         self._background: set[asyncio.Task[None]] = set()
-        self._configuring: asyncio.Task[None] | None = None
-        self._configuration_touched = False
-        self._outside: set[str] = set()
-        self._watching = asyncio.Lock()
         self._telling = asyncio.Lock()
 
     # --- life
@@ -181,9 +175,9 @@ class Engine:
         await self.versions.tidy()
         await self._take_over(self.project)
         if not self.options.one_shot:
-            self._reloader.on_outside = self._watch_outside
-            self._installer.before_first = self._rewatch  # so that no watch covers the thousands of files to come
-            await self._rewatch()
+            self._reloader.on_outside = self._watch.outside
+            self._installer.before_first = self._watch.renew  # so that no watch covers the thousands of files to come
+            await self._watch.renew()
             self.on_project(self.provisioner.project_changed)
             self._begin(self.provisioner.run())
             self._begin(charge_provisioned(self))
@@ -207,8 +201,8 @@ class Engine:
     async def stop(self) -> None:
         """End every environment and the spawner. Events that were not finished stay on disk."""
         self.stopping = True
-        self._watch.close()
-        tasks = [*self._background, *([self._configuring] if self._configuring else [])]
+        await self._watch.close()
+        tasks = list(self._background)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -513,74 +507,6 @@ class Engine:
                 except Exception as error:  # noqa: BLE001 (the others must hear of it all the same)
                     self.telemetry.say("config", None, f"the configuration could not be taken over: {error}")
 
-    # --- watching
-
-    async def _rewatch(self) -> None:
-        root = Path(self.project.root)
-        deep = {Path(one.code_root) for one in self.project.functions if one.inline_code is None}
-        deep |= {Path(layer) for one in self.project.functions for layer in one.layers}
-        flat = {root, *(Path(file).parent for file in self.project.files), *map(Path, self._outside)}
-        flat |= {folder.parent for folder in deep}  # to see a folder that is gone come back
-        if self.project.kind in _DISCOVERED:
-            flat |= await asyncio.to_thread(_subfolders, root)
-        async with self._watching:
-            changed = await asyncio.to_thread(self._watch.watch, sorted(deep), sorted(flat))
-        if changed:  # what was saved between the reading of the project and the new watch
-            self._configure_soon()
-        if self._watch.notice and changed:
-            self.telemetry.say("notice", None, self._watch.notice)
-
-    def _watch_outside(self, folders: set[str]) -> None:
-        if not folders <= self._outside:
-            self._outside |= folders
-            self._begin(self._rewatch())
-
-    def _touched(self, paths: set[str]) -> None:
-        self._reloader.touched(paths)
-        files = set(self.project.files)
-        root = Path(self.project.root)
-        discovered = self.project.kind in _DISCOVERED
-        folders = {one.code_root for one in self.project.functions}
-        if any(
-            path in files
-            or path in folders
-            or (Path(path).parent == root and Path(path).name in CONFIGURATION_FILES)
-            or (discovered and (path.endswith(".py") or not Path(path).suffix))
-            for path in paths
-        ):
-            self._configure_soon()
-        elif any(str(Path(path).parent) in folders and Path(path).is_dir() for path in paths):
-            self._begin(self._rewatch())  # a new folder of code may need a watch of its own
-
-    def _configure_soon(self) -> None:
-        self._configuration_touched = True
-        if self._configuring is None and not self.stopping:
-            self._configuring = asyncio.create_task(self._configure())
-
-    async def _configure(self) -> None:
-        try:
-            while self._configuration_touched:
-                self._configuration_touched = False
-                await asyncio.sleep(0.03)  # an editor writes in several steps
-                if not self._configuration_touched:
-                    try:
-                        await self.reload_project()
-                        await self._rewatch()
-                    except UsageError:  # the folder itself is gone for a moment
-                        continue
-                    except Exception as error:  # noqa: BLE001 (this task's edge: the next save tries again)
-                        self.telemetry.say("config", None, f"the configuration could not be taken over: {error}")
-        finally:
-            self._configuring = None
-
 
 async def _nowhere(delivery: Delivery) -> None:
     raise OperationFailed(f"nothing here delivers to the {delivery.destination.kind} {delivery.destination.name}")
-
-
-def _subfolders(root: Path) -> set[Path]:
-    """Folders right below the root, in which a function may appear."""
-    try:
-        return {one for one in root.iterdir() if one.is_dir() and one.name not in IGNORED_FOLDERS}
-    except OSError:
-        return set()
