@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from lambdatui.schema import AsyncRow, FunctionRow, ProvisionedRow
 from lambdatui.tui.text import clean, compact, local_moment, plural, short_sha, span, usd
-from lambdatui.tui.widgets.lines import Line, Piece, hanging, left, line, paragraphs, right
+from lambdatui.tui.widgets.lines import Line, Piece, hanging, left, line, paragraphs, right, width_of
 
 LATEST = "$LATEST"
 LABEL = 13  # cells
@@ -143,19 +143,19 @@ def version_lines(row: FunctionRow, now_us: int, width: int) -> list[Line]:
             out.append(line((head, "accent"), (f" → {version:2} ", ""), *bar, (f" {about}" if about else "", "dim")))
             head = " " * names
         if alias.name in provisioned:
-            out += _provisioned(provisioned[alias.name], width, names + 1)
+            out += _provisioned(provisioned[alias.name], width)
     if out:
         out.append(line())
     published = sum(version.invocations for version in row.versions)
     newest = row.versions[-1].code_sha if row.versions else ""
     note = "not published yet" if row.code_sha and row.code_sha != newest else ""
-    out.append(_version(LATEST, row.code_sha, "", max(0, row.invocations - published), note, "info"))
+    out += _version(LATEST, row.code_sha, "", max(0, row.invocations - published), note, width, "info")
     for each in reversed(row.versions):
         made = local_moment(each.created_at, now_us)
         about = clean(each.description) if each.description != row.description else ""
-        out.append(_version(each.version, each.code_sha, made, each.invocations, about))
+        out += _version(each.version, each.code_sha, made, each.invocations, about, width)
         if each.version in provisioned:
-            out += _provisioned(provisioned[each.version], width, 2)
+            out += _provisioned(provisioned[each.version], width)
     return out
 
 
@@ -165,24 +165,27 @@ def _bar(share: float) -> tuple[Piece, ...]:
     return (("▰" * full, "ok"), ("▱" * (BAR - full), "faint"), (right(f"{share * 100:.4g} %", 7), ""))
 
 
-def _version(name: str, sha: str, made: str, calls: int, note: str, tag: str = "dim") -> Line:
+def _version(name: str, sha: str, made: str, calls: int, note: str, width: int, tag: str = "dim") -> list[Line]:
+    """The note beside the figures, or under them where it is too long."""
     ran = f"{compact(calls)} call{'s' * (calls != 1)}" if calls else "no call"
-    return line(
+    pieces: tuple[Piece, ...] = (
         (f"{name:7}", "" if name != LATEST else "dim"),
         (f" {short_sha(sha):4}", "dim"),
         (f" {made:8}", "dim"),
         (right(ran, 12), "" if calls else "faint"),
-        (f"  {note}" if note else "", tag),
     )
+    if note and width_of(pieces) + 2 + width_of(((note, ""),)) > width:
+        return [line(*pieces), *hanging((("        ", ""),), note, width, tag)]
+    return [line(*pieces, (f"  {note}" if note else "", tag))]
 
 
-def _provisioned(each: ProvisionedRow, width: int, indent: int) -> list[Line]:
+def _provisioned(each: ProvisionedRow, width: int) -> list[Line]:
     glyph, tag = PROVISIONED.get(each.status, ("·", "dim"))
     parts = [f"{each.allocated} of {each.requested} ready"]
     parts += [f"{each.in_use} in use"] if each.in_use else []
     parts += [f"{plural(each.spillover, 'call')} spilled over"] if each.spillover else []
     parts += [clean(each.reason)] if each.reason else []
-    head = ((" " * indent, ""), (f"{glyph} ", tag))
+    head = (("  ", ""), (f"{glyph} ", tag))
     return hanging(head, f"provisioned {', '.join(parts)}", width, tag if each.status == "FAILED" else "dim")
 
 

@@ -140,3 +140,11 @@ def test_a_functions_bar_tells_what_is_provisioned() -> None:
     rows = [ConcurrencyRow(function="orders", used=1, reserved=4, provisioned=2, provisioned_used=1)]
     (shown,) = concurrency_lines(rows, 80)
     assert "▰▱▱▱" in shown.text and "2 provisioned, 1 in use" in shown.text
+
+
+def test_a_long_description_stands_under_its_version() -> None:
+    versions = [
+        VersionRow(version="1", code_sha="a41f", created_at=fakes.at(60), description="the first that was sold")
+    ]
+    shown = _versions(_published(versions=versions), 42)
+    assert shown[-2].endswith("no call") and shown[-1] == "        the first that was sold"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lambdatui.schema import EnvironmentRow
-from lambdatui.tui.text import STATES, clean, compact, seconds, short_sha
+from lambdatui.tui.text import STATES, age, clean, compact, seconds, short_sha
 from lambdatui.tui.widgets.rows import NOTHING, UNMEASURED, Cell, Column, Row
 from lambdatui.tui.widgets.table import Table
 
@@ -21,7 +21,7 @@ COLUMNS = (
     Column("tmp", "/tmp MB", 9, numeric=True, drop=4, narrow=8),
     Column("cpu", "CPU %", 5, numeric=True),
     Column("invocations", "INV", 5, numeric=True),
-    Column("age", "AGE", 7, numeric=True, narrow=6),
+    Column("age", "AGE", 4, numeric=True),
     Column("idle", "IDLE", 7, numeric=True, drop=2),
     Column("code", "CODE", 4, drop=1),
 )
@@ -67,7 +67,7 @@ def environment_row(row: EnvironmentRow) -> Row:
         "tmp": _tmp(row),
         "cpu": ((f"{row.cpu_percent:.0f}", ""),) if row.cpu_percent >= 0.5 else NOTHING,
         "invocations": ((compact(row.invocations), ""),) if row.invocations else NOTHING,
-        "age": ((seconds(row.age_s), "dim"),),
+        "age": ((age(row.age_s), "dim"),),
         "idle": ((seconds(row.idle_s), "dim"),) if row.idle_s is not None else NOTHING,
         "code": ((short_sha(row.code_sha), "dim"),),
     }
