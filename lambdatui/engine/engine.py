@@ -129,7 +129,7 @@ class Engine:
         self.versions = Versions(
             store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed
         )  # fmt: skip
-        self._follower = Follower(
+        self.follower = Follower(
             self.versions, self._reloader, telemetry, lambda key: any(one.launch.key == key for one in self.pool)
         )
         self.provisioner = Provisioner(
@@ -239,7 +239,7 @@ class Engine:
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """One attempt, synchronously. What the function does never raises; a throttle is a status."""
         latest, qualifier = self._registry.find(request.function, request.qualifier)
-        function = await self._follower.serving(latest, qualifier)
+        function = await self.follower.serving(latest, qualifier)
         if qualifier != request.qualifier:
             request = msgspec.structs.replace(request, qualifier=qualifier)
         try:
@@ -456,7 +456,7 @@ class Engine:
         """Let declared aliases follow what was saved."""
         for name in functions:
             with contextlib.suppress(NotFound):
-                await self._follower.follow(self.function(name))
+                await self.follower.follow(self.function(name))
 
     async def reload_project(self) -> None:
         """Read the configuration again; one that cannot be read changes nothing but the problem that is shown."""

@@ -183,9 +183,13 @@ class EventQueue:
     # --- one event
 
     async def _attempt(self, event: AsyncEvent) -> None:
-        self._starting[event.function] -= 1  # from here to the admission nothing else runs
         try:
-            await self._try(event, self._engine.function(event.function))
+            try:
+                function = self._engine.function(event.function)
+                await self._engine.follower.caught_up(function, event.qualifier)
+            finally:
+                self._starting[event.function] -= 1  # from here to the admission nothing else runs
+            await self._try(event, function)
         except Exception as error:  # noqa: BLE001 - the edge of this task: the event stays on disk and is due again
             self._notice(event.function, f"an event waits: {_told(error)}")
             await asyncio.sleep(_STORE_PAUSE)

@@ -35,10 +35,14 @@ class Follower:
         self._following: dict[str, asyncio.Lock] = {}
 
     async def serving(self, function: Function, qualifier: str | None) -> Function:
-        """As `Versions.resolve`; an alias that follows the files moves first to what was saved just now."""
+        """As `Versions.resolve`, when the qualifier is up to date."""
+        await self.caught_up(function, qualifier)
+        return self._versions.resolve(function, qualifier)
+
+    async def caught_up(self, function: Function, qualifier: str | None) -> None:
+        """Returns when an alias that follows the files has moved to what was saved just now."""
         if qualifier is not None and any(one.name == qualifier for one in function.config.published_aliases):
             await self.follow(function)
-        return self._versions.resolve(function, qualifier)
 
     async def follow(self, function: Function) -> None:
         """Publish what was saved and move the declared aliases to it. Code that does not compile changes nothing."""

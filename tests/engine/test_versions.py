@@ -201,6 +201,19 @@ async def test_an_asynchronous_event_runs_the_version_that_its_alias_points_to_t
     assert (detail.row.version, detail.row.qualifier, detail.row.status) == ("1", "live", "ok")
 
 
+async def test_events_that_wait_for_a_save_to_be_published_are_not_throttled_for_it(start: Start) -> None:
+    template = TEMPLATE + "      ReservedConcurrentExecutions: 1\n"
+    engine = await start({**FILES, "template.yaml": template})
+    for _ in range(12):  # the first of them publishes
+        await engine.accept("app", b"{}", qualifier="live")
+    await eventually(lambda: engine.store.events.count() == 0)
+    await engine.store.history.flush()
+    rows = engine.reader.invocations(function="app", limit=100)[::-1]
+    assert [row.status for row in rows].count("ok") == 12
+    before = [row.status for row in rows].index("ok")
+    assert before <= 2  # one at a time is tried and throttled where nothing is free, not all of them at once
+
+
 async def test_an_event_whose_alias_is_gone_waits_for_it(start: Start) -> None:
     engine = await start(FILES)
     await engine.accept("app", b"{}", qualifier="live")
