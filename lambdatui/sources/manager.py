@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections.abc import Sequence
 
 import msgspec
 
@@ -31,7 +32,7 @@ from lambdatui.sources.schedule_source import ScheduleSource, understood
 from lambdatui.sources.source import Loop, Source, finish
 from lambdatui.sources.stream_source import StreamSource
 from lambdatui.sources.timer import SystemTimer, Timer
-from lambdatui.store.records import NewMessage
+from lambdatui.store.records import NewMessage, Record
 
 TRIM_EVERY_S = 60.0
 # A blocked batch is given up when its records reach the stream's retention; only then may they go.
@@ -272,10 +273,10 @@ class SourceManager:
             if isinstance(source, QueueSource) and source.queue.name == name:
                 source.wake()
 
-    def _stream_changed(self, name: str) -> None:
+    def _stream_changed(self, name: str, records: Sequence[Record]) -> None:
         for source in self._sources.values():
             if isinstance(source, StreamSource) and source.stream.name == name:
-                source.wake()
+                source.arrived(records)
 
 
 class _Trimmer(Loop):

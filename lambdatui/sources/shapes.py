@@ -96,7 +96,10 @@ def _attribute(value: dict[str, str]) -> dict[str, object]:
 
 def stream_event(records: Iterable[Record], stream: StreamConfig, *, region: str, account: str) -> bytes:
     """The event with these records of a stream."""
-    return batch(encoded_record(record, stream, region=region, account=account) for record in records)
+    arn = stream_arn(region, account, stream)
+    if stream.table is not None:
+        return batch(change_record(record, arn=arn) for record in records)
+    return batch(stream_record(record, arn=arn, region=region, account=account) for record in records)
 
 
 def encoded_record(record: Record, stream: StreamConfig, *, region: str, account: str) -> bytes:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lambdatui import schema
 from lambdatui.sources import stream_lanes, stream_rules
@@ -14,7 +14,9 @@ from lambdatui.sources.source import Loop
 from lambdatui.sources.stream_rules import LaneState
 from lambdatui.sources.stream_settings import Settings
 from lambdatui.sources.timer import Timer
-from lambdatui.store.shards import seq_text
+from lambdatui.store.shards import lane_of, seq_text
+
+FOLLOW_AFTER = 500  # records after which lanes look that have none of them
 
 
 class ShardReader(Loop):
@@ -37,6 +39,7 @@ class ShardReader(Loop):
         self._settings = settings
         self._activity = activity
         self._drained = drained
+        self._arrived = 0  # records since all lanes were woken
         self._lanes: list[LaneReader] = []  # none: the checkpoints are not read yet
 
     def update(self, settings: Settings) -> None:
@@ -48,6 +51,17 @@ class ShardReader(Loop):
     def wake(self) -> None:
         super().wake()
         for lane in self._lanes:
+            lane.wake()
+
+    def arrived(self, keys: Sequence[str]) -> None:
+        """Records of these keys were put. The other lanes follow now and then, so that the backlog stays cheap."""
+        lanes = self._lanes
+        self._arrived += len(keys)
+        if len(lanes) > 1 and self._arrived <= FOLLOW_AFTER:
+            lanes = [lanes[index] for index in {lane_of(key, len(lanes)) for key in set(keys)}]
+        else:
+            self._arrived = 0
+        for lane in lanes:
             lane.wake()
 
     async def pause(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from lambdatui import schema
 from lambdatui.config.model import Project, StreamConfig, StreamMapping
@@ -12,6 +13,7 @@ from lambdatui.sources.shard_reader import ShardReader
 from lambdatui.sources.stream_rules import ready
 from lambdatui.sources.stream_settings import settings_of
 from lambdatui.sources.timer import Timer
+from lambdatui.store.records import Record
 from lambdatui.store.shards import Shard
 
 
@@ -70,13 +72,28 @@ class StreamSource:
         return self._activity.last_result
 
     def wake(self) -> None:
-        """There are records, or other shards than before."""
+        """There may be other shards than before, or other settings."""
         state = self._engine.store.streams.state(self.stream.name)
         if state is not None and state.epoch != self._epoch:
             self._epoch = state.epoch
             self._read_ready()
         for reader in self._readers.values():
             reader.wake()
+
+    def arrived(self, records: Sequence[Record]) -> None:
+        """These records were put; none: shards changed. Only what they concern is woken: most of what a stream costs
+        while it trickles is waking lanes that find nothing."""
+        state = self._engine.store.streams.state(self.stream.name)
+        if not records or state is None or state.epoch != self._epoch:
+            self.wake()
+            return
+        by_shard: dict[str, list[str]] = {}
+        for record in records:
+            by_shard.setdefault(record.shard, []).append(record.partition_key)
+        for shard, keys in by_shard.items():
+            reader = self._readers.get(shard)
+            if reader is not None:
+                reader.arrived(keys)
 
     def retry_now(self) -> None:
         for reader in self._readers.values():

@@ -18,8 +18,10 @@ T = TypeVar("T")
 class ReadPool:
     """Reads see every write whose future has resolved."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prepare: Callable[[sqlite3.Connection], None] = lambda _: None) -> None:
+        """`prepare` is done to the reading thread's connection when it is opened."""
         self._path = path
+        self._prepare = prepare
         self._quick = open_readonly(path)
         self._lock = threading.Lock()
         self._slow: sqlite3.Connection | None = None
@@ -41,6 +43,7 @@ class ReadPool:
         try:
             if self._slow is None:
                 self._slow = open_readonly(self._path)
+                self._prepare(self._slow)
             return work(self._slow)
         except sqlite3.Error as error:
             raise explain(error, self._path) from error

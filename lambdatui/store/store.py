@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lambdatui.clock import Clock
 from lambdatui.errors import StoreError
-from lambdatui.store import history_rows
+from lambdatui.store import history_rows, stream_rows
 from lambdatui.store.code import CodeStore
 from lambdatui.store.database import CorruptError, explain, open_writable
 from lambdatui.store.events import EventStore
@@ -50,7 +50,7 @@ class Store:
         self._tidying: asyncio.Task[None] | None = None
         self._state = Writer(state, data / "state.db")
         self._history = Writer(history, data / "history.db")
-        self._reads = ReadPool(data / "state.db")
+        self._reads = ReadPool(data / "state.db", stream_rows.prepare)
         self._history_reads = ReadPool(data / "history.db")
         self.queues = QueueStore(self._state, self._reads, clock)
         self.events = EventStore(self._state, self._reads, self.queues, clock)

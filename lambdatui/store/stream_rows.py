@@ -168,6 +168,11 @@ def _record(stream: str, shard: str, row: tuple[int, str, bytes, int]) -> Record
     )
 
 
+def prepare(connection: sqlite3.Connection) -> None:
+    """What `read_lane` needs of a connection. Once: it makes SQLite compile every statement anew."""
+    connection.create_function("lane_of", 2, lane_of, deterministic=True)
+
+
 def read_lane(
     connection: sqlite3.Connection,
     stream: str,
@@ -179,15 +184,16 @@ def read_lane(
 ) -> tuple[list[Record], int]:
     """Up to `limit` records of one lane (its index, and how many there are) behind `after` and up to `until`, and how
     far was looked: everything of the lane up to there is among them."""
+    if lane[1] == 1 and until is None:  # everything is the lane's: what is there says how far was looked
+        rows = connection.execute(f"{_RECORDS} ORDER BY r.seq LIMIT ?", (stream, shard, after, limit))
+        records = [_record(stream, shard, row) for row in rows]
+        return records, seq_number(records[-1].seq) if records else after
     last = newest(connection, stream, shard)
     if until is not None and (last is None or until < last):
         last = until
     if last is None or last <= after:
         return [], after
-    condition = ""
-    if lane[1] > 1:
-        connection.create_function("lane_of", 2, lane_of, deterministic=True)
-        condition = f" AND lane_of(r.partition_key, {lane[1]}) = {lane[0]}"
+    condition = f" AND lane_of(r.partition_key, {lane[1]}) = {lane[0]}" if lane[1] > 1 else ""
     rows = connection.execute(
         f"{_RECORDS} AND r.seq <= ?{condition} ORDER BY r.seq LIMIT ?", (stream, shard, after, last, limit)
     )

@@ -28,11 +28,11 @@ class StreamStore:
         self._reads = reads
         self._queues = queues
         self._clock = clock
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[Callable[[str, Sequence[Record]], None]] = []
         self._known: dict[str, StreamState] = {}  # as committed; the rows' epoch tells whether it still holds
 
-    def add_listener(self, listener: Callable[[str], None]) -> None:
-        """Call `listener(stream name)` on the loop after records were put, or shards changed."""
+    def add_listener(self, listener: Callable[[str, Sequence[Record]], None]) -> None:
+        """Call `listener(stream name, records)` on the loop after records were put, or (with none) shards changed."""
         self._listeners.append(listener)
 
     # streams and their shards
@@ -91,9 +91,9 @@ class StreamStore:
     def _learn(self, state: StreamState) -> None:
         self._known[state.name] = state
 
-    def _changed(self, name: str) -> None:
+    def _changed(self, name: str, records: Sequence[Record] = ()) -> None:
         for listener in self._listeners:
-            listener(name)
+            listener(name, records)
 
     # records
 
@@ -109,7 +109,7 @@ class StreamStore:
         def committed(outcome: tuple[list[Record], StreamState]) -> None:
             if outcome[1] is not known:
                 self._learn(outcome[1])
-            self._changed(stream.name)
+            self._changed(stream.name, outcome[0])
 
         return (await self._writer.run(work, committed))[0]
 

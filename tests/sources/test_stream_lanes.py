@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from lambdatui.clock import MICROS
 from lambdatui.config.model import Destination
 from lambdatui.sources import stream_lanes
+from lambdatui.sources.shard_reader import FOLLOW_AFTER
 from lambdatui.sources.stream_rules import Advance, Discard, LaneState, Send, Wait, load, plan, save, settle
 from lambdatui.store.records import Checkpoint, Record
 from lambdatui.store.shards import lane_of
@@ -219,6 +220,24 @@ async def test_lanes_run_side_by_side_and_keep_each_keys_order(world: Any) -> No
     assert by_key(here) == {key: [str(number) for number in range(20)] for key in KEYS}
     for event in here.engine.events("work"):
         assert len({lane_of(each["kinesis"]["partitionKey"], 3) for each in event["Records"]}) == 1
+
+
+async def test_a_put_wakes_the_lanes_that_it_concerns_and_the_others_follow_now_and_then(world: Any) -> None:
+    here = await world(clicks(parallelization_factor=10), work=lambda event: None)
+    looks: list[tuple[int, int]] = []
+    read = here.store.streams.read_lane
+
+    async def counted(*arguments: Any) -> Any:
+        looks.append(arguments[-1])
+        return await read(*arguments)
+
+    here.store.streams.read_lane = counted
+    await put(here, "1", key="a")
+    await here.settle(lambda: by_key(here) == {"a": ["1"]} and shard(here).backlog == 0)
+    assert {lane for lane, _ in looks} == {lane_of("a", 10)}
+    await put(here, *map(str, range(FOLLOW_AFTER)), key="a")
+    await here.settle(lambda: shard(here).backlog == 0)
+    assert {lane for lane, _ in looks} == set(range(10))
 
 
 async def test_a_blocked_lane_holds_its_own_keys_up_alone_and_the_backlog_counts_what_waits(world: Any) -> None:

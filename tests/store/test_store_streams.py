@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from lambdatui.clock import ManualClock, new_request_id
 from lambdatui.config.model import StreamConfig
-from lambdatui.store.records import Checkpoint, NewMessage
+from lambdatui.store.records import Checkpoint, NewMessage, Record
 from lambdatui.store.shards import (
     HashRanges,
     even_shards,
@@ -147,10 +148,14 @@ async def test_latest_after_a_trim_is_not_the_beginning(store: Store, clock: Man
 
 
 async def test_listeners_hear_of_a_put_after_it_is_there(store: Store) -> None:
-    heard: list[tuple[str, int]] = []
-    store.streams.add_listener(lambda name: heard.append((name, store.streams.backlog(name, shard_name(0), ""))))
+    heard: list[tuple[str, list[bytes], int]] = []
+
+    def hear(name: str, records: Sequence[Record]) -> None:
+        heard.append((name, [record.data for record in records], store.streams.backlog(name, shard_name(0), "")))
+
+    store.streams.add_listener(hear)
     await store.streams.put(STREAM, [("k", b"1", 0)])
-    assert heard == [("clicks", 1)]
+    assert heard == [("clicks", [b"1"], 1)]
 
 
 async def test_checkpoints_last_and_an_on_failure_record_comes_with_one(data: Path, clock: ManualClock) -> None:
