@@ -48,6 +48,7 @@ _UNHANDLED = (
     " https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
 )
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
+_PROVIDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "provided")
 
 
 class Environment:
@@ -81,6 +82,7 @@ class Environment:
         folders = [each for each in standard if (each + os.sep).startswith(_LIBRARY) and "-packages" not in each]
         after = {"logging": self._log.equip, "linecache": loader.use_snapshot_lines(self._snapshot)}
         sys.meta_path.insert(0, loader.StandardLibraryFirst(folders, after))
+        sys.meta_path.append(loader.FallbackFinder(_PROVIDED, ("snapshot_restore_py",)))
         fallback = self._start.get("fallback")
         if fallback:
             finder = loader.FallbackFinder(fallback["path"], fallback["modules"])

@@ -163,6 +163,27 @@ def test_extension_modules_come_from_the_real_folder(start: Start, tmp_path: Pat
     assert environment.invoke(0).json == str(tmp_path / "task" / "vendor" / found[0].name)
 
 
+def test_the_module_of_snapstarts_hooks_is_there_unless_the_code_has_its_own(start: Start) -> None:
+    code = """
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+
+@register_before_snapshot
+def close(): raise ValueError("no snapshot is taken")
+
+register_after_restore(print, "restored", end="")
+
+def handler(event, context): return close.__name__
+"""
+    environment = start(code)
+    ready = environment.ready()
+    assert (ready.kind, ready.meta["modules"], ready.meta["files"]) == (wire.READY, {}, [])
+    answer = environment.invoke(0)
+    assert (answer.json, answer.output) == ("close", b"")
+    own = start({"app.py": "from snapshot_restore_py import handler", "snapshot_restore_py.py": VERSION % 1})
+    assert own.ready().kind == wire.READY
+    assert own.invoke(0).json == 1
+
+
 def test_only_the_named_modules_come_from_the_fallback_and_only_in_the_end(start: Start, tmp_path: Path) -> None:
     engine = harness.write(
         tmp_path / "engine",
