@@ -23,7 +23,9 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "echo.py").write_text("def handler(event, context):\n    return event\n")
-    (folder / "lambdatui.toml").write_text("[functions.echo]\nhandler='echo.handler'\n[queues.work]\n")
+    (folder / "lambdatui.toml").write_text(
+        "[functions.echo]\nhandler='echo.handler'\n[queues.work]\nvisibility_timeout=4\n"
+    )
     return folder
 
 
@@ -80,7 +82,7 @@ def test_no_acknowledged_message_is_lost_and_no_deleted_one_comes_back(
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "60"})
         made = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
         assert made["QueueArn"] == ARN + queue
-    wait_for(lambda: _counts(sqs, "work")[1] == 0, 40)  # what the killed engine's clients held is visible again
+    wait_for(lambda: _counts(sqs, "work")[1] == 0)  # what the killed engine's clients held is visible again
     found = drained(sqs, "work") + drained(sqs, "made")
     assert sent - deleted - unsure <= found.keys(), "an acknowledged message was lost"
     assert not deleted & found.keys(), "a deleted message came back"

@@ -29,12 +29,11 @@ def handler(event, context):
 
 def seen(file: Path) -> dict[str, list[int]]:
     """Numbers by key, in the order in which they were seen first: a batch that was cut off by a kill comes again."""
-    found: dict[str, list[int]] = defaultdict(list)
+    found: dict[str, dict[int, None]] = defaultdict(dict)
     for line in file.read_text().splitlines() if file.exists() else ():
         key, number = line.split()
-        if int(number) not in found[key]:
-            found[key].append(int(number))
-    return found
+        found[key][int(number)] = None
+    return defaultdict(list, {key: list(numbers) for key, numbers in found.items()})
 
 
 def total(file: Path) -> int:
@@ -70,17 +69,20 @@ def test_records_survive_a_kill_amid_splits_and_reach_the_function_in_each_keys_
     keys = [f"key-{number}" for number in range(4)]
     with ThreadPoolExecutor(len(keys)) as pool:
         writers = {key: pool.submit(write, key) for key in keys}
-        for target in (3, 5, 3, 2, 4, 2, 3):
-            client.update_shard_count(StreamName="clicks", TargetShardCount=target, ScalingType="UNIFORM_SCALING")
-            before = total(file)
-            wait_for(lambda least=before + 20: total(file) >= least)
-        killed.set()
-        engine.kill()
+        try:
+            for target in (3, 5, 3, 2, 4, 2, 3):
+                client.update_shard_count(StreamName="clicks", TargetShardCount=target, ScalingType="UNIFORM_SCALING")
+                before = total(file)
+                wait_for(lambda least=before + 20: total(file) >= least)
+        finally:  # the writers, too, end with the engine
+            killed.set()
+            engine.kill()
         accepted = {key: writer.result() for key, writer in writers.items()}
     assert min(accepted.values()) > 20
     start_process(folder)
-    wait_for(lambda: all(len(seen(file)[key]) >= count for key, count in accepted.items()))
+    wait_for(lambda: all(len(now[key]) >= count for now in (seen(file),) for key, count in accepted.items()))
+    last = seen(file)
     for key, count in accepted.items():
-        numbers = seen(file)[key]
+        numbers = last[key]
         assert numbers == list(range(len(numbers))), "nothing is skipped, and a key's order holds"
         assert count <= len(numbers) <= count + 1, "at most the record whose answer the kill cut off is more"

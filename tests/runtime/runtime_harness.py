@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -234,6 +235,7 @@ def store(root: Path) -> Path:
     return file
 
 
+@functools.cache  # several modules ask while they are collected, in each worker
 def pythons() -> list[str]:
     """One interpreter for each Python from 3.9 on that PATH or pyenv offers and that starts."""
     found: dict[str, str] = {}
@@ -241,11 +243,13 @@ def pythons() -> list[str]:
         name = f"python3.{minor}"
         places = [shutil.which(name), *map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/{name}"))]
         for place in filter(None, places):
-            ask = [place, "-c", "import sys; print(sys.executable, *sys.version_info[:2])"]
+            if name in found:
+                break
+            ask = [place, "-I", "-S", "-c", "import sys; print(sys.executable, *sys.version_info[:2])"]
             answer = subprocess.run(ask, capture_output=True, text=True, check=False)
             words = answer.stdout.split()
             if answer.returncode == 0 and words[1:] == ["3", str(minor)]:
-                found.setdefault(name, words[0])
+                found[name] = words[0]
     return list(found.values())
 
 
