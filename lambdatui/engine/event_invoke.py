@@ -85,6 +85,10 @@ class EventInvokeConfigs:
         found = {name: self.get(function, name) for name in dict.fromkeys([LATEST, declared_of, *names])}
         return {name: each for name, each in found.items() if each is not None}
 
+    def changed(self) -> set[str]:
+        """The functions of which the API has put something."""
+        return {row.name.rpartition(":")[0] for row in self._made.all() if row.kind == KIND}
+
     async def put(self, function: Function, qualifier: str, settings: EventInvoke) -> int:
         """On disk and in force when this returns the time of the change."""
         return await self._put(function, qualifier, _Row(settings=settings))

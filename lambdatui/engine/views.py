@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from lambdatui.telemetry.seconds import Spent
 
 
-class _Counted:
-    """What was counted in the engine's life."""
+class _Gathered:
+    """What is gathered once for the rows of all functions: what was counted in the engine's life, and whose
+    asynchronous settings the API has `changed`."""
 
-    def __init__(self) -> None:
+    def __init__(self, changed: set[str]) -> None:
+        self.changed = changed
         self.ran: Counter[str] = Counter()  # by version ("NAME:3"), called by its number or by an alias
         self.spilled: Counter[str] = Counter()  # by NAME:QUALIFIER
         self.looped: Counter[str] = Counter()  # by function
@@ -46,14 +48,14 @@ class Views:
         engine = self._engine
         runs_by = triggers(engine.project)
         depths = {config.name: config.dead_letter_queue for config in engine.project.functions}
-        counted = self._counted()
+        gathered = self._gathered()
         return [
-            self._function(function, runs_by.get(function.name, []), depths.get(function.name), counted)
+            self._function(function, runs_by.get(function.name, []), depths.get(function.name), gathered)
             for function in engine.functions()
         ]
 
-    def _counted(self) -> _Counted:
-        found = _Counted()
+    def _gathered(self) -> _Gathered:
+        found = _Gathered(self._engine.event_invoke.changed())
         for life in self._engine.telemetry.metrics.lives():
             function, resource, version, mapping = life.dimensions
             if mapping:
@@ -65,7 +67,7 @@ class Views:
         return found
 
     def _function(
-        self, function: Function, runs_by: list[str], queue: str | None, counted: _Counted
+        self, function: Function, runs_by: list[str], queue: str | None, gathered: _Gathered
     ) -> schema.FunctionRow:
         engine, config = self._engine, function.config
         figures = engine.telemetry.metrics.figures(function.name)
@@ -115,7 +117,7 @@ class Views:
                     code_sha=one.code_sha,
                     created_at=iso(one.created_us),
                     description=one.config.description,
-                    invocations=counted.ran[one.key],
+                    invocations=gathered.ran[one.key],
                 )
                 for one in engine.versions.of(function)
             ],
@@ -130,8 +132,8 @@ class Views:
                 for one in engine.versions.aliases(function)
             ],
             monthly_usd=monthly_usd([self._month(function, figures.spent)], free_tier=False),
-            recursive_dropped=counted.looped[function.name],
-            asynchronous=self._asynchronous(function),
+            recursive_dropped=gathered.looped[function.name],
+            asynchronous=self._asynchronous(function, gathered.changed),
             provisioned=[
                 schema.ProvisionedRow(
                     qualifier=one.wanted.qualifier,
@@ -141,19 +143,21 @@ class Views:
                     in_use=one.in_use,
                     status=one.status,
                     reason=one.reason,
-                    spillover=counted.spilled[f"{function.name}:{one.wanted.qualifier}"],
+                    spillover=gathered.spilled[f"{function.name}:{one.wanted.qualifier}"],
                 )
                 for one in engine.provisioner.standings(function.name)
             ],
             **function_facts(config),
         )
 
-    def _asynchronous(self, function: Function) -> list[schema.AsyncRow]:
-        """$LATEST's settings, and those of what has others."""
+    def _asynchronous(self, function: Function, changed: set[str]) -> list[schema.AsyncRow]:
+        """$LATEST's settings, and those of what has others, which only the API can say."""
         engine = self._engine
         latest = engine.event_invoke.of(function, None)
-        names = [one.name for one in engine.versions.aliases(function)]
-        names += [one.version for one in engine.versions.of(function)]
+        names: list[str] = []
+        if function.name in changed:
+            names += [one.name for one in engine.versions.aliases(function)]
+            names += [one.version for one in engine.versions.of(function)]
         found = [(name, engine.event_invoke.of(function, name)) for name in names]
         return [
             schema.AsyncRow(
