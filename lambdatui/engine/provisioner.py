@@ -90,6 +90,7 @@ class Provisioner:
         self._prepared = prepared
         self._telemetry = telemetry
         self._clock = clock
+        self.wanted: list[Wanted] = []  # by every version and alias, as of the last round
         self._shares: dict[str, _Share] = {}
         self._refused: dict[str, str] = {}  # Wanted.name -> AWS's sentence
         self._wake = asyncio.Event()
@@ -216,8 +217,10 @@ class Provisioner:
         """Claim what is wanted, give back what is not."""
         wanted = {}
         refused = {}
+        self.wanted = []
         for function in self._functions():
             for one in self.configs.of(function):
+                self.wanted.append(one)
                 claimed = self._claimed(function.name, one.qualifier)
                 refusal = self._admission.provisioned_refusal(function.name, one.requested, claimed)
                 targets = self.configs.targets(one, function)

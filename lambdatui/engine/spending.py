@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lambdatui.config.model import FunctionConfig
+from lambdatui.errors import NotFound
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.cost import Usage
 from lambdatui.telemetry.seconds import Spent
@@ -38,13 +40,12 @@ async def charge_provisioned(engine: Engine) -> None:
     """Charge for it as long as the engine runs."""
     charges = StandingCharges()
     while True:
-        functions = {one.name: one for one in engine.functions()}
-        wanted = [each.wanted for name in functions for each in engine.provisioner.standings(name)]
-        for one in charges.due(wanted, engine.clock.monotonic()):
-            config = functions[one.function].config
-            gb_s = one.requested * config.memory / 1024 * cost.PROVISIONED_STEP_S
-            usd = cost.provisioned_dollars(gb_s, config.architecture)
-            engine.telemetry.metrics.charge(one.function, usd, qualifier=one.qualifier)
+        for one in charges.due(engine.provisioner.wanted, engine.clock.monotonic()):
+            with contextlib.suppress(NotFound):  # it has gone since the last round
+                config = engine.function(one.function).config
+                gb_s = one.requested * config.memory / 1024 * cost.PROVISIONED_STEP_S
+                usd = cost.provisioned_dollars(gb_s, config.architecture)
+                engine.telemetry.metrics.charge(one.function, usd, qualifier=one.qualifier)
         await asyncio.sleep(LOOK_S)
 
 
