@@ -411,12 +411,13 @@ class EventQueue:
 
     def _say_dead(self, event: AsyncEvent, letter: NewMessage, told: list[str]) -> None:
         telemetry, name = self._engine.telemetry, event.function
+        tries = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
         if not told:
-            text = f"event dropped after {letter.attempts} attempts: no DLQ is configured"
+            text = f"event dropped after {tries}: no DLQ is configured"
             telemetry.say("error", name, text)
             return
         now, places = self._engine.clock.now_us(), " and ".join(dict.fromkeys(told))
-        text = f"DLQ → {places} after {letter.attempts} attempts"
+        text = f"DLQ → {places} after {tries}"
         telemetry.log_lines(name, event.request_id, [(now, "PLATFORM", text)])
         telemetry.say("dlq", name, f"dead letter in {places}: {letter.error_code}")
 
