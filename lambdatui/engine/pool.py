@@ -80,7 +80,7 @@ class Pool:
         Raises HostFull. A lease whose `init` failed carries an environment that has already ended.
         """
         until = None if wait is None else self._clock.monotonic() + wait
-        private_tmp = await self._spawner.private_tmp()
+        private_tmp: bool | None = None
         while True:
             if self._closed:
                 raise HostFull
@@ -90,9 +90,12 @@ class Pool:
                 warm.write_to(output)
                 self._take(warm)
                 return Lease(warm, None)
-            if self._has_room():
+            if private_tmp is None:  # it may be a while: then there may be a warm one
+                private_tmp = await self._spawner.private_tmp()
+            elif self._has_room():
                 break
-            await self._wait(until)
+            else:
+                await self._wait(until)
         left = self._sandboxes.take(blueprint.key, blueprint.generation)
         environment = self._make(blueprint, output, left or uuid.uuid4().hex, private_tmp=private_tmp)
         if left is not None:
