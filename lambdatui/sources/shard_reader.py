@@ -39,6 +39,7 @@ class ShardReader(Loop):
         self._settings = settings
         self._activity = activity
         self._drained = drained
+        self._ended = False  # the lanes have met and were stopped
         self._arrived = 0  # records since all lanes were woken
         self._lanes: list[LaneReader] = []  # none: the checkpoints are not read yet
 
@@ -109,12 +110,16 @@ class ShardReader(Loop):
         limit = end
         if limit is None and len(states) != self._settings.lanes:
             limit = stream_lanes.meeting_point(lane.reach for lane in self._lanes)
+        met = limit is not None and stream_lanes.met(states, limit)
+        if self._ended and not met:  # another change came before a disk that refused could store the one before
+            self._begin(states)
         for lane in self._lanes:
             if lane.limit != limit:
                 lane.limit = limit
                 lane.wake()
-        if limit is None or not stream_lanes.met(states, limit):
+        if limit is None or not met:
             return None
+        self._ended = True
         for lane in self._lanes:
             await lane.stop()
         await self._meet(limit, ended=end is not None)
@@ -129,6 +134,7 @@ class ShardReader(Loop):
         return [stream_rules.load(checkpoint) for checkpoint in stored]
 
     def _begin(self, states: list[LaneState]) -> None:
+        self._ended = False
         self._lanes = [
             LaneReader(
                 self.engine,

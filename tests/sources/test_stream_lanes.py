@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from lambdatui.clock import MICROS
 from lambdatui.config.model import Destination
+from lambdatui.errors import StoreError
 from lambdatui.sources import stream_lanes
 from lambdatui.sources.shard_reader import FOLLOW_AFTER
 from lambdatui.sources.stream_rules import Advance, Discard, LaneState, Send, Wait, load, plan, save, settle
@@ -281,6 +282,25 @@ async def test_a_kill_repeats_what_was_in_flight_and_no_more(world: Any) -> None
     again = by_key(here)
     assert again == {KEYS[0]: ["hang"]}
     assert set(first) == {KEYS[0], *others}
+
+
+async def test_lanes_that_a_full_disk_kept_from_changing_go_on(world: Any) -> None:
+    here = await world(clicks(parallelization_factor=2), work=lambda event: None)
+    save_lanes = here.store.streams.save_lanes
+    refused: list[int] = []
+
+    async def full(checkpoints: list[Checkpoint]) -> None:
+        refused.append(len(checkpoints))
+        raise StoreError("disk full")
+
+    here.store.streams.save_lanes = full
+    await here.engine.reload(clicks(parallelization_factor=3))
+    await here.settle(lambda: bool(refused))
+    here.store.streams.save_lanes = save_lanes
+    await here.engine.reload(clicks(parallelization_factor=2))
+    await here.advance(6)
+    await asyncio.gather(*(put(here, "x", key=key) for key in KEYS))
+    await here.settle(lambda: set(by_key(here)) == set(KEYS))
 
 
 @pytest.mark.parametrize("seed", range(4))
