@@ -31,6 +31,13 @@ _STORE_PAUSE = 1.0
 _GONE_PAUSE_US = 60 * MICROS
 
 
+class _Post(msgspec.Struct):
+    """What an ended event leaves: messages that queues get in the transaction of its end, and all who got something."""
+
+    messages: list[tuple[str, NewMessage]] = []
+    places: list[str] = []
+
+
 class EventQueue:
     """Accepts events and carries them through their attempts. At least once: a killed engine tries again."""
 
@@ -311,28 +318,27 @@ class EventQueue:
         succeeded = step.condition == "Success"
         settings = self._engine.event_invoke.of(function, event.qualifier)
         letter = dead_letter(event, step, result)
-        outbox: list[tuple[str, NewMessage]] = []
-        told: list[str] = []  # where a failed event's record or letter went
+        post = _Post()
         target = settings.on_success if succeeded else settings.on_failure
         if target is not None:
             arn = f"{function.arn}:{event.qualifier or LATEST}"
             record = destination_record(event, arn, step, result, self._engine.clock.now_us())
-            if not await self._tell(event, function, target, arn, encoded(record, target), letter, outbox):
+            if not await self._tell(event, function, target, arn, encoded(record, target), letter, post):
                 return
-            told.append(target.name)
         if not succeeded:
             self._count(event, "AsyncEventsDropped")
-            if not await self._bury(event, function, letter, outbox):
+            if not await self._bury(event, function, letter, post):
                 return
-            told += [one for one in (function.config.dead_letter_queue, function.config.dead_letter_topic) if one]
         if not await self._surely(
             event,
-            lambda: self._engine.store.events.finish(event.request_id, outbox),
-            counted_as="DeadLetterErrors" if outbox and not succeeded else None,
+            lambda: self._engine.store.events.finish(event.request_id, post.messages),
+            counted_as="DeadLetterErrors" if post.messages and not succeeded else None,
         ):
             return
         if not succeeded:
-            self._say_dead(event, letter, told)
+            config = function.config
+            asked = target or config.dead_letter_queue or config.dead_letter_topic
+            self._say_dead(event, letter, post.places, "nothing took its record" if asked else "no DLQ is configured")
 
     async def _tell(
         self,
@@ -342,21 +348,18 @@ class EventQueue:
         arn: str,
         body: bytes,
         letter: NewMessage,
-        outbox: list[tuple[str, NewMessage]],
+        post: _Post,
     ) -> bool:
         """A record to one destination; False where the engine ends before it is there."""
         succeeded = letter.error_code == "Success"
         if target.kind == "queue":
-            if not any(one.name == target.name for one in self._engine.project.queues):
-                self._undelivered(event, f"there is no queue {target.name}")
-                return True
             text = body.decode("utf-8", "replace")
             message = (
                 NewMessage(body=text, function=function.name)
                 if succeeded
                 else msgspec.structs.replace(letter, body=text, attributes={})
             )
-            outbox.append((target.name, message))
+            self._enclose(event, target.name, message, post, "DestinationDeliveryFailures")
             return True
         return await self._carry(
             event,
@@ -370,15 +373,14 @@ class EventQueue:
                 parent_id=event.request_id,
             ),
             "DestinationDeliveryFailures",
+            post,
         )
 
-    async def _bury(
-        self, event: AsyncEvent, function: Function, letter: NewMessage, outbox: list[tuple[str, NewMessage]]
-    ) -> bool:
+    async def _bury(self, event: AsyncEvent, function: Function, letter: NewMessage, post: _Post) -> bool:
         """The dead letter to queue or topic; False where the engine ends before it is there."""
         config = function.config
         if config.dead_letter_queue is not None:
-            outbox.append((config.dead_letter_queue, letter))
+            self._enclose(event, config.dead_letter_queue, letter, post, "DeadLetterErrors")
         if config.dead_letter_topic is None:
             return True
         return await self._carry(
@@ -392,29 +394,38 @@ class EventQueue:
                 parent_id=event.request_id,
             ),
             "DeadLetterErrors",
+            post,
         )
 
-    async def _carry(self, event: AsyncEvent, delivery: Delivery, counted_as: str) -> bool:
+    def _enclose(self, event: AsyncEvent, queue: str, message: NewMessage, post: _Post, counted_as: str) -> None:
+        """To a queue, with the event's end; one that is gone takes nothing, not even for when it is made again."""
+        if any(one.name == queue for one in self._engine.project.queues):
+            post.messages.append((queue, message))
+            post.places.append(queue)
+        else:
+            self._undelivered(event, f"there is no queue {queue}", counted_as)
+
+    async def _carry(self, event: AsyncEvent, delivery: Delivery, counted_as: str, post: _Post) -> bool:
         """To what is no queue. What cannot be delivered is counted and said; the event goes on."""
 
         async def work() -> None:
             try:
                 await self._engine.deliver(delivery)
+                post.places.append(delivery.destination.name)
             except (NotFound, OperationFailed) as error:
                 self._undelivered(event, str(error), counted_as)
 
         return await self._surely(event, work)
 
-    def _undelivered(self, event: AsyncEvent, why: str, counted_as: str = "DestinationDeliveryFailures") -> None:
+    def _undelivered(self, event: AsyncEvent, why: str, counted_as: str) -> None:
         self._count(event, counted_as)
         self._notice(event.function, f"a record of an event could not be delivered: {why}")
 
-    def _say_dead(self, event: AsyncEvent, letter: NewMessage, told: list[str]) -> None:
+    def _say_dead(self, event: AsyncEvent, letter: NewMessage, told: list[str], otherwise: str) -> None:
         telemetry, name = self._engine.telemetry, event.function
         tries = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
         if not told:
-            text = f"event dropped after {tries}: no DLQ is configured"
-            telemetry.say("error", name, text)
+            telemetry.say("error", name, f"event dropped after {tries}: {otherwise}")
             return
         now, places = self._engine.clock.now_us(), " and ".join(dict.fromkeys(told))
         text = f"DLQ → {places} after {tries}"

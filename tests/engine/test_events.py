@@ -309,6 +309,21 @@ async def test_what_cannot_be_delivered_is_counted_and_the_event_goes(start: Sta
     assert "a record of an event could not be delivered: there is no function next" in said
 
 
+async def test_a_queue_that_is_gone_is_told_nothing_and_nobody_says_so(start: Start) -> None:
+    engine = await start(project(FAILS))
+    function = engine.function("job")
+    function.config = msgspec.structs.replace(function.config, dead_letter_queue="gone", on_failure=None)
+    await settings(engine, maximum_retry_attempts=0, on_failure=Destination(kind="queue", name="away"))
+    await engine.accept("job", b'{"n":1}')
+    dropped = ("error", "event dropped after 1 attempt: nothing took its record")
+    await eventually(lambda: dropped in [(one.kind, one.message) for one in engine.telemetry.happenings_after(0)])
+    (life,) = [one for one in engine.telemetry.metrics.lives() if "DeadLetterErrors" in one.counts]
+    assert (life.counts["DeadLetterErrors"], life.counts["DestinationDeliveryFailures"]) == (1, 1)
+    assert engine.reader.dlq_entries(["gone", "away"]) == []
+    assert not any(one.kind == "dlq" for one in engine.telemetry.happenings_after(0))
+    assert not any("DLQ →" in line.message for line in engine.telemetry.logs.after(0)[0])
+
+
 async def test_a_delivery_that_may_work_later_is_tried_again_before_the_event_goes(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
