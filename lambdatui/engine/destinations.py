@@ -69,11 +69,12 @@ def destination_record(
     event: AsyncEvent, arn: str, step: Finished, result: InvokeResult | None, now_us: int
 ) -> dict[str, object]:
     """The record that OnSuccess and OnFailure destinations get, in the shape recorded from AWS. `arn`: qualified."""
+    ran = result is not None and result.status != "throttled"
     context: dict[str, object] = {
         "requestId": event.request_id,
         "functionArn": arn,
         "condition": step.condition,
-        "approximateInvokeCount": event.attempt if result is not None else event.attempt - 1,
+        "approximateInvokeCount": event.attempt if ran else event.attempt - 1,
     }
     record: dict[str, object] = {
         "version": "1.0",
@@ -81,7 +82,7 @@ def destination_record(
         "requestContext": context,
         "requestPayload": msgspec.Raw(event.payload or b"{}"),
     }
-    if result is not None and result.status != "throttled":
+    if result is not None and ran:
         response: dict[str, object] = {"statusCode": 200, "executedVersion": result.executed_version}
         if result.function_error:
             response["functionError"] = result.function_error

@@ -88,3 +88,11 @@ def test_a_bucket_keeps_records_by_function_and_day() -> None:
     assert (
         object_key("ship", "0f0e", 1_700_000_000_000_000) == "aws/lambda/async/ship/2023/11/14/2023-11-14T22.13.20-0f0e"
     )
+
+
+def test_a_throttle_is_no_try_in_the_record() -> None:
+    throttled = InvokeResult(request_id=EVENT.request_id, status="throttled", payload=b"")
+    first = msgspec.structs.replace(EVENT, attempt=1)
+    record = destination_record(first, "arn", Finished(condition="EventAgeExceeded"), throttled, 0)
+    assert record["requestContext"]["approximateInvokeCount"] == 0  # type: ignore[index]
+    assert "responseContext" not in record
