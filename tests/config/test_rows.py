@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from lambdatui.config.function_facts import declared_async, function_facts
 from lambdatui.config.mapping_rows import mapping_row
 from lambdatui.config.model import Destination, FunctionConfig, LoggingConfig, QueueMapping, StreamMapping
@@ -30,7 +32,9 @@ def test_a_function_tells_where_its_log_and_its_events_go() -> None:
     )  # fmt: skip
     facts = function_facts(config)
     assert (facts["log_format"], facts["log_group"]) == ("JSON", "/aws/lambda/f")
-    row = declared_async(config)
+    (row,) = declared_async(config)
     assert (row.qualifier, row.maximum_retry_attempts, row.on_success, row.on_failure) == (
         "$LATEST", 0, None, "function audit:live",
     )  # fmt: skip
+    live = declared_async(msgspec.structs.replace(config, event_invoke_qualifier="live"))
+    assert [(each.qualifier, each.maximum_retry_attempts) for each in live] == [("$LATEST", 2), ("live", 0)]
