@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 256  # events in work at a time; the rest stays on disk
 _LONGEST_SLEEP = 60.0
 _STORE_PAUSE = 1.0
+_GONE = "ResourceNotFoundException"
 _GONE_PAUSE_US = 60 * MICROS
 
 
@@ -219,8 +220,8 @@ class EventQueue:
             deaths = engine.spawner.deaths
             try:
                 result = await engine.invoke(_request(event))
-            except NotFound:  # its version or alias is gone: it waits for another of the name, as long as it may
-                await self._again(event, Again(at_us=now + _GONE_PAUSE_US, attempt=event.attempt), None)
+            except NotFound as error:
+                await self._without_target(event, str(error))
                 return
             if result.error_type == "Runtime.ExitError" and (
                 engine.spawner.deaths != deaths or not engine.spawner.present
@@ -309,6 +310,14 @@ class EventQueue:
                 result.error_message if result else None,
             ),
         )
+
+    async def _without_target(self, event: AsyncEvent, why: str) -> None:
+        """Its version or alias is gone: it waits for another of the name, as long as it may. That is said once."""
+        if event.error_type != _GONE:
+            self._notice(event.function, f"an event waits: {why}")
+        at_us = self._engine.clock.now_us() + _GONE_PAUSE_US
+        write = self._engine.store.events.retry
+        await self._surely(event, lambda: write(event.request_id, event.attempt, at_us, 0, _GONE, why))
 
     async def _finished(
         self, event: AsyncEvent, function: Function, step: Finished, result: InvokeResult | None
