@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from lambdatui.engine import packages
+from lambdatui.engine import installer, packages
 from lambdatui.engine.engine import Engine
 from tests.engine.conftest import Start, call, eventually, running
 
@@ -92,6 +93,17 @@ def dep(tmp_path: Path) -> None:
         wheel(tmp_path / "fn" / "wheels", "dep", str(version), {"dep.py": f"VALUE = {version}\n"})
 
 
+@pytest.fixture(params=["uv", "pip"])
+def each_tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv, which is quicker, serves the other tests wherever it is there."""
+    found = shutil.which
+    if request.param == "uv" and installer.find_tool(sys.executable, os.environ).kind != "uv":  # type: ignore[union-attr]
+        pytest.skip("there is no uv here")
+    if request.param == "pip":
+        monkeypatch.setattr(installer.shutil, "which", lambda name, **how: None if name == "uv" else found(name, **how))
+
+
+@pytest.mark.usefixtures("each_tool")
 async def test_an_invocation_waits_for_its_packages_and_finds_them_with_their_metadata(start: Start) -> None:
     code = "import dep, importlib.metadata as m\ndef handler(event, context): return [dep.VALUE, m.version('dep')]\n"
     engine = await start({"fn/app.py": code, "fn/requirements.txt": REQUIREMENTS + "dep==2\n"})
@@ -129,6 +141,7 @@ async def test_a_changed_file_is_installed_and_served_by_the_next_invocation(sta
     assert await value(engine) == 2
 
 
+@pytest.mark.usefixtures("each_tool")
 async def test_what_cannot_be_installed_blocks_only_its_function_until_the_file_is_mended(
     start: Start, tmp_path: Path
 ) -> None:
@@ -165,6 +178,7 @@ async def test_a_failure_is_told_at_once_and_tried_again_later(
     assert await value(engine) == 3
 
 
+@pytest.mark.usefixtures("each_tool")
 async def test_events_wait_while_packages_are_installed_without_losing_an_attempt(start: Start, tmp_path: Path) -> None:
     engine = await start(gated(tmp_path))
     await eventually(lambda: engine.installing("fn"))
@@ -179,6 +193,7 @@ async def test_events_wait_while_packages_are_installed_without_losing_an_attemp
     assert (row.request_id, row.status, row.attempt) == (request_id, "ok", 1)
 
 
+@pytest.mark.usefixtures("each_tool")
 async def test_a_local_package_is_built_from_a_copy(start: Start, tmp_path: Path) -> None:
     files = gated(tmp_path, 7)
     (tmp_path / "gate").unlink()
@@ -207,7 +222,9 @@ async def test_what_a_killed_engine_left_half_done_is_swept_and_made_anew(tmp_pa
     assert not partial.exists()
     [complete] = (tmp_path / ".lambdatui/packages").glob("*/complete.json")
     complete.unlink()
-    (complete.parent / "site-packages/dep.py").write_text("VALUE = 'half'\n")
+    half = complete.parent / "site-packages/dep.py"
+    half.unlink()  # uv may have linked it to its cache
+    half.write_text("VALUE = 'half'\n")
     async with running(tmp_path) as again:
         assert await value(again) == 1
 
@@ -326,6 +343,7 @@ async def test_a_file_that_cannot_be_read_is_a_problem_that_goes_with_its_cause(
     assert await value(engine) == 2
 
 
+@pytest.mark.usefixtures("each_tool")
 async def test_the_installer_gets_the_users_settings(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
