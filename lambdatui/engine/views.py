@@ -151,12 +151,13 @@ class Views:
         )
 
     def _asynchronous(self, function: Function, changed: set[str]) -> list[schema.AsyncRow]:
-        """$LATEST's settings, and those of what has others, which only the API can say."""
+        """$LATEST's settings, and those of what has others: by the files one qualifier, by the API any."""
         engine = self._engine
         latest = engine.event_invoke.of(function, None)
-        names: list[str] = []
+        declared_of = function.declared.event_invoke_qualifier
+        names = [declared_of] if declared_of not in (None, LATEST) else []
         if function.name in changed:
-            names += [one.name for one in engine.versions.aliases(function)]
+            names = [one.name for one in engine.versions.aliases(function)]
             names += [one.version for one in engine.versions.of(function)]
         found = [(name, engine.event_invoke.of(function, name)) for name in names]
         return [

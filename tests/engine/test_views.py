@@ -9,6 +9,22 @@ from tests.engine.conftest import Start, call, eventually
 CODE = "def handler(event, context):\n    return context.function_version\n"
 
 
+SAM = """Transform: AWS::Serverless-2016-10-31
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      {FunctionName: f, CodeUri: ., Handler: f.handler, Runtime: python3.11, AutoPublishAlias: live,
+       EventInvokeConfig: {MaximumRetryAttempts: 0}}
+"""
+
+
+async def test_settings_that_the_files_give_to_an_alias_stand_beside_those_of_latest(start: Start) -> None:
+    engine = await start({"f.py": CODE, "template.yaml": SAM})
+    [row] = engine.function_rows()
+    assert [(one.qualifier, one.maximum_retry_attempts) for one in row.asynchronous] == [("$LATEST", 2), ("live", 0)]
+
+
 async def test_asynchronous_settings_stand_apart_only_where_they_differ(start: Start) -> None:
     engine = await start({"f.py": CODE})
     function = engine.function("f")
