@@ -347,9 +347,10 @@ async def test_a_file_that_cannot_be_read_is_a_problem_that_goes_with_its_cause(
 async def test_the_installer_gets_the_users_settings(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, text in (("NO_INDEX", "1"), ("FIND_LINKS", str(tmp_path / "fn/wheels"))):
-        monkeypatch.setenv(f"PIP_{name}", text)
-        monkeypatch.setenv(f"UV_{name}", text)
+    for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"):
+        monkeypatch.setenv(name, str(tmp_path / "fn/wheels"))
+    for name in ("PIP_NO_INDEX", "UV_OFFLINE"):
+        monkeypatch.setenv(name, "1")
     engine = await start({"fn/app.py": VERSION, "fn/requirements.txt": "dep==2\n"})
     assert await value(engine) == 2
     assert os.environ["PIP_NO_INDEX"] == "1"

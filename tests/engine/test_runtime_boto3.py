@@ -20,7 +20,8 @@ def engines_boto3_does_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(interpreters, "boto3_elsewhere", lambda version: True)
     monkeypatch.setattr(interpreters, "boto3", lambda version: None)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_OFFLINE", "1")  # uv has no variable for "no index"
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"):
         monkeypatch.setenv(name, str(tmp_path / "wheels"))
     (tmp_path / "wheels").mkdir()

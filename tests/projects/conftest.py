@@ -140,5 +140,6 @@ def _surroundings(home: Path) -> dict[str, str]:
     alone = {"HOME": str(home), "PATH": str(home), "PYENV_ROOT": str(home)}
     if any(pythons.nearest(version, alone) != pythons.own() for version in ("3.12", "3.13")):
         return alone
-    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS), "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(WHEELS)}
+    offline = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "UV_CACHE_DIR": str(home / "cache")}
+    offline |= {"PIP_FIND_LINKS": str(WHEELS), "UV_FIND_LINKS": str(WHEELS)}
     return alone | offline
