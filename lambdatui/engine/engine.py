@@ -129,9 +129,7 @@ class Engine:
         self.versions = Versions(
             store.made, self._reloader, telemetry, clock, around, store.data, self._status_of, self._made_changed
         )  # fmt: skip
-        self.follower = Follower(
-            self.versions, self._reloader, telemetry, lambda key: any(one.launch.key == key for one in self.pool)
-        )
+        self.follower = Follower(self.versions, self._reloader, telemetry, self._uses)
         self.provisioner = Provisioner(
             ProvisionedConfigs(store.made, self.versions, clock),
             self._admission,
@@ -212,6 +210,11 @@ class Engine:
         await self._events.finished()
         await self.spawner.close()
         self.reader.close()
+
+    def _uses(self, key: str) -> bool:
+        """Whether a version, by its `Blueprint.key`, has environments or is what a mapping invokes."""
+        named = any(f"{one.function}:{one.qualifier}" == key for one in self.project.mappings)
+        return named or any(one.launch.key == key for one in self.pool)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the rest; a fault in it is said, not lost."""

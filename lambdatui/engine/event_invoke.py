@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.h
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -72,8 +73,9 @@ class EventInvokeConfigs:
         """The settings and when they were put (microseconds; 0: by the files); None where there are none."""
         made = self._row(function, qualifier)
         if made is not None:
-            row = msgspec.convert(made.config, _Row)
-            return None if row.deleted else (row.settings, made.modified_us)
+            with contextlib.suppress(msgspec.ValidationError):  # written by another version: what the files say counts
+                row = msgspec.convert(made.config, _Row)
+                return None if row.deleted else (row.settings, made.modified_us)
         said = _said(function, qualifier)
         return None if said == EventInvoke() else (said, 0)
 

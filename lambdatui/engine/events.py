@@ -17,7 +17,7 @@ from lambdatui.engine.functions import LATEST
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.retry import Again, Finished, RetryPolicy, after_attempt, before_attempt, throttle_backoff
 from lambdatui.engine.tracing import SENT
-from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed
+from lambdatui.errors import LambdaTuiError, NotFound, StoreError
 from lambdatui.store.records import AsyncEvent, NewMessage
 
 if TYPE_CHECKING:
@@ -421,8 +421,10 @@ class EventQueue:
             try:
                 await self._engine.deliver(delivery)
                 post.places.append(delivery.destination.name)
-            except (NotFound, OperationFailed) as error:
-                self._undelivered(event, str(error), counted_as)
+            except (StoreError, OSError):
+                raise  # another try may help
+            except Exception as error:  # noqa: BLE001 - a fault of ours, too: the event must not hang on it
+                self._undelivered(event, _told(error), counted_as)
 
         return await self._surely(event, work)
 

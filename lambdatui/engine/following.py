@@ -24,13 +24,13 @@ class Follower:
     """Publishes and moves the declared aliases, before the call that comes next."""
 
     def __init__(
-        self, versions: Versions, reloader: Reloader, telemetry: Telemetry, running: Callable[[str], bool]
+        self, versions: Versions, reloader: Reloader, telemetry: Telemetry, used: Callable[[str], bool]
     ) -> None:
-        """`running`: whether a version, by its `Blueprint.key`, has environments."""
+        """`used`: whether a version, by its `Blueprint.key`, must be kept."""
         self._versions = versions
         self._reloader = reloader
         self._telemetry = telemetry
-        self._running = running
+        self._used = used
         self._followed: dict[str, _State] = {}
         self._following: dict[str, asyncio.Lock] = {}
 
@@ -79,7 +79,7 @@ class Follower:
         old = [
             one
             for one in [each for each in self._versions.of(function) if each.followed][:-KEPT]
-            if one.version not in pointed_to and not self._running(one.key)
+            if one.version not in pointed_to and not self._used(one.key)
         ]
         if old:
             await self._versions.forget(function, old)

@@ -350,3 +350,21 @@ async def test_settings_by_api_outlive_a_restart_and_give_way_to_an_edit_of_the_
     (tmp_path / "lambdatui.toml").write_text(TOML % "maximum_retry_attempts = 0")
     async with running(tmp_path) as engine:
         assert engine.event_invoke.of(engine.function("job"), None).retries == 0
+
+
+async def test_a_fault_of_a_delivery_is_counted_and_does_not_hold_the_event(start: Start) -> None:
+    engine = await start(project("def handler(event, context):\n    return 1\n"))
+    told(engine, ValueError("a bug"))
+    await settings(engine, on_success=Destination(kind="topic", name="news"))
+    await engine.accept("job", b"{}")
+    await eventually(lambda: engine.store.events.count() == 0)
+    said = [one.message for one in engine.telemetry.happenings_after(0) if one.kind == "notice"]
+    assert "a record of an event could not be delivered: ValueError: a bug" in said
+
+
+async def test_settings_that_cannot_be_read_leave_what_the_files_say(start: Start) -> None:
+    engine = await start(project("def handler(event, context):\n    return 1\n", "maximum_retry_attempts = 1"))
+    await settings(engine, maximum_retry_attempts=0)
+    row = engine.store.made.get("event-invoke", "job:$LATEST")
+    await engine.store.made.put(msgspec.structs.replace(row, config={"settings": 7}))
+    assert engine.event_invoke.of(engine.function("job"), None).retries == 1

@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lambdatui.client.offline import Offline
+from lambdatui.config.model import QueueMapping
 from lambdatui.engine.versions import VersionInUse
 from lambdatui.errors import NotFound
 from lambdatui.store.limits import SNAPSHOTS_KEPT
@@ -301,3 +303,21 @@ async def test_versions_that_only_followed_saves_are_kept_in_bounds(
     await eventually(lambda: published(engine) == ["2", "4"])
     copies = {Path(one.config.code_root) for one in engine.versions.of(app)}
     await eventually(lambda: set((tmp_path / ".lambdatui/versions").iterdir()) == copies)
+
+
+async def test_a_version_that_a_mapping_names_by_its_number_is_kept(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdatui.engine.following.KEPT", 1)
+    template = TEMPLATE + "  Q:\n    Type: AWS::SQS::Queue\n"
+    engine = await start({**FILES, "template.yaml": template})
+    await through_alias(engine, 1)
+    mapping = QueueMapping(uuid="33333333-3333-4333-8333-333333333333", function="app", queue="Q", qualifier="1")
+    engine.declared = msgspec.structs.replace(engine.declared, mappings=(mapping,))
+    engine.project = msgspec.structs.replace(engine.project, mappings=(mapping,))
+    engine.pool.retire("app:1")
+    for number in (2, 3):
+        save(tmp_path, f"word {number}", str(number))
+        await through_alias(engine, number)
+        engine.pool.retire(f"app:{number}")
+    assert "1" in published(engine)
