@@ -8,7 +8,8 @@ KEY    := $(shell cat requirements.lock pyproject.toml tests/projects/wheels.loc
 STAMP  := $(VENV)/.installed-$(KEY)
 # Tests see what users have: bytecode is written (the reload tests need it), no variables of ours.
 CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH -u LAMBDATUI_PROJECT -u LAMBDATUI_DATA -u LAMBDATUI_TOKEN
-PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
+# Three for two cores: tests of processes wait about a third of their time.
+PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 3 --dist loadfile
 
 .PHONY: run test check soak lock pictures tables clean install help
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ help:
 	@echo "make test      the tests"
 	@echo "make check     format, lint, types, imports, tests"
 	@echo "make soak      the long tests"
-	@echo "make lock      write requirements.lock anew (needs uv)"
+	@echo "make lock      write requirements.lock anew"
 	@echo "make tables    write docs/support.md from the code"
 	@echo "make pictures  draw docs/pictures from the running program"
 	@echo "make clean     remove $(VENV), caches and the sample's stored state"
@@ -55,9 +56,8 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(PYTEST) -m "not soak"
 
-lock:
-	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 2; }
-	@uv pip compile pyproject.toml --extra aws --group dev --universal --python-version 3.11 --generate-hashes \
+lock: $(STAMP)
+	@$(BIN)/uv pip compile pyproject.toml --extra aws --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --upgrade --output-file requirements.lock.new
 	@{ echo '# Hashed lock of every runtime, [aws] and development dependency; `make lock` writes it anew.'; \
 		cat requirements.lock.new; } > requirements.lock && rm requirements.lock.new

@@ -100,7 +100,16 @@ def command(tool: Tool, python: str, target: str, requirements: str, constraints
     """The installer's command line. `python`: the interpreter that will run the packages."""
     more = ["--requirement", requirements] + (["--constraint", constraints] if constraints else [])
     if tool.kind == "uv":
-        switches = ["--no-python-downloads", "--no-progress", "--compile-bytecode", "--color", "never"]
+        # Copied: what a function writes into its packages must not reach the cache, which all projects share.
+        switches = [
+            "--link-mode",
+            "copy",
+            "--no-python-downloads",
+            "--no-progress",
+            "--compile-bytecode",
+            "--color",
+            "never",
+        ]
         return [*tool.argv, "pip", "install", "--python", python, "--target", target, *switches, *more]
     switches = ["--no-input", "--disable-pip-version-check", "--no-warn-script-location", "--progress-bar", "off"]
     return [*tool.argv, "install", "--target", target, *switches, "--no-color", *more]

@@ -6,6 +6,7 @@ Knows watchdog; does not know what the files mean.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -106,14 +107,19 @@ class FolderWatch:
             )
         observer.start()
         self._observer = observer
+        if self._closed:  # while the trees were walked
+            _stop(observer)
 
     def _event(self, path: str) -> None:
-        """Runs in watchdog's thread; one call on the loop however many events come."""
+        """Runs in watchdog's thread; one call on the loop however many events come, none once it is closed."""
+        if self._closed:
+            return
         with self._lock:
             first = not self._touched
             self._touched.add(path)
         if first:
-            self._loop.call_soon_threadsafe(self._deliver)
+            with contextlib.suppress(RuntimeError):  # the loop ended in this moment
+                self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         with self._lock:

@@ -49,7 +49,11 @@ def test_constraints_are_part_of_the_key() -> None:
 def test_both_tools_get_the_functions_own_python_and_a_folder_of_their_own() -> None:
     uv = packages.command(Tool("uv", ("/u/uv",)), "/py/python3.12", "/t", "/r.txt", "/c.txt")
     assert uv[:5] == ["/u/uv", "pip", "install", "--python", "/py/python3.12"]
-    assert "--no-python-downloads" in uv and uv[-4:] == ["--requirement", "/r.txt", "--constraint", "/c.txt"]
+    assert (
+        "--no-python-downloads" in uv
+        and " --link-mode copy " in " ".join(uv)
+        and uv[-4:] == ["--requirement", "/r.txt", "--constraint", "/c.txt"]
+    )
     pip = packages.command(Tool("pip", ("/py/python3.12", "-m", "pip")), "/py/python3.12", "/t", "/r.txt", None)
     assert pip[:6] == ["/py/python3.12", "-m", "pip", "install", "--target", "/t"]
     assert pip[-2:] == ["--requirement", "/r.txt"]

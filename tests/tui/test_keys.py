@@ -161,7 +161,8 @@ async def test_l_and_d_lead_to_log_and_dead_letters_of_the_function() -> None:
         await shop.press("j", "l")
         assert shop.widget("#logs", LogView).store.filter.functions == frozenset({"fulfil-order"})
         await shop.press("q", "d")
-        assert shop.app.main.page.NAME == "dlq" and "/fulfil-order" in shop.text()
+        assert shop.app.main.page.NAME == "dlq"
+        await shop.until(lambda: "/fulfil-order" in shop.text())
 
 
 async def test_p_pauses_the_display_while_the_totals_go_on() -> None:
