@@ -14,7 +14,7 @@ from lambdatui.engine.sandboxes import Sandboxes
 from lambdatui.engine.spawner import Spawner
 from lambdatui.engine.tmp import below_tmp
 from lambdatui.spawner import private_tmp
-from tests.engine.conftest import Start, call, running
+from tests.engine.conftest import Start, call, eventually, running
 
 own_tmp = pytest.mark.skipif(not private_tmp.possible(), reason="this system allows no mount namespaces")
 
@@ -110,6 +110,61 @@ async def test_new_code_gets_a_new_tmp(start: Start, tmp_path: Path) -> None:
     await eventually(lambda: engine.function("app").generation != old)
     found = await call(engine, "app")
     assert json.loads(found.payload)["files"] is False
+
+
+@own_tmp
+async def test_a_layer_below_tmp_keeps_its_libraries_and_programs(start: Start) -> None:
+    layer = Path("/tmp") / uuid4().hex  # beside the project's folder
+    for name in ("lib/libown.so", "bin/own", "python/own.py"):
+        (layer / name).parent.mkdir(parents=True)
+        (layer / name).touch()
+    function = {"Handler": "app.handler", "CodeUri": "fns", "Runtime": "python3.11", "Layers": [{"Ref": "Own"}]}
+    resources = {
+        "Own": {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": str(layer)}},
+        "App": {"Type": "AWS::Serverless::Function", "Properties": function},
+    }
+    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+    app = "import os\ndef handler(event, context):\n    return os.environ['LD_LIBRARY_PATH'], os.listdir("
+    app += f"{str(layer)!r} + '/lib'), os.listdir({str(layer)!r} + '/bin')\n"
+    try:
+        engine = await start({"fns/app.py": app, "template.json": json.dumps(template)})
+        found = json.loads((await call(engine, "App")).payload)
+        assert found == [f"{layer}/lib", ["libown.so"], ["own"]]
+    finally:
+        shutil.rmtree(layer)
+
+
+@own_tmp
+async def test_a_project_below_tmp_finds_the_folders_beside_it() -> None:
+    root = Path("/tmp") / uuid4().hex
+    (root / "common").mkdir(parents=True)
+    (root / "common/shared.py").write_text("ANSWER = 7")
+    (root / "service/fns").mkdir(parents=True)
+    (root / "service/lambdatui.toml").write_text(TOML)
+    up = "os.path.join(os.path.dirname(__file__), '..', '..', 'common')"
+    app = f"import os, sys\nsys.path.append({up})\nimport shared\ndef handler(event, context): return shared.ANSWER\n"
+    (root / "service/fns/app.py").write_text(app)
+    try:
+        async with running(root / "service") as engine:
+            assert (await call(engine, "app")).payload == b"7"
+    finally:
+        shutil.rmtree(root)
+
+
+async def test_where_tmp_is_shared_it_is_said_once_and_each_environment_has_a_folder(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forbidden(self: Spawner) -> bool:
+        return False
+
+    monkeypatch.setattr(Spawner, "private_tmp", forbidden)
+    app = "import os, tempfile\ndef handler(event, context): return [tempfile.gettempdir(), os.environ['HOME']]\n"
+    engine = await start({"fns/app.py": app, "lambdatui.toml": TOML})
+    folder, home = json.loads((await call(engine, "app")).payload)
+    assert (folder, Path(folder).parent) == (home, engine.store.data / "tmp")
+    await call(engine, "app")
+    await engine.store.history.flush()
+    assert [one.message for one in engine.reader.happenings()].count(SHARED_TMP) == 1
 
 
 async def test_an_init_that_failed_is_tried_again_inside_of_the_invocation(start: Start, tmp_path: Path) -> None:
