@@ -51,11 +51,9 @@ def declare_invoke_config(template: Template, name: str, values: Map) -> None:
 def declare_invoke_config_resource(template: Template, resource: Resource) -> None:
     """AWS::Lambda::EventInvokeConfig. One of a version, whose number is known when it is published, counts for all."""
     reader = template.reader(resource)
-    function = template.into.function_named(reader.text("FunctionName") or "")
+    function = template.named_function(reader)
     if function is None:
-        reader.warn("FunctionName", "it names no function of the template", "Name one by !Ref.")
         return
-    reader.function = function.name
     written = reader.text("Qualifier") or LATEST
     qualifier = (qualifier_of(written) or LATEST) if ":" in written else written
     published = is_published(template, reader.values.get("Qualifier")) or qualifier.isdecimal()

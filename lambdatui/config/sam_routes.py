@@ -94,11 +94,9 @@ def _payload(reader: Reader) -> Literal["1.0", "2.0"] | None:
 def declare_url(template: Template, resource: Resource) -> None:
     """AWS::Lambda::Url."""
     reader = template.reader(resource)
-    function = template.into.function_named(reader.text("TargetFunctionArn") or "")
+    function = template.named_function(reader, "TargetFunctionArn")
     if function is None:
-        reader.warn("TargetFunctionArn", "it names no function of the template", "Name one by !Ref.")
         return
-    reader.function = function.name
     named = qualifier_of(reader.text("TargetFunctionArn") or "")
     add_url(template, resource.logical_id, function.name, reader, reader.text("Qualifier") or named)
 

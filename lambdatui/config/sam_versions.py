@@ -47,11 +47,9 @@ def declare_version(template: Template, resource: Resource) -> None:
 def declare_alias(template: Template, resource: Resource) -> None:
     """AWS::Lambda::Alias."""
     reader = template.reader(resource)
-    function = template.into.function_named(reader.text("FunctionName") or "")
+    function = template.named_function(reader)
     if function is None:
-        reader.warn("FunctionName", "it names no function of the template", "Name one by !Ref.")
         return
-    reader.function = function.name
     name = _alias_name(reader, "Name")
     if name is None:
         if "Name" not in reader:

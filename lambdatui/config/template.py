@@ -8,6 +8,7 @@ from pathlib import Path
 from lambdatui.config.aws_names import Resource, TemplateNames
 from lambdatui.config.declared import Declared
 from lambdatui.config.intrinsics import Resolver
+from lambdatui.config.model import FunctionConfig
 from lambdatui.config.problems import Problems
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map
@@ -35,6 +36,17 @@ class Template:
     def reader(self, resource: Resource, function: str | None = None) -> Reader:
         """Reads the resource's own properties."""
         return self.read(resource.properties, resource.logical_id, function)
+
+    def named_function(self, reader: Reader, key: str = "FunctionName") -> FunctionConfig | None:
+        """The function that `key` of a resource names; the resource's problems are that function's from here on. None,
+        with a warning, where it names none.
+        """
+        function = self.into.function_named(reader.text(key) or "")
+        if function is None:
+            reader.warn(key, "it names no function of the template", "Name one by !Ref.")
+        else:
+            reader.function = function.name
+        return function
 
     def read(self, values: Map, where: str, function: str | None = None) -> Reader:
         """Reads any properties of this template."""

@@ -48,19 +48,13 @@ class Constraints:
     def check(self) -> None:
         """Raises InvalidParameterValueException with everything that was found wrong so far."""
         if self._failures:
-            count = len(self._failures)
-            raise AwsError(
-                "InvalidParameterValueException",
-                f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(self._failures)}",
-            )
+            raise violated(*self._failures)
 
     def fail(self, name: str, constraint: str) -> None:
         """Note that a member breaks a constraint ("Member must ...")."""
         value = self._value.get(name)
         shown = "null" if value is None else f"'{_shown(value)}'"
-        self._failures.append(
-            f"Value {shown} at '{self._prefix}{_lower(name)}' failed to satisfy constraint: {constraint}"
-        )
+        self._failures.append(violation(shown, f"{self._prefix}{_lower(name)}", constraint))
 
     def has(self, name: str) -> bool:
         return self._value.get(name) is not None
@@ -76,11 +70,7 @@ class Constraints:
         value = self._typed(name, str, required=required)
         if value is None:
             return None
-        if len(value) < low:
-            self.fail(name, f"Member must have length greater than or equal to {low}")
-        elif high is not None and len(value) > high:
-            self.fail(name, f"Member must have length less than or equal to {high}")
-        elif pattern is not None and not re.fullmatch(pattern, value):
+        if self._fits(name, len(value), low, high) and pattern is not None and not re.fullmatch(pattern, value):
             self.fail(name, f"Member must satisfy regular expression pattern: {pattern}")
         return str(value)
 
@@ -152,15 +142,21 @@ class Constraints:
         value = self._typed(name, list)
         if value is None:
             return None
-        if len(value) < low:
-            self.fail(name, f"Member must have length greater than or equal to {low}")
-        elif high is not None and len(value) > high:
-            self.fail(name, f"Member must have length less than or equal to {high}")
-        elif not all(isinstance(each, kind) for each in value):
+        if not self._fits(name, len(value), low, high):
+            return None
+        if not all(isinstance(each, kind) for each in value):
             self.fail(name, f"Member must be a list of {_KINDS[kind]}")
+            return None
+        return list(value)
+
+    def _fits(self, name: str, length: int, low: int, high: int | None) -> bool:
+        if length < low:
+            self.fail(name, f"Member must have length greater than or equal to {low}")
+        elif high is not None and length > high:
+            self.fail(name, f"Member must have length less than or equal to {high}")
         else:
-            return list(value)
-        return None
+            return True
+        return False
 
     def _typed(self, name: str, kind: type, *, required: bool = False) -> Any:
         value = self._value.get(name)
@@ -171,6 +167,18 @@ class Constraints:
             self.fail(name, f"Member must be of type {_KINDS[kind]}")
             return None
         return value
+
+
+def violation(shown: str, member: str, constraint: str) -> str:
+    """One broken constraint in AWS's words; `shown`: the value in its quotes, or null."""
+    return f"Value {shown} at '{member}' failed to satisfy constraint: {constraint}"
+
+
+def violated(*violations: str) -> AwsError:
+    """The error of a request that breaks constraints."""
+    count = len(violations)
+    told = f"{count} validation error{'s' if count > 1 else ''} detected: {'; '.join(violations)}"
+    return AwsError("InvalidParameterValueException", told)
 
 
 def _unreadable(why: str) -> AwsError:

@@ -10,6 +10,17 @@ from lambdatui.api.aws.errors import AwsError
 from lambdatui.clock import MICROS
 
 
+def decoded(body: bytes) -> dict[str, Any]:
+    """The object of an AWS JSON request's body; SerializationException where it is none."""
+    try:
+        value = msgspec.json.decode(body or b"{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise AwsError("SerializationException", "The request's body is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise AwsError("SerializationException", "The request's body is not a JSON object")
+    return value
+
+
 class Fields:
     """A JSON object of a request. `missing` and `wrong` are the error types of the service that reads it."""
 
@@ -21,13 +32,7 @@ class Fields:
     @classmethod
     def decode(cls, body: bytes, missing: str, wrong: str) -> Fields:
         """The object of a body; SerializationException where it is none."""
-        try:
-            value = msgspec.json.decode(body or b"{}")
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise AwsError("SerializationException", "The request's body is not valid JSON") from None
-        if not isinstance(value, dict):
-            raise AwsError("SerializationException", "The request's body is not a JSON object")
-        return cls(value, missing, wrong)
+        return cls(decoded(body), missing, wrong)
 
     def has(self, name: str) -> bool:
         return self._value.get(name) is not None

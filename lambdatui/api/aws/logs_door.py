@@ -8,11 +8,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.constraints import Constraints
 from lambdatui.api.aws.errors import AwsError
+from lambdatui.api.aws.fields import decoded
 from lambdatui.engine.variables import log_group
 from lambdatui.errors import StoreError
 from lambdatui.store.logs import LogGroup, LogStore
@@ -31,13 +30,7 @@ class Members(Constraints):
     @classmethod
     def decode(cls, body: bytes) -> Members:
         """Raises SerializationException for what is no JSON object."""
-        try:
-            value = msgspec.json.decode(body or b"{}")
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise AwsError("SerializationException", "The request's body is not valid JSON") from None
-        if not isinstance(value, dict):
-            raise AwsError("SerializationException", "The request's body is not a JSON object")
-        return cls(value)
+        return cls(decoded(body))
 
     def check(self) -> None:
         """Raises InvalidParameterException with everything that was found wrong."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
+from lambdatui.api.aws.constraints import violated, violation
 from lambdatui.api.aws.errors import AwsError
 
 # NamespacedFunctionName of Lambda's service model.
@@ -43,7 +44,4 @@ def parse(raw: bytes, qualifier: str | None = None) -> tuple[str, str | None]:
 
 def _invalid(value: str, field: str, constraint: str) -> AwsError:
     shown = value if len(value) <= 200 else value[:200] + "..."
-    return AwsError(
-        "InvalidParameterValueException",
-        f"1 validation error detected: Value '{shown}' at '{field}' failed to satisfy constraint: {constraint}",
-    )
+    return violated(violation(f"'{shown}'", field, constraint))

@@ -11,7 +11,7 @@ import msgspec
 
 from lambdatui.api.aws.call import FUNCTION, Answer, Call, Route, route
 from lambdatui.api.aws.configuration import not_found, unqualified
-from lambdatui.api.aws.constraints import Constraints
+from lambdatui.api.aws.constraints import Constraints, violated, violation
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.aws.paging import page
 from lambdatui.api.ports import FunctionPort
@@ -77,11 +77,7 @@ async def delete(call: Call) -> Answer:
 def _named(call: Call) -> tuple[FunctionPort, str]:
     """The function and a version or alias of it; AWS's errors for anything else."""
     if call.qualifier is None:
-        raise AwsError(
-            "InvalidParameterValueException",
-            "1 validation error detected: Value null at 'qualifier' failed to satisfy constraint: "
-            "Member must not be null",
-        )
+        raise violated(violation("null", "qualifier", "Member must not be null"))
     if call.qualifier.startswith("$"):
         raise AwsError(
             "InvalidParameterValueException", "The function resource provided must be an alias or a published version."
