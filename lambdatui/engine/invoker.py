@@ -21,7 +21,7 @@ from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.rows import invocation_row
-from lambdatui.engine.tracing import SENT, Traces
+from lambdatui.engine.tracing import Traces
 from lambdatui.errors import LambdaTuiError
 from lambdatui.store.reader_stats import ACCOUNT
 from lambdatui.store.records import InvocationRecord
@@ -92,8 +92,7 @@ class Invoker:
             arrived_us=request.queued_since_us or self._clock.now_us(),
         )
         run.started_us = self._clock.now_us()
-        sent = SENT.get() if request.source == "api" else None
-        chain = recursion.lineage(request.trace_header or sent)
+        chain = recursion.lineage(request.trace_header)
         if function.latest.config.recursive_loop == "Terminate" and recursion.stops(chain, function.arn):
             return self._stopped(run)
         run.chain = recursion.entered(chain, function.arn)

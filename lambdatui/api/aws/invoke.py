@@ -15,11 +15,13 @@ import msgspec
 from lambdatui.api.asgi import BodyTooLargeError, Headers, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws import event_stream, names
 from lambdatui.api.aws.call import Door, query_of
+from lambdatui.api.aws.constraints import violated, violation
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.jsoncheck import json_problem
 from lambdatui.api.ports import FunctionPort
 from lambdatui.clock import new_request_id
 from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.engine.tracing import SENT
 from lambdatui.errors import NotFound
 from lambdatui.wire import MAX_EVENT_PAYLOAD, MAX_SYNC_REQUEST
 
@@ -123,11 +125,7 @@ def _choice(value: bytes | None, choices: tuple[bytes, ...], member: str) -> byt
 
 
 def _outside(value: bytes, member: str, constraint: str) -> AwsError:
-    shown = value.decode("latin-1")
-    return AwsError(
-        "InvalidParameterValueException",
-        f"1 validation error detected: Value '{shown}' at '{member}' failed to satisfy constraint: {constraint}",
-    )
+    return violated(violation(f"'{value.decode('latin-1')}'", member, constraint))
 
 
 async def _run(door: Door, call: _Call, function: FunctionPort, payload: bytes) -> InvokeResult:
@@ -141,6 +139,7 @@ async def _run(door: Door, call: _Call, function: FunctionPort, payload: bytes) 
             tenant_id=call.tenant_id,
             parent_id=parent,
             trace_root=root,
+            trace_header=SENT.get(),
         )
     )
     if result.recursive:
