@@ -58,6 +58,11 @@ def iso(us: int) -> str:
     return datetime.fromtimestamp(us / MICROS, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def iso_millis(us: int) -> str:
+    """`2026-11-21T14:31:09.434Z`, as AWS writes times in its log lines and in its records about events."""
+    return iso(us)[:-4] + "Z"
+
+
 def from_iso(text: str) -> int:
     """Microseconds UTC from what `iso` wrote."""
     return round(datetime.fromisoformat(text).timestamp() * MICROS)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from lambdatui.clock import iso
+from lambdatui.clock import iso, iso_millis
 from lambdatui.config.model import Destination
 from lambdatui.engine.model import InvokeResult
 from lambdatui.engine.retry import Finished
@@ -78,7 +78,7 @@ def destination_record(
     }
     record: dict[str, object] = {
         "version": "1.0",
-        "timestamp": iso(now_us)[:-4] + "Z",
+        "timestamp": iso_millis(now_us),
         "requestContext": context,
         "requestPayload": msgspec.Raw(event.payload or b"{}"),
     }
@@ -101,5 +101,10 @@ def encoded(record: dict[str, object], destination: Destination) -> bytes:
 
 def object_key(function: str, request_id: str, now_us: int) -> str:
     """`aws/lambda/async/NAME/2026/11/21/2026-11-21T14.31.09-<id>`: where a bucket keeps the record of an event."""
+    return dated_key(f"aws/lambda/async/{function}", request_id, now_us)
+
+
+def dated_key(folder: str, name: str, now_us: int) -> str:
+    """Where in a folder of a bucket AWS keeps a record of that moment: `FOLDER/2026/11/21/2026-11-21T14.31.09-NAME`."""
     day, time = iso(now_us)[:10], iso(now_us)[11:19].replace(":", ".")
-    return f"aws/lambda/async/{function}/{day.replace('-', '/')}/{day}T{time}-{request_id}"
+    return f"{folder}/{day.replace('-', '/')}/{day}T{time}-{name}"

@@ -11,7 +11,7 @@ import signal
 import msgspec
 
 from lambdatui import wire
-from lambdatui.clock import iso
+from lambdatui.clock import iso_millis
 from lambdatui.engine.environment import Outcome
 from lambdatui.telemetry.report import reported_type
 
@@ -44,7 +44,7 @@ def _failure(
 
 def timed_out(request_id: str, timeout_s: float, now_us: int) -> Failure:
     text = f"Task timed out after {timeout_s:.2f} seconds"
-    line = f"{iso(now_us)[:-4]}Z {request_id} {text}\n"
+    line = f"{iso_millis(now_us)} {request_id} {text}\n"
     return _failure(request_id, "Sandbox.Timedout", text, status="timeout", log_line=line)
 
 

@@ -16,10 +16,9 @@ from urllib.parse import quote_plus
 
 import msgspec
 
-from lambdatui.clock import MICROS, new_request_id
+from lambdatui.clock import MICROS, iso_millis, new_request_id
 from lambdatui.config.declared import partition
 from lambdatui.config.model import EventRule, Project
-from lambdatui.sources.shapes import millis
 
 _PRINCIPAL = "AIDALOCALLAMBDATUI000"  # there are no principals here
 _NAMESPACE = uuid.UUID("c1a1fb0e-54ab-5a52-8f5e-0f1a1a6a8d4f")
@@ -87,7 +86,7 @@ def object_event(change: ObjectChange, trigger: str, project: Project, now_us: i
                 "eventVersion": "2.1",
                 "eventSource": "aws:s3",
                 "awsRegion": project.region,
-                "eventTime": millis(now_us),
+                "eventTime": iso_millis(now_us),
                 "eventName": change.event,
                 "userIdentity": {"principalId": f"AWS:{_PRINCIPAL}"},
                 "requestParameters": {"sourceIPAddress": "127.0.0.1"},
@@ -188,7 +187,7 @@ def _notification(told: Publication, message: str, subscription: str, project: P
         "MessageId": told.id,
         "TopicArn": partitioned(project, "sns", told.topic),
         "Message": message,
-        "Timestamp": millis(now_us),
+        "Timestamp": iso_millis(now_us),
         "SignatureVersion": "1",
         "Signature": "LOCAL",
         "SigningCertURL": f"{service}SimpleNotificationService-local.pem",
@@ -241,7 +240,7 @@ def target_input(rule: EventRule, event: dict[str, Any], project: Project, now_u
     values = {key: json_path(event, path) for key, path in rule.input_paths.items()} | {
         "aws.events.rule-arn": partitioned(project, "events", f"rule/{name}"),
         "aws.events.rule-name": name,
-        "aws.events.event.ingestion-time": millis(now_us),
+        "aws.events.event.ingestion-time": iso_millis(now_us),
         "aws.events.event": event,
         "aws.events.event.json": event,
     }

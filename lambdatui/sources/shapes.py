@@ -37,12 +37,6 @@ def stream_arn(region: str, account: str, stream: StreamConfig) -> str:
     return f"arn:aws:kinesis:{region}:{account}:stream/{stream.name}"
 
 
-def millis(us: int) -> str:
-    """`2019-11-14T00:38:06.021Z`, as AWS writes times in its records about records."""
-    moment = datetime.fromtimestamp(us / MICROS, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{us % MICROS // 1000:03d}Z"
-
-
 def seconds(us: int) -> str:
     """`2019-11-14T00:38:06Z`, as AWS writes times of which it knows no more."""
     return f"{datetime.fromtimestamp(us // MICROS, UTC):%Y-%m-%dT%H:%M:%SZ}"

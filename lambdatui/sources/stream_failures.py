@@ -10,9 +10,9 @@ import uuid
 
 import msgspec
 
-from lambdatui.clock import iso, new_request_id
+from lambdatui.clock import iso_millis, new_request_id
 from lambdatui.config.model import Destination
-from lambdatui.engine.destinations import Delivery
+from lambdatui.engine.destinations import Delivery, dated_key
 from lambdatui.engine.model import InvokeResult
 from lambdatui.sources import shapes
 from lambdatui.sources.ports import Engine
@@ -75,7 +75,7 @@ def failure_record(
             "executedVersion": result.executed_version,
             "functionError": result.function_error,
         }
-    record |= {"version": "1.0", "timestamp": shapes.millis(at_us)}
+    record |= {"version": "1.0", "timestamp": iso_millis(at_us)}
     table = arn.split(":")[2] == "dynamodb"
     record["DDBStreamBatchInfo" if table else "KinesisBatchInfo"] = _batch_info(given_up, arn, whole_seconds=table)
     if payload is not None:
@@ -87,7 +87,7 @@ def _batch_info(given_up: GivenUp, arn: str, *, whole_seconds: bool) -> dict[str
     """`whole_seconds`: all that is known of the times of a table's changes."""
     seq = given_up.before.seq  # of a window that nothing went into
     span = given_up.step.send.span or Span(first_seq=seq, last_seq=seq, first_us=0, last_us=0, count=0)
-    time = shapes.seconds if whole_seconds else shapes.millis
+    time = shapes.seconds if whole_seconds else iso_millis
     return {
         "shardId": given_up.shard,
         "startSequenceNumber": span.first_seq,
@@ -101,8 +101,7 @@ def _batch_info(given_up: GivenUp, arn: str, *, whole_seconds: bool) -> dict[str
 
 def object_key(mapping: str, shard: str, now_us: int) -> str:
     """`aws/lambda/<mapping>/<shard>/2026/11/21/2026-11-21T14.31.09-<random>`, where a bucket keeps the record."""
-    day, time = iso(now_us)[:10], iso(now_us)[11:19].replace(":", ".")
-    return f"aws/lambda/{mapping}/{shard}/{day.replace('-', '/')}/{day}T{time}-{uuid.uuid4()}"
+    return dated_key(f"aws/lambda/{mapping}/{shard}", str(uuid.uuid4()), now_us)
 
 
 def _delivery(

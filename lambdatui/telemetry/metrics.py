@@ -195,7 +195,6 @@ class Metrics:
         *,
         qualifier: str | None = None,
         version: str | None = None,
-        mapping: str | None = None,
     ) -> None:
         """State how high a maximum metric stands (ConcurrentExecutions, ...) now.
 
@@ -203,8 +202,8 @@ class Metrics:
         or alias' alone and the function's is stated apart. The account's own metrics are of the function ACCOUNT.
         """
         now = self._clock.now_us() // MICROS
-        if qualifier is not None or version is not None or mapping is not None:
-            self._set_level(now, self._life(function, qualifier, version, mapping), name, value)
+        if qualifier is not None or version is not None:
+            self._set_level(now, self._life(function, qualifier, version, None), name, value)
             return
         before = self._set_level(now, self._whole_life(function), name, value)
         if name in _SUMMED and function != ACCOUNT:

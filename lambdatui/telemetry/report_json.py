@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from lambdatui.clock import iso
+from lambdatui.clock import iso_millis
 from lambdatui.config.model import LoggingConfig
 from lambdatui.telemetry.report import Init, Report, Sandbox, SystemLog, TextLog
 
@@ -85,7 +85,7 @@ class JsonLog:
 
     def _events(self, now_us: int, *events: tuple[str, str, dict[str, Any]]) -> list[str]:
         """Those of (level, name, record) that are to be written, as JSON texts."""
-        time = iso(now_us)[:23] + "Z"  # milliseconds
+        time = iso_millis(now_us)
         return [
             msgspec.json.encode({"time": time, "type": f"platform.{name}", "record": record}).decode()
             for level, name, record in events
