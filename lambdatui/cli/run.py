@@ -170,8 +170,11 @@ def show_screen(project: str, engine: EngineInfo, *, owned: bool, data: Path | N
 def end_with_terminal() -> None:
     """From now on end this process as SIGHUP does once its terminal has gone.
 
-    The kernel tells the session's leader alone: where that is `make`, it waits for us, and we would for ever.
+    The kernel tells the session's leader alone: where that is `make`, it waits for us, and we would for ever. An
+    inherited `nohup` does not hold: a screen without a terminal is of no use to anyone.
     """
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     poll = select.poll()
     poll.register(sys.stdin.fileno(), 0)  # no event but the end
 

@@ -179,9 +179,13 @@ def test_an_unforeseen_error_is_one_sentence(run: Run, project: Path, monkeypatc
     assert isinstance(run("list").exception, PermissionError)
 
 
-def test_a_screen_ends_with_its_terminal_though_nobody_signals_it() -> None:
+@pytest.mark.parametrize("before", ["", "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "])
+def test_a_screen_ends_with_its_terminal_though_nobody_signals_it(before: str) -> None:
     ours, theirs = os.openpty()
-    code = "import time; from lambdatui.cli.run import end_with_terminal; end_with_terminal(); print(1); time.sleep(60)"
+    code = (
+        before
+        + "import time; from lambdatui.cli.run import end_with_terminal; end_with_terminal(); print(1); time.sleep(60)"
+    )
     process = subprocess.Popen([sys.executable, "-uc", code], stdin=theirs, stdout=subprocess.PIPE)
     os.close(theirs)
     with process:
