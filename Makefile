@@ -11,7 +11,7 @@ CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH -u LAMBDATUI_PROJECT -
 # Three for two cores: tests of processes wait about a third of their time.
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 3 --dist loadfile
 
-.PHONY: run test check soak lock pictures tables clean install help
+.PHONY: run test check soak bench bench-peers lock pictures tables clean install help
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "make test      the tests"
 	@echo "make check     format, lint, types, imports, tests"
 	@echo "make soak      the long tests"
+	@echo "make bench     measure everything, write benchmarks/RESULTS.md"
+	@echo "make bench-peers  install other local Lambdas into benchmarks/.peers and measure beside them"
 	@echo "make lock      write requirements.lock anew"
 	@echo "make tables    write docs/support.md from the code"
 	@echo "make pictures  draw docs/pictures from the running program"
@@ -48,6 +50,12 @@ test: $(STAMP)
 
 soak: $(STAMP)
 	$(PYTEST) -m soak
+
+bench: $(STAMP)
+	$(CLEAN_ENV) $(BIN)/python -m benchmarks
+
+bench-peers: $(STAMP)
+	$(CLEAN_ENV) $(BIN)/python -m benchmarks.peers
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
