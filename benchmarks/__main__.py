@@ -49,7 +49,8 @@ def document(rows: list[list[str]], load_before: float) -> str:
     lines = [
         "# Results",
         "",
-        f"{datetime.date.today().isoformat()}, {versions()}, load average {load_before:.2f} before and {load():.2f} after.",
+        f"{datetime.date.today().isoformat()}, {versions()}.",
+        f"Load average {load_before:.2f} before and {load():.2f} after.",
         "`make bench` measures this anew: every row beside its floor in the same run, in turns, medians of the rounds.",
         "",
         "| script | what | measured | against | ratio | goal | met |",
