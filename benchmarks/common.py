@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -200,3 +201,84 @@ def plain_project(root: Path, **modules: str) -> Path:
 
 NOTHING = "def handler(event, context):\n    return None\n"
 ECHO = "def handler(event, context):\n    return event\n"
+
+
+class Connection:
+    """A raw keep-alive connection to `url`: what a request costs is the server's, not a client library's."""
+
+    def __init__(self, url: str) -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def call(self, request: bytes) -> bytes:
+        """Send a whole request, as `request` makes it; the answer's body."""
+        self.socket.sendall(request)
+        data = bytearray(self.socket.recv(1 << 20))
+        while (head := data.find(b"\r\n\r\n")) < 0:
+            data += self._more()
+        at = data.lower().find(b"content-length:", 0, head)
+        end = head + 4 + int(data[at + 15 : data.find(b"\r", at)])
+        while len(data) < end:
+            data += self._more()
+        if not data.startswith(b"HTTP/1.1 200"):
+            sys.exit(f"the server answered {bytes(data)!r}")
+        return bytes(memoryview(data)[head + 4 :])
+
+    def _more(self) -> bytes:
+        return self.socket.recv(1 << 20) or sys.exit("the server closed the connection")
+
+    def p50_ms(self, request: bytes, count: int) -> float:
+        return statistics.median(self.times_ms(request, count))
+
+    def times_ms(self, request: bytes, count: int) -> list[float]:
+        found = []
+        for _ in range(count):
+            began = time.perf_counter()
+            self.call(request)
+            found.append((time.perf_counter() - began) * 1e3)
+        return found
+
+
+def request(function: str, body: bytes) -> bytes:
+    """A synchronous Invoke."""
+    path = f"/2015-03-31/functions/{function}/invocations"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+# The least that answers over the same HTTP stack: uvicorn, httptools and an application that gives back the body.
+_BARE = """
+import asyncio, sys, uvicorn
+async def echo(scope, receive, send):
+    parts, more = [], True
+    while more:
+        message = await receive()
+        parts.append(message["body"])
+        more = message["more_body"]
+    body = b"".join(parts)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+uvicorn.run(echo, port=int(sys.argv[1]), http="httptools", loop="asyncio", lifespan="off", log_level="critical",
+            access_log=False, interface="asgi3")
+"""
+
+
+@contextlib.contextmanager
+def bare_echo() -> Iterator[str]:
+    """The URL of a bare HTTP echo in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-c", _BARE, str(port)], env=users_variables())
+    until = time.monotonic() + PATIENCE_S
+    try:
+        while time.monotonic() < until and process.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()

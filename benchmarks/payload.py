@@ -1,0 +1,178 @@
+"""What a 6 MB event costs beside the handler's own json, against a C program that echoes 6 MB over the same loopback.
+
+    python -m benchmarks.payload [--rounds N] [--json FILE]
+
+An echoing function is called with the largest event that Lambda takes. What is subtracted from the whole call is what a
+plain Python process needs for `json.loads` and `json.dumps` of the same text: no handler that looks at its event can do
+with less. The floor reads 6 MB from a socket and then writes them back; it is C where there is a compiler, else Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks.common import (
+    ECHO,
+    Connection,
+    Engine,
+    at_most,
+    figure,
+    folder,
+    in_turns,
+    load,
+    parser,
+    plain_project,
+    report,
+    request,
+    users_variables,
+)
+from lambdatui.wire import MAX_SYNC_REQUEST
+
+CALLS = 10  # a turn
+
+_C_ECHO = """
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+static int all(ssize_t (*io)(int, void *, size_t), char *at, size_t size) {
+    while (size) { ssize_t n = io(0, at, size); if (n <= 0) return 0; at += n; size -= n; }
+    return 1;
+}
+static ssize_t put(int fd, void *at, size_t size) { return write(fd, at, size); }
+int main(void) {
+    uint64_t size = 0, room = 0; char *data = 0;
+    while (all(read, (char *)&size, 8)) {
+        if (size > room) data = realloc(data, room = size);
+        if (!data || !all(read, data, size) || !all(put, data, size)) return 1;
+    }
+    return 0;
+}
+"""
+_PYTHON_ECHO = """
+import os
+def read(size):
+    data = bytearray(size)
+    view = memoryview(data)
+    while view and (got := os.readv(0, [view])):
+        view = view[got:]
+    return data
+while True:
+    rest = memoryview(read(int.from_bytes(read(8), "little")))
+    while rest:
+        rest = rest[os.write(0, rest):]
+"""
+# Reads lines: times one loads + dumps of the file for each, prints milliseconds.
+_JSON = """
+import json, sys, time
+text = open(sys.argv[1]).read()
+for _ in sys.stdin:
+    began = time.perf_counter()
+    json.dumps(json.loads(text))
+    print((time.perf_counter() - began) * 1e3, flush=True)
+"""
+
+
+def event() -> bytes:
+    """Records as an API gives them, of the size that Lambda just takes."""
+    record = {"id": 0, "sku": "a-1", "price": 12.5, "tags": ["new", "blue"], "text": "as usual " * 12}
+    size = len(json.dumps(record)) + 8
+    records = [record | {"id": 1_000_000 + number} for number in range(MAX_SYNC_REQUEST // size)]
+    return json.dumps(records).encode()
+
+
+@contextlib.contextmanager
+def echo(root: Path) -> Iterator[tuple[str, socket.socket]]:
+    """What the floor is written in, and a TCP connection to it."""
+    command, name = [sys.executable, "-c", _PYTHON_ECHO], "Python"
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is not None:
+        (root / "echo.c").write_text(_C_ECHO)
+        subprocess.run([compiler, "-O2", "-o", str(root / "echo"), str(root / "echo.c")], check=True)
+        command, name = [str(root / "echo")], "C"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+    process = subprocess.Popen(command, stdin=theirs, env=users_variables())
+    theirs.close()
+    try:
+        yield name, ours
+    finally:
+        ours.close()
+        process.wait(5)
+
+
+@contextlib.contextmanager
+def plain_json(root: Path, text: bytes) -> Iterator[Callable[[], float]]:
+    """Gives the milliseconds that a Python process needs for loads + dumps of `text`."""
+    file = root / "event.json"
+    file.write_bytes(text)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _JSON, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=users_variables()
+    )
+    assert process.stdin is not None and process.stdout is not None
+
+    def once() -> float:
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        return float(process.stdout.readline())
+
+    try:
+        yield lambda: statistics.median(once() for _ in range(CALLS))
+    finally:
+        process.stdin.close()
+        process.wait(5)
+
+
+def echo_ms(sock: socket.socket, data: bytes) -> float:
+    into, found = memoryview(bytearray(len(data))), []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        sock.sendall(struct.pack("<Q", len(data)) + data)
+        left = into
+        while left:
+            left = left[sock.recv_into(left) :]
+        found.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(found)
+
+
+def main() -> None:
+    asked = parser(__doc__).parse_args()
+    before, data = load(), event()
+    whole = request("echo", data)
+    with (
+        folder() as root,
+        echo(root) as (written_in, sock),
+        plain_json(root, data) as json_ms,
+        Engine(plain_project(root / "project", echo=ECHO)) as engine,
+    ):
+        ours = Connection(engine.url)
+        assert json.loads(ours.call(whole)) == json.loads(data)
+        turns = {
+            "engine": lambda: ours.p50_ms(whole, CALLS),
+            "json": json_ms,
+            "echo": lambda: echo_ms(sock, data),
+        }
+        in_turns(1, turns)
+        found = in_turns(asked.rounds, turns)
+    left = found["engine"] - found["json"]
+    against = f"{written_in} stream echo of 6 MB"
+    note = f"of {found['engine']:.1f} ms in all, {found['json']:.1f} ms are loads + dumps of the same text"
+    rows = [
+        at_most("6 MB event, outside the handler's own json", left, "ms", against, found["echo"], 3, note),
+        figure("6 MB event and result, the whole call", found["engine"], "ms"),
+    ]
+    report(asked, rows, before)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""What a warm invocation costs: inside the engine, through HTTP, with eight connections, and with a screen attached.
+
+    python -m benchmarks.warm [--rounds N] [--json FILE]
+
+The floors are measured in the same turns: a round trip with a child process over a socketpair with json on both sides
+(what any Python that runs a handler elsewhere must pay), and a bare echo on the same HTTP stack in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import gc
+import json
+import os
+import pty
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+from benchmarks.common import (
+    ECHO,
+    PATIENCE_S,
+    Connection,
+    Engine,
+    Row,
+    at_least,
+    at_most,
+    bare_echo,
+    folder,
+    in_turns,
+    load,
+    parser,
+    percentile,
+    plain_project,
+    report,
+    request,
+    users_variables,
+    within,
+)
+from lambdatui.clock import SystemClock
+from lambdatui.config.loader import load_project
+from lambdatui.config.model import LoadOptions
+from lambdatui.engine.engine import Engine as InProcess
+from lambdatui.engine.engine import EngineOptions
+from lambdatui.engine.model import InvokeRequest
+from lambdatui.store.store import Store
+from lambdatui.telemetry.telemetry import Telemetry
+
+EVENT = json.dumps({"order": 17, "items": [{"sku": "a-1", "count": 2}], "note": "as usual"}).encode()
+CALLS = 1500  # a turn
+SECONDS = 2.0  # of a turn that counts
+CONNECTIONS = 8
+
+_CHILD = """
+import json, socket
+sock = socket.socket(fileno=0)
+while data := sock.recv(65536):
+    sock.send(json.dumps(json.loads(data)).encode())
+"""
+# Keeps `connections` busy for `seconds` and prints how many answers came. A process of its own: it shares no GIL.
+_CLIENT = """
+import selectors, socket, sys, time
+host, port, connections, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+request = sys.stdin.buffer.read()
+ready, answers = selectors.DefaultSelector(), 0
+for _ in range(connections):
+    one = socket.create_connection((host, port))
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    ready.register(one, selectors.EVENT_READ, bytearray())
+    one.sendall(request)
+end = time.perf_counter() + seconds
+while time.perf_counter() < end:
+    for key, _ in ready.select(1.0):
+        data = key.data
+        data += key.fileobj.recv(65536)
+        head = data.find(b"\\r\\n\\r\\n")
+        if head < 0:
+            continue
+        at = data.lower().find(b"content-length:")
+        if len(data) < head + 4 + int(data[at + 15 : data.find(b"\\r", at)]):
+            continue
+        if not data.startswith(b"HTTP/1.1 200"):
+            sys.exit(bytes(data))
+        data.clear()
+        answers += 1
+        key.fileobj.sendall(request)
+print(answers)
+"""
+
+
+@contextlib.contextmanager
+def child() -> Iterator[socket.socket]:
+    """Our end of a socketpair with a Python that answers JSON with JSON."""
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([sys.executable, "-c", _CHILD], stdin=theirs, env=users_variables())
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        ours.close()
+        process.wait(5)
+
+
+def round_trip_ms(sock: socket.socket) -> float:
+    """Median of sending an event and reading its answer, json on both sides."""
+    event = json.loads(EVENT)
+    found = []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        sock.send(json.dumps(event).encode())
+        json.loads(sock.recv(65536))
+        found.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(found)
+
+
+@contextlib.asynccontextmanager
+async def in_process(project: Path) -> AsyncIterator[InProcess]:
+    """An engine in this process, without HTTP."""
+    clock, data, options = SystemClock(), project / ".lambdatui", LoadOptions()
+    store = Store.open(data, clock)
+    await store.start()
+    telemetry = Telemetry(store.history, clock)
+    await telemetry.start()
+    engine = InProcess(
+        load_project(project, options, data), store, telemetry, clock,
+        EngineOptions(url="http://127.0.0.1:1", http_url="http://127.0.0.1:2", region="us-east-1",
+                      account="000000000000", engine_mark=f"bench-{os.getpid()}"),
+        options,
+    )  # fmt: skip
+    try:
+        await engine.start()
+        gc.freeze()  # as the host does
+        yield engine
+    finally:
+        await engine.stop()
+        await telemetry.close()
+        await store.close()
+
+
+async def inside_ms(engine: InProcess) -> float:
+    """Median of an invocation inside the engine, from the call to the recorded result."""
+    found = []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        result = await engine.invoke(InvokeRequest(function="echo", payload=EVENT))
+        found.append((time.perf_counter() - began) * 1e3)
+        assert result.status == "ok", result.error_message
+    return statistics.median(found)
+
+
+def rate(url: str, asked: bytes) -> float:
+    """Answers a second to eight connections."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    command = [sys.executable, "-c", _CLIENT, host, port, str(CONNECTIONS), str(SECONDS)]
+    done = subprocess.run(command, input=asked, capture_output=True, env=users_variables(), timeout=PATIENCE_S)
+    if done.returncode:
+        sys.exit(f"the client failed: {done.stderr.decode()}")
+    return int(done.stdout) / SECONDS
+
+
+@contextlib.contextmanager
+def screen(engine: Engine) -> Iterator[None]:
+    """A real `attach` in a terminal of 120 × 40, read as a terminal emulator reads."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    variables = users_variables(TERM="xterm-256color", LAMBDATUI_TOKEN=engine.info["token"])
+    command = [sys.executable, "-P", "-m", "lambdatui", "attach", engine.url]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=variables, start_new_session=True)
+    os.close(slave)
+    painted = threading.Event()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(master, 65536):
+                if b"echo" in data:  # the function's row stands there
+                    painted.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        if not painted.wait(PATIENCE_S):
+            sys.exit("the screen did not come")
+        time.sleep(1.0)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        os.close(master)
+        reader.join(5)
+
+
+def p99_ms(url: str, asked: bytes) -> float:
+    times = Connection(url).times_ms(asked, 2 * CALLS)
+    return percentile(times, 99)
+
+
+def inside(root: Path, rounds: int) -> tuple[Row, float]:
+    """The row of the invocation inside the engine, and its floor in ms."""
+    with child() as sock, asyncio.Runner() as runner:
+        running = in_process(plain_project(root, echo=ECHO))
+        engine = runner.run(running.__aenter__())
+        try:
+            runner.run(inside_ms(engine))
+            found = in_turns(
+                rounds, {"engine": lambda: runner.run(inside_ms(engine)), "floor": lambda: round_trip_ms(sock)}
+            )
+        finally:
+            runner.run(running.__aexit__(None, None, None))
+    floor = found["floor"]
+    row = at_most(
+        "warm invoke inside the engine, p50", found["engine"], "ms", "Python socketpair + json round trip", floor, 3
+    )
+    return row, floor
+
+
+def through_http(root: Path, rounds: int) -> list[Row]:
+    asked = request("echo", EVENT)
+    with child() as sock, bare_echo() as bare, Engine(plain_project(root, echo=ECHO)) as engine:
+        ours, theirs = Connection(engine.url), Connection(bare)
+        ours.p50_ms(asked, CALLS)
+        theirs.p50_ms(asked, CALLS)
+        one = in_turns(
+            rounds,
+            {
+                "engine": lambda: ours.p50_ms(asked, CALLS),
+                "bare": lambda: theirs.p50_ms(asked, CALLS),
+                "trip": lambda: round_trip_ms(sock),
+            },
+        )
+        eight = in_turns(rounds, {"engine": lambda: rate(engine.url, asked), "bare": lambda: rate(bare, asked)})
+        screened = in_turns(
+            rounds, {"headless": lambda: p99_ms(engine.url, asked), "attached": _attached(engine, asked)}
+        )
+    name, floor = "warm invoke through HTTP, 1 connection, p50", one["bare"] + one["trip"]
+    return [
+        at_most(name, one["engine"], "ms", "bare HTTP echo + that round trip", floor, 2),
+        within(name + ", here", one["engine"], "ms", 0.3),
+        at_least("throughput, 8 connections", eight["engine"], "/s", "bare HTTP echo", eight["bare"], 0.3),
+        at_most("invoke p99 with a screen attached", screened["attached"], "ms", "headless", screened["headless"], 1.5),
+    ]
+
+
+def _attached(engine: Engine, asked: bytes) -> Callable[[], float]:
+    def measured() -> float:
+        with screen(engine):
+            return p99_ms(engine.url, asked)
+
+    return measured
+
+
+def main() -> None:
+    asked = parser(__doc__).parse_args()
+    before = load()
+    with folder() as root:
+        row, _ = inside(root / "inside", asked.rounds)
+        rows = [row, *through_http(root / "http", asked.rounds)]
+    report(asked, rows, before)
+
+
+if __name__ == "__main__":
+    main()
