@@ -23,10 +23,16 @@ NO_REQUEST = bytes(16)
 # (cache folder or null), "packages": [...], "sys_path": [...], "fallback": {"path", "modules"} or null,
 # "python_notice"}. What a handler's context shows, and how it logs, stands in the variables, as on Lambda.
 START = 2
+# The first frame instead, from the spawner: become a library zygote. Payload: JSON {"packages", "sys_path", "fallback",
+# "modules", "nice"}. What follows on this socket are messages of `spawner.protocol`; see `runtime.zygote`.
+PREPARE = 3
 INVOKE = 1  # meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?}; payload: the event
 
 # environment -> engine
-READY = 16  # init went well; meta: {"init_us", "modules": {installed top-level name: file}, "files": [other files]}
+# Init went well; meta: {"init_us", "libraries": [[name, file or null]], "files": [other files that it imported]}. The
+# libraries are modules of the standard library, of package folders and of the fallback (null: no file), in the order in
+# which their imports began; of an environment that was forked, only those that its zygote has not.
+READY = 16
 INIT_ERROR = 17  # init failed; meta as READY's and ERROR's; payload: the error JSON that Lambda would give
 RESULT = 18  # payload: the handler's result as JSON; meta: {"duration_us"}
 ERROR = 19  # payload: the error JSON; meta: {"duration_us", "error_type", "error_message"}

@@ -81,7 +81,8 @@ class Environment:
         sys.path_importer_cache.clear()
         folders = [each for each in standard if (each + os.sep).startswith(_LIBRARY) and "-packages" not in each]
         after = {"logging": self._log.equip, "linecache": loader.use_snapshot_lines(self._snapshot)}
-        sys.meta_path.insert(0, loader.StandardLibraryFirst(folders, after))
+        self._first = loader.StandardLibraryFirst(folders, after)
+        sys.meta_path.insert(0, self._first)
         sys.meta_path.append(loader.FallbackFinder(_PROVIDED, ("snapshot_restore_py",)))
         fallback = self._start.get("fallback")
         if fallback:
@@ -103,7 +104,8 @@ class Environment:
             error = caught
             payload = payload_of(error, "")
         meta: dict[str, Any] = {"init_us": (perf_counter_ns() - began_ns) // 1000}
-        imported = handler.imported(self._code_root, _LIBRARY, (self._start.get("fallback") or {}).get("path"))
+        fallback = (self._start.get("fallback") or {}).get("path")
+        imported = handler.imported(self._owns, fallback, self._first.asked)
         meta.update(_valid(imported))
         if error is None:
             self._channel.write(READY, meta)
@@ -205,6 +207,13 @@ class Environment:
             payload = diagnostics.describe(trace, self._source, self._inside)
             if payload:
                 self._channel.write(DIAGNOSTICS, {}, payload, request_id)
+
+    def _owns(self, file: str) -> bool:
+        """Whether a file is one of the code, not of a virtual environment in its folder."""
+        folder = (self._snapshot.relative(file) or "").rpartition("/")[0]
+        if file.startswith(self._code_root + os.sep) and "site-packages" not in folder.split("/"):
+            return True
+        return folder != "" and self._snapshot.owns(folder)
 
     def _inside(self, file: str) -> bool:
         return file.startswith(self._code_root + os.sep) and not file.startswith(self._packages)

@@ -11,11 +11,12 @@ from .faults import Fault
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Any, Callable
+    from typing import Any, Callable, Iterable
 
-MAX_MODULES = 200
+MAX_LIBRARIES = 10_000
 MAX_FILES = 500
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _PACKAGE_FOLDERS = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -48,21 +49,60 @@ def _module(name: str) -> ModuleType:
         raise Fault("Runtime.UserCodeSyntaxError", message, trace) from error
 
 
-def imported(code_root: str, library: str, fallback: str | None) -> dict[str, Any]:
-    """What the modules now in memory are, but for the standard library and the code folder.
+def imported(
+    owns: Callable[[str], bool], fallback: str | None, asked: Iterable[str], last: str | None = None
+) -> dict[str, Any]:
+    """What the modules in memory are, but for those of the code: READY's "libraries" and "files".
 
-    "modules": top-level name -> file of installed packages; "files": sources of neither, which a reload must watch.
+    `owns` tells files of the code, `asked` in which order imports began (`sys.modules` has the order in which they
+    ended). With `last`, only those that have come after that module: a look at all would copy a fork's pages.
     """
-    modules: dict[str, str] = {}
+    rank = {name: number for number, name in enumerate(asked)}
+    libraries: list[list[str | None]] = []
     files: list[str] = []
-    for name, module in list(sys.modules.items()):
+    for name in sorted(_names_after(last), key=lambda name: rank.get(name, -1)):
+        module = sys.modules.get(name)
         path = getattr(module, "__file__", None)
-        if not isinstance(path, str) or path.startswith((code_root + os.sep, _HERE)):
+        if not isinstance(path, str):
+            if _built_in(name, module):
+                libraries.append([name, None])
+        elif path.startswith(_HERE) or owns(path):
             continue
-        installed = any(part in path for part in _PACKAGE_FOLDERS) or bool(fallback and path.startswith(fallback))
-        if installed:
-            if "." not in name and len(modules) < MAX_MODULES:
-                modules[name] = path
-        elif not path.startswith(library) and os.path.isabs(path) and len(files) < MAX_FILES:
+        elif is_library(path, fallback):
+            if _importable(name, module):
+                libraries.append([name, path])
+        elif os.path.isabs(path) and len(files) < MAX_FILES:
             files.append(path)
-    return {"modules": modules, "files": sorted(files)}
+    return {"libraries": libraries[:MAX_LIBRARIES], "files": sorted(files)}
+
+
+def is_library(path: str, fallback: str | None) -> bool:
+    """Whether a file is of the standard library, in a folder of installed packages, or below `fallback`."""
+    if path.startswith(_LIBRARY) or any(part in path for part in _PACKAGE_FOLDERS):
+        return True
+    return fallback is not None and path.startswith(fallback + os.sep)
+
+
+def _names_after(last: str | None) -> list[str]:
+    names: list[str] = []
+    for name in reversed(list(sys.modules) if last is None else sys.modules):
+        if name == last:
+            break
+        names.append(name)
+    return names[::-1]
+
+
+def _built_in(name: str, module: object) -> bool:
+    """Whether a module without a file is part of the interpreter, or a namespace of packages."""
+    spec: Any = getattr(module, "__spec__", None)
+    if spec is None or spec.name != name:
+        return False
+    if spec.origin in ("built-in", "frozen"):
+        return True
+    folders = [str(each) + os.sep for each in getattr(module, "__path__", None) or ()]
+    return bool(folders) and all(any(part in each for part in _PACKAGE_FOLDERS) for each in folders)
+
+
+def _importable(name: str, module: object) -> bool:
+    """Whether it came by an import of this name, not as a part of another module (`six.moves`, `os.path`)."""
+    return getattr(getattr(module, "__spec__", None), "name", None) == name

@@ -210,12 +210,14 @@ class StandardLibraryFirst:
     def __init__(self, folders: Sequence[str], after: dict[str, Callable[[ModuleType], None]]) -> None:
         self._folders = list(folders)
         self._after = after
+        self.asked: dict[str, None] = {}  # names of modules in the order in which their imports began
         for name in list(after):
             if name in sys.modules:
                 after.pop(name)(sys.modules[name])
 
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """A spec for the names of LAMBDA_IMPORTS_FIRST only."""
+        self.asked[fullname] = None
         if path is not None or fullname not in LAMBDA_IMPORTS_FIRST:
             return None
         spec = PathFinder.find_spec(fullname, self._folders)

@@ -5,19 +5,32 @@ object says how many are its own in "fds", so that it does not matter how the ke
 
     engine -> spawner
     {"do": "spawn", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int,
-     "limits": {str: int}, "tmp": {"mb": int, "keep": [str]} | null, "fds": 2}
+     "limits": {str: int}, "tmp": {"mb": int, "keep": [str]} | null, "zygote": str | null, "fds": 2}
         with the file descriptors [channel, write end of the log pipe]; the sender closes its copies afterwards.
         `env` is complete: nothing is inherited. `limits` are RLIMIT_* names in lower case ("nofile", "core", ...).
         `tmp`: a /tmp of its own (see `private_tmp`). It is kept when the process ends, for the next one with this id.
-    {"do": "kill", "id": str}           SIGKILL for the environment and all its descendants; unknown ids are ignored
+        `zygote`: fork it from the zygote with this id instead of executing `argv`, which has to be the zygote's own.
+    {"do": "zygote", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int, "limits": {str: int},
+     "prepare": {"packages": [str], "sys_path": [str], "fallback": {"path", "modules"} | null, "modules": [str]}}
+        a library zygote (see `runtime.zygote`): `prepare` is `wire.START`'s where the names are the same, and `modules`
+        are the names to import, in that order. `nice` and `limits` have to be those of what will be forked from it.
+    {"do": "kill", "id": str}           SIGKILL for the environment and all its descendants; unknown ids are ignored.
+        A zygote too: what has been forked from it lives on, what is being forked fails
     {"do": "forget", "id": str}         nobody comes any more to the /tmp that is kept for this id
 
     spawner -> engine
     {"say": "hello", "id": "", "private_tmp": bool}     the first message; what this system allows
-    {"say": "started", "id": str, "pid": int}       exec has succeeded
-    {"say": "failed", "id": str, "error": str}      nothing runs under this id
+    {"say": "started", "id": str, "pid": int}       exec has succeeded, or the fork is set up
+    {"say": "failed", "id": str, "error": str}      nothing runs under this id. Of a fork also where its zygote has gone
+        or has not answered in time, which is the end of that zygote; a fresh start may go well
+    {"say": "prepared", "id": str, "pid": int, "rss_kb": int, "modules": {str: str|null}, "missed": [str],
+     "reads": [str]}
+        once for each zygote, when it can be forked from. `modules`: all that it holds, name -> file (null: built in);
+        `missed`: top-level names that were looked for in vain; `reads`: variables that imports looked at, "*" for all
+    {"say": "unprepared", "id": str, "error": str}  instead of it, with the reason; nothing runs under this id
     {"say": "exited", "id": str, "pid": int, "status": int|null, "signal": int|null, "max_rss_kb": int}
-        once for each started environment, after its last descendant has gone; one of status and signal is set
+        once for each started environment, after its last descendant has gone, and for each prepared zygote; one of
+        status and signal is set
 
 The end of the stream at the spawner's side means that the engine has gone: everything below is killed.
 """
@@ -57,11 +70,30 @@ def spawn(
     nice: int = DEFAULT_NICE,
     limits: dict[str, int] | None = None,
     tmp: dict[str, Any] | None = None,
+    zygote: str | None = None,
 ) -> dict[str, Any]:
     """The request to start one environment; send it with the descriptors [channel, log]."""
     limits = dict(DEFAULT_LIMITS if limits is None else limits)
     return {
         "do": "spawn", "id": id, "argv": list(argv), "env": env, "cwd": cwd, "nice": nice, "limits": limits, "tmp": tmp,
+        "zygote": zygote,
+    }  # fmt: skip
+
+
+def zygote(
+    id: str,
+    argv: Sequence[str],
+    env: dict[str, str],
+    cwd: str,
+    prepare: dict[str, Any],
+    nice: int = DEFAULT_NICE,
+    limits: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """The request to start one library zygote."""
+    limits = dict(DEFAULT_LIMITS if limits is None else limits)
+    return {
+        "do": "zygote", "id": id, "argv": list(argv), "env": env, "cwd": cwd, "nice": nice, "limits": limits,
+        "prepare": prepare,
     }  # fmt: skip
 
 
