@@ -23,7 +23,6 @@ from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.rows import invocation_row
 from lambdatui.engine.tracing import Traces
 from lambdatui.errors import LambdaTuiError
-from lambdatui.store.reader_stats import ACCOUNT
 from lambdatui.store.records import InvocationRecord
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.report import Report
@@ -380,12 +379,16 @@ class Invoker:
 
     def _measure_concurrency(self, run: _Run, change: int) -> None:
         """State what runs now that `run` has begun (1) or ended (-1)."""
-        admission, metrics, name = self._admission, self._telemetry.metrics, run.function.name
-        level, qualifier, version = metrics.level, run.request.qualifier, run.function.version
-        level(name, "ConcurrentExecutions", admission.used(name))
-        metrics.shift(name, "ConcurrentExecutions", change, qualifier=qualifier, version=version)
-        level(ACCOUNT, "UnreservedConcurrentExecutions", admission.unreserved_in_use())
-        level(ACCOUNT, "ClaimedAccountConcurrency", admission.claimed())
+        admission, name = self._admission, run.function.name
+        self._telemetry.metrics.running(
+            name,
+            change,
+            used=admission.used(name),
+            unreserved=admission.unreserved_in_use(),
+            claimed=admission.claimed(),
+            qualifier=run.request.qualifier,
+            version=run.function.version,
+        )
         if run.provisioned_key is not None:
             self._provisioner.measure(run.provisioned_key)
 

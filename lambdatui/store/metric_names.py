@@ -26,6 +26,7 @@ class Metric(msgspec.Struct, frozen=True):
 
 INVOCATIONS, ERRORS, THROTTLES = "Invocations", "Errors", "Throttles"
 DURATION, ITERATOR_AGE, CONCURRENT = "Duration", "IteratorAge", "ConcurrentExecutions"
+UNRESERVED, CLAIMED = "UnreservedConcurrentExecutions", "ClaimedAccountConcurrency"
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -55,16 +56,8 @@ METRICS: dict[str, Metric] = {
         Metric(
             "ProvisionedConcurrencyUtilization", "maximum", "Count", "Share of provisioned concurrency that is in use."
         ),
-        Metric(
-            "UnreservedConcurrentExecutions",
-            "maximum",
-            "Count",
-            "Invocations of functions without a reserve.",
-            "account",
-        ),
-        Metric(
-            "ClaimedAccountConcurrency", "maximum", "Count", "Concurrency that on-demand calls cannot have.", "account"
-        ),
+        Metric(UNRESERVED, "maximum", "Count", "Invocations of functions without a reserve.", "account"),
+        Metric(CLAIMED, "maximum", "Count", "Concurrency that on-demand calls cannot have.", "account"),
         Metric("PolledEventCount", "sum", "Count", "Events that a mapping read.", "mapping"),
         Metric("FilteredOutEventCount", "sum", "Count", "Events that a mapping's filters passed over.", "mapping"),
         Metric("InvokedEventCount", "sum", "Count", "Events that a mapping invoked the function with.", "mapping"),

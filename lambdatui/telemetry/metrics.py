@@ -15,6 +15,7 @@ from lambdatui.store.buckets import bucket_of
 from lambdatui.store.metric_names import (
     BILLED_GB_SECONDS,
     BILLED_MS,
+    CLAIMED,
     CONCURRENT,
     COST_USD,
     DURATION,
@@ -22,9 +23,10 @@ from lambdatui.store.metric_names import (
     INVOCATIONS,
     ITERATOR_AGE,
     THROTTLES,
+    UNRESERVED,
 )
 from lambdatui.store.reader_stats import ACCOUNT
-from lambdatui.store.records import MetricDelta
+from lambdatui.store.records import InvocationRecord, MetricDelta
 from lambdatui.telemetry.histogram import Histogram
 from lambdatui.telemetry.seconds import Figures, Ring
 
@@ -142,8 +144,16 @@ class Metrics:
         """Add to a distribution (Duration, IteratorAge, AsyncEventAge), in milliseconds."""
         now = self._clock.now_us() // MICROS
         ms = max(0.0, value)
+        bucket = self._measure(now, self._life(function, qualifier, version, mapping), name, ms)
+        for each in (self._of(function), self._of(ACCOUNT)):
+            if name == DURATION:
+                each.time(now, bucket, ms)
+            elif name == ITERATOR_AGE:
+                each.age(now, ms)
+
+    def _measure(self, now: int, life: Life, name: str, ms: float) -> int:
+        """The bucket that `ms` is in."""
         bucket = bucket_of(ms)
-        life = self._life(function, qualifier, version, mapping)
         whole = life.distributions.get(name)
         if whole is None:
             whole = life.distributions[name] = Histogram()
@@ -152,32 +162,31 @@ class Metrics:
         delta.add(ms)
         delta.last = ms
         delta.histogram[bucket] = delta.histogram.get(bucket, 0) + 1
-        for each in (self._of(function), self._of(ACCOUNT)):
-            if name == DURATION:
-                each.time(now, bucket, ms)
-            elif name == ITERATOR_AGE:
-                each.age(now, ms)
+        return bucket
 
-    def bill(
-        self,
-        function: str,
-        billed_ms: int,
-        gb_seconds: float,
-        usd: float,
-        *,
-        provisioned: bool = False,
-        qualifier: str | None = None,
-        version: str | None = None,
-    ) -> None:
-        """Add what one invocation is billed."""
+    def invoked(self, record: InvocationRecord) -> None:
+        """Count an attempt that ran, or should have: its outcome, duration and bill at once."""
         now = self._clock.now_us() // MICROS
-        life = self._life(function, qualifier, version, None)
-        for name, value in ((BILLED_MS, billed_ms), (BILLED_GB_SECONDS, gb_seconds), (COST_USD, usd)):
-            life.counts[name] = life.counts.get(name, 0) + value
-            delta = self._delta(now, life, name)  # sums alone: nobody asks how they are spread
-            delta.sum += value
-            delta.count += 1
-        self._of(function).bill(now, billed_ms, gb_seconds, usd, provisioned=provisioned)
+        life = self._life(record.function, record.qualifier, record.version, None)
+        function, account, ok = self._of(record.function), self._of(ACCOUNT), record.status == "ok"
+        for name in (INVOCATIONS,) if ok else (INVOCATIONS, ERRORS):
+            life.counts[name] = life.counts.get(name, 0) + 1
+            self._delta(now, life, name).add(1)
+            function.count(now, name, 1)
+            account.count(now, name, 1)
+        if record.billed_ms is not None and record.cost_usd is not None:
+            bill = (BILLED_MS, record.billed_ms), (BILLED_GB_SECONDS, record.gb_seconds), (COST_USD, record.cost_usd)
+            for name, value in bill:
+                life.counts[name] = life.counts.get(name, 0) + value
+                delta = self._delta(now, life, name)  # sums alone: nobody asks how they are spread
+                delta.sum += value
+                delta.count += 1
+            function.bill(now, record.billed_ms, record.gb_seconds, record.cost_usd, provisioned=record.provisioned)
+        if record.duration_us is not None:
+            ms = record.duration_us / 1000
+            bucket = self._measure(now, life, DURATION, ms)
+            function.time(now, bucket, ms)
+            account.time(now, bucket, ms)
 
     def charge(self, function: str, usd: float, *, qualifier: str) -> None:
         """Add what is paid beside invocations: for provisioned concurrency, used or not."""
@@ -210,12 +219,28 @@ class Metrics:
             account = self._whole_life(ACCOUNT)
             self._set_level(now, account, name, account.levels.get(name, 0.0) + value - before)
 
-    def shift(
-        self, function: str, name: str, change: float, *, qualifier: str | None = None, version: str | None = None
+    def running(
+        self,
+        function: str,
+        change: int,
+        *,
+        used: int,
+        unreserved: int,
+        claimed: int,
+        qualifier: str | None = None,
+        version: str | None = None,
     ) -> None:
-        """Raise or lower a level of a resource: of a version, of an alias, or of what is called without a qualifier."""
-        life = self._life(function, qualifier, version, None)
-        self._set_level(self._clock.now_us() // MICROS, life, name, life.levels.get(name, 0.0) + change)
+        """An invocation has begun (`change` 1) or ended (-1); what the function uses now, all without a reserve do,
+        and nobody else can have.
+        """
+        now = self._clock.now_us() // MICROS
+        whole, account = self._whole_life(function), self._whole_life(ACCOUNT)
+        resource = self._life(function, qualifier, version, None)
+        before = self._set_level(now, whole, CONCURRENT, used)
+        self._set_level(now, account, CONCURRENT, account.levels.get(CONCURRENT, 0.0) + used - before)
+        self._set_level(now, resource, CONCURRENT, resource.levels.get(CONCURRENT, 0.0) + change)
+        self._set_level(now, account, UNRESERVED, unreserved)
+        self._set_level(now, account, CLAIMED, claimed)
 
     def _set_level(self, now: int, life: Life, name: str, value: float) -> float:
         """What it was before."""

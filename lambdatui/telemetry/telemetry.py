@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from lambdatui.clock import Clock, iso
 from lambdatui.schema import Happening, LogLine
 from lambdatui.store.history import HistoryStore
-from lambdatui.store.metric_names import DURATION, ERRORS, INVOCATIONS, THROTTLES
+from lambdatui.store.metric_names import THROTTLES
 from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, LogStream
 from lambdatui.telemetry.cost import Rule
 from lambdatui.telemetry.happenings import Happenings
@@ -113,18 +113,9 @@ class Telemetry:
         if record.status == "throttled":
             count(function, THROTTLES, qualifier=qualifier, version=version)
             return
-        count(function, INVOCATIONS, qualifier=qualifier, version=version)
-        if record.status != "ok":
-            count(function, ERRORS, qualifier=qualifier, version=version)
+        self.metrics.invoked(record)
         if record.provisioned:
             count(function, "ProvisionedConcurrencyInvocations", qualifier=qualifier, version=version)
-        if record.billed_ms is not None and record.cost_usd is not None:
-            self.metrics.bill(
-                function, record.billed_ms, record.gb_seconds, record.cost_usd,
-                provisioned=record.provisioned, qualifier=qualifier, version=version,
-            )  # fmt: skip
-        if record.duration_us is not None:
-            self.metrics.measure(function, DURATION, record.duration_us / 1000, qualifier=qualifier, version=version)
 
     def _store_happening(self, record: HappeningRecord) -> None:
         self._history.add(happenings=[record])

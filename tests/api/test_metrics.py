@@ -137,9 +137,9 @@ def test_functions_that_nobody_called_stand_at_zero() -> None:
 
 def test_the_functions_own_level_and_its_resources_are_told_apart() -> None:
     metrics = Metrics(ManualClock())
-    metrics.level("f", "ConcurrentExecutions", 3)
-    metrics.shift("f", "ConcurrentExecutions", 1)
-    metrics.shift("f", "ConcurrentExecutions", 2, qualifier="7")
+    metrics.running("f", 1, used=1, unreserved=1, claimed=1)
+    metrics.running("f", 1, used=2, unreserved=2, claimed=2, qualifier="7")
+    metrics.running("f", 1, used=3, unreserved=3, claimed=3, qualifier="7")
     assert read(metrics, "f")["lambdatui_concurrent_executions"][""] == [
         ({"function": "f"}, 3), ({"function": "f", "qualifier": "7"}, 2),
     ]  # fmt: skip
@@ -151,7 +151,7 @@ def test_any_names_and_values_are_valid(measured: list[tuple[str, float]]) -> No
     for name, ms in measured:
         metrics.measure(name, "Duration", ms)
         metrics.count(name, "Invocations")
-        metrics.bill(name, 1, 0.001, 1e-9)
+        metrics.charge(name, 1e-9, qualifier="1")
     read(metrics, *{name for name, _ in measured})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +11,19 @@ from hypothesis import strategies as st
 
 from lambdatui.clock import ManualClock
 from lambdatui.schema import SERIES_SECONDS
+from lambdatui.store.records import InvocationRecord
 from lambdatui.telemetry.histogram import Histogram
 from lambdatui.telemetry.metrics import Metrics
 
 VALUES = st.lists(st.floats(0.001, 1e7), min_size=1, max_size=200)
+
+
+def billed(function: str, ms: int, gb_seconds: float, usd: float, **more: Any) -> InvocationRecord:
+    values: dict[str, Any] = {
+        "id": 1, "request_id": "r", "version": "$LATEST", "type": "RequestResponse", "source": "api", "status": "ok",
+        "started_us": 0, **more,
+    }  # fmt: skip
+    return InvocationRecord(function=function, billed_ms=ms, gb_seconds=gb_seconds, cost_usd=usd, **values)
 
 
 def nearest_rank(values: list[float], q: float) -> float:
@@ -199,17 +209,19 @@ def test_the_accounts_levels_are_sums_of_functions_and_never_of_shares() -> None
     metrics.level("f", "ProvisionedConcurrencyUtilization", 0.5)
     metrics.level("f", "ConcurrentExecutions", 2)
     metrics.level("g", "ConcurrentExecutions", 3)
-    metrics.shift("f", "ConcurrentExecutions", 1, qualifier="live", version="3")
+    metrics.running("f", 1, used=2, unreserved=4, claimed=6, qualifier="live", version="3")
     account = {d.name: d.max for d in metrics.drain() if d.function == "_account"}
-    assert account == {"ConcurrentExecutions": 5}
+    assert account == {
+        "ConcurrentExecutions": 5, "UnreservedConcurrentExecutions": 4, "ClaimedAccountConcurrency": 6,
+    }  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(["", "live", "3"]), max_size=30))
-def test_shifts_come_back_to_nothing(calls: list[str]) -> None:
+def test_what_runs_comes_back_to_nothing(calls: list[str]) -> None:
     metrics = Metrics(ManualClock())
     for change in (1, -1):
         for qualifier in calls:
-            metrics.shift("f", "ConcurrentExecutions", change, qualifier=qualifier or None, version="3")
+            metrics.running("f", change, used=0, unreserved=0, claimed=0, qualifier=qualifier or None, version="3")
     assert all(level == 0 for life in metrics.lives() for level in life.levels.values())
 
 
@@ -217,9 +229,8 @@ def test_what_is_billed_is_the_functions_and_of_the_last_minute() -> None:
     clock = ManualClock()
     metrics = Metrics(clock)
     clock.advance(100)
-    metrics.count("f", "Invocations", 2)
-    metrics.bill("f", 1000, 0.5, 0.25)
-    metrics.bill("f", 500, 0.25, 0.125, provisioned=True, qualifier="live", version="3")
+    metrics.invoked(billed("f", 1000, 0.5, 0.25))
+    metrics.invoked(billed("f", 500, 0.25, 0.125, provisioned=True, qualifier="live", version="3"))
     figures = metrics.figures("f")
     assert (figures.billed_ms, figures.cost_usd) == (1500, 0.375)
     assert figures.spent is not None
