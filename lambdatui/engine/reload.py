@@ -17,8 +17,9 @@ import msgspec
 from lambdatui.config.handlers import SyntaxFault, check_handler, compiles, find_module
 from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
-from lambdatui.engine.code import CodeTree, compile_error
+from lambdatui.engine.code import CodeTree, Signature, compile_error
 from lambdatui.engine.functions import LATEST, Function, Snapshot
+from lambdatui.engine.libraries import signature
 from lambdatui.engine.provision import Plan
 from lambdatui.errors import StoreError
 
@@ -251,13 +252,17 @@ class Reloader:
                 unit.tree.forget(changed)
 
     async def _quiet(self, unit: _Unit) -> None:
-        """Return when neither an event nor a look at the files has shown a change for the quiet time."""
+        """Return when the files have been still for the quiet time; while many change, no event may come either.
+
+        One save is often told of twice, by the watch and by an invocation that looked itself: the second word is none
+        of another change.
+        """
         while True:
-            need = _QUIET if len(unit.dirty) <= _BURST else _QUIET_BURST
+            few = len(unit.dirty) <= _BURST
             before = _signatures(unit.dirty)
             seen_at = unit.touched_at
-            await asyncio.sleep(need)
-            if unit.touched_at == seen_at and _signatures(unit.dirty) == before:
+            await asyncio.sleep(_QUIET if few else _QUIET_BURST)
+            if _signatures(unit.dirty) == before and (few or unit.touched_at == seen_at):
                 return
 
     # --- outcome
@@ -400,13 +405,5 @@ def _key(function: Function) -> str:
     return f"inline:{config.name}:{hashlib.sha256(config.inline_code.encode('utf-8', 'replace')).hexdigest()}"
 
 
-def _signatures(paths: Iterable[str]) -> list[tuple[str, int, int] | None]:
-    found: list[tuple[str, int, int] | None] = []
-    for path in sorted(paths)[:64]:
-        try:
-            stat = Path(path).stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((path, stat.st_size, stat.st_mtime_ns))
-    return found
+def _signatures(paths: Iterable[str]) -> list[tuple[str, Signature | None]]:
+    return [(path, signature(path)) for path in sorted(paths)[:64]]
