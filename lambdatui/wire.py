@@ -21,12 +21,14 @@ NO_REQUEST = bytes(16)
 # engine -> environment
 # The first frame an environment reads. Payload: JSON {"handler", "code_root", "manifest" (path or null), "bytecode"
 # (cache folder or null), "packages": [...], "sys_path": [...], "fallback": {"path", "modules"} or null,
-# "python_notice"}. What a handler's context shows, and how it logs, stands in the variables, as on Lambda.
+# "python_notice", "profile" (Hz)?}. What a handler's context shows, and how it logs, stands in the variables, as on
+# Lambda.
 START = 2
 # The first frame instead, from the spawner: become a library zygote. Payload: JSON {"packages", "sys_path", "fallback",
 # "modules", "nice"}. What follows on this socket are messages of `spawner.protocol`; see `runtime.zygote`.
 PREPARE = 3
-INVOKE = 1  # meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?}; payload: the event
+# meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?, "profile"? (Hz)}; payload: the event
+INVOKE = 1
 
 # environment -> engine
 # Init went well; meta: {"init_us", "libraries": [[name, file or null]], "files": [other files that it imported]}. The
@@ -39,6 +41,16 @@ ERROR = 19  # payload: the error JSON; meta: {"duration_us", "error_type", "erro
 # Sent before ERROR and INIT_ERROR where there is a traceback, at most 64 KB. Payload: JSON
 # {"frames": [{"file", "line", "function", "source": [[line, text]], "locals": {name: text}}]}, the innermost last.
 DIAGNOSTICS = 20
+# Sent before READY and INIT_ERROR: what the init imported. meta: {"libraries_us", "own_us"}: its time by where the code
+# stands, outside of the code folder or below it. Payload: JSON {"modules": how many, "places": [[kind, folder]],
+# "nodes": [[module, index of the import that it is part of or -1, own us, us with what it imports, place]]}: the 300
+# dearest in the order of their beginnings. Kinds: own, layer, packages, sdk, standard, missing, other.
+IMPORTS = 21
+# Sent before READY, INIT_ERROR, RESULT or ERROR where START ("profile": rate in Hz) or INVOKE's meta asks for it, and
+# shortly before the deadline. Payload: JSON {"phase": "init" or "handler", "wall_us", "cpu_us" of the calling thread,
+# "sampler_us", "frames": [[function, file, line, kind of place]], "nodes": [parent, frame, parent, …] of the call
+# tree with its root (-1, -1), "threads": [{"name", "called", "samples", "nodes": [node], "weights": [us]}]}.
+PROFILE = 22
 
 # In the log pipe, between the bytes that fds 1 and 2 were given, stand the records of `logging` and of uncaught
 # exceptions as Lambda's runtimes frame them for its platform: type u32 | message length u32 | time in microseconds u64,

@@ -10,9 +10,11 @@ from ..wire import (
     DIAGNOSTICS,
     ERROR,
     FD_CHANNEL,
+    IMPORTS,
     INIT_ERROR,
     INVOKE,
     MAX_SYNC_PAYLOAD,
+    PROFILE,
     READY,
     RESPONSE_TOO_LARGE,
     RESULT,
@@ -22,6 +24,7 @@ from . import diagnostics, handler, loader
 from .channel import Channel, ChannelClosedError, Frame
 from .context import LambdaContext
 from .faults import Fault, payload_of, user_traceback
+from .importtimes import ImportTimes, Places
 from .logcapture import LogCapture
 from .marshal import Marshaller, keeps_unicode, unmarshal
 from .quickjson import decode
@@ -29,6 +32,8 @@ from .quickjson import decode
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn
+
+    from .sampler import Sampler
 
 _exit = os._exit
 _getpid = os.getpid
@@ -96,10 +101,13 @@ class Environment:
         """
         error: Exception | None = None
         payload: dict[str, Any] = {}
+        rate_hz = self._start.get("profile")
+        imports = ImportTimes(self._sampler("init", rate_hz, bytes(16)) if rate_hz else None)
         if self._start.get("python_notice"):
             self._log.line("WARNING", self._start["python_notice"])
         try:
-            self._handler = handler.load(self._start["handler"])
+            with imports:
+                self._handler = handler.load(self._start["handler"])
         except Exception as caught:
             error = caught
             payload = payload_of(error, "")
@@ -107,6 +115,7 @@ class Environment:
         fallback = (self._start.get("fallback") or {}).get("path")
         imported = handler.imported(self._owns, fallback, self._first.asked)
         meta.update(_valid(imported))
+        self._channel.write(IMPORTS, *imports.report(self._places()))
         if error is None:
             self._channel.write(READY, meta)
             return True
@@ -119,6 +128,17 @@ class Environment:
         self._channel.write(INIT_ERROR, meta, self._marshaller.encode(payload).encode())
         return False
 
+    def _sampler(self, phase: str, rate_hz: int, request_id: bytes, deadline_us: int = 0) -> Sampler:
+        from .sampler import Sampler
+
+        def send(payload: bytes) -> None:
+            self._channel.write(PROFILE, {}, payload, request_id)
+
+        return Sampler(phase, rate_hz, self._places(), send, deadline_us)
+
+    def _places(self) -> Places:
+        return Places(self._code_root, self._packages, self._start, _LIBRARY)
+
     def serve(self) -> None:
         """Invocation after invocation; ChannelClosedError ends it."""
         while True:
@@ -128,7 +148,14 @@ class Environment:
 
     def invoke(self, frame: Frame) -> None:
         """One invocation: its result or its error goes out last, after all that it has written."""
+        loaded = self._handler
+        if "profile" in frame.meta:
+            from .sampler import profiled
+
+            sampler = self._sampler("handler", frame.meta["profile"], frame.request_id, frame.deadline_us)
+            self._handler = profiled(loaded, sampler)
         kind, meta, body = self._run(frame)
+        self._handler = loaded
         if kind == RESULT and len(body) > MAX_SYNC_PAYLOAD:
             self._refuse(meta, frame.request_id)
         self._channel.write(kind, meta, body, frame.request_id)

@@ -120,6 +120,7 @@ class EnvironmentProcess:
         )
         self.began = time.perf_counter()
         self._written = b""
+        self.measured: list[tuple[int, dict[str, Any], dict[str, Any]]] = []  # IMPORTS and PROFILE frames
         body = {
             "handler": handler,
             "code_root": str(root),
@@ -160,9 +161,12 @@ class EnvironmentProcess:
             header = wire.unpack_header(self._read(wire.HEADER.size))
             meta = json.loads(self._read(header.meta_length))
             payload = self._read(header.payload_length)
-            if header.kind != wire.DIAGNOSTICS:
+            if header.kind == wire.DIAGNOSTICS:
+                diagnostics = json.loads(payload)
+            elif header.kind in (wire.IMPORTS, wire.PROFILE):
+                self.measured.append((header.kind, meta, json.loads(payload)))
+            else:
                 return Answer(header.kind, meta, payload, diagnostics, self.output())
-            diagnostics = json.loads(payload)
 
     def _read(self, count: int) -> bytes:
         data = bytearray()
