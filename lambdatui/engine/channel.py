@@ -46,10 +46,15 @@ class Channel:
         pieces = [head + payload] if len(payload) < _PIECE else [head, payload]
         idle = not self._out
         self._out.extend(memoryview(piece) for piece in pieces)
-        if idle:
-            self._writable()
+        if idle and not self._flush():
+            self._loop.add_writer(self._sock.fileno(), self._writable)
 
     def _writable(self) -> None:
+        if self._flush() and not self.closed:
+            self._loop.remove_writer(self._sock.fileno())
+
+    def _flush(self) -> bool:
+        """Whether all has gone out; False where the environment has to read first."""
         try:
             while self._out:
                 sent = self._sock.send(self._out[0])
@@ -58,13 +63,11 @@ class Channel:
                 else:
                     self._out[0] = self._out[0][sent:]
         except BlockingIOError:
-            self._loop.add_writer(self._sock.fileno(), self._writable)
-            return
+            return False
         except OSError:
             self._out.clear()
             self.close()
-            return
-        self._loop.remove_writer(self._sock.fileno())
+        return True
 
     def _readable(self) -> None:
         try:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import socket
-import uuid
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +18,7 @@ import msgspec
 
 from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
-from lambdatui.engine.limit import Limit
+from lambdatui.engine.limit import Alarm, Limit
 from lambdatui.engine.model import LATEST
 from lambdatui.engine.spawner import Exit
 from lambdatui.spawner import tree
@@ -158,6 +157,7 @@ class Environment:
         self.retired = False  # not to be used again: its code or configuration is no longer the function's
         self.provisioned: str | None = None  # key of the provisioned concurrency that it was started for
         self.request_id: str | None = None
+        self._asked = wire.NO_REQUEST  # the same as the frames have it
         self._output = output
         self._spawner = spawner
         self._clock = clock
@@ -166,7 +166,8 @@ class Environment:
         self.limit: Limit | None = None  # of the init or the invocation under way
         self._answer: asyncio.Future[Outcome] | None = None
         self._frames: bytes | None = None
-        self._freezing: asyncio.TimerHandle | None = None
+        self._freezing = Alarm(self.freeze)
+        self._timeout = Alarm(self._timed_out)
         self._memory: tree.ResidentSize | None = None
         self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
 
@@ -263,6 +264,7 @@ class Environment:
         self.idle_since_us = None
         self._pipe.drain()  # what children or threads wrote since is not this request's
         self.request_id = request_id
+        self._asked = bytes.fromhex(request_id.replace("-", ""))
         self._frames = None
         if self._memory is not None:
             self._memory.reset_peak()
@@ -270,7 +272,7 @@ class Environment:
         started = self._clock.monotonic()
         deadline_us = self._clock.now_us() + round(timeout_s * 1_000_000)
         self.invocations += 1
-        self._channel.send(wire.INVOKE, msgspec.json.encode(meta), payload, uuid.UUID(request_id).bytes, deadline_us)
+        self._channel.send(wire.INVOKE, msgspec.json.encode(meta), payload, self._asked, deadline_us)
         outcome = await self._await(answer, timeout_s)
         self._pipe.drain()
         if not outcome.duration_us:
@@ -311,6 +313,8 @@ class Environment:
         return self._exited.done()
 
     def _close(self) -> None:
+        self._freezing.close()
+        self._timeout.close()
         if self._channel is not None:
             self._channel.close()
         if self._pipe is not None:
@@ -323,7 +327,7 @@ class Environment:
 
     def freeze_soon(self) -> None:
         """Freeze, unless the next invocation comes at once: under load that saves two signals a call (150 µs)."""
-        self._freezing = asyncio.get_running_loop().call_later(_LINGER, self.freeze)
+        self._freezing.set(_LINGER)
 
     def freeze(self) -> None:
         """Stop the whole process tree: between invocations no code runs."""
@@ -332,9 +336,7 @@ class Environment:
             self.state = State.FROZEN
 
     def thaw(self) -> None:
-        if self._freezing is not None:
-            self._freezing.cancel()
-            self._freezing = None
+        self._freezing.clear()
         if self.state is State.FROZEN:
             tree.thaw(self.pid)
             self.state = State.IDLE
@@ -360,7 +362,7 @@ class Environment:
         return self._answer
 
     async def _await(self, answer: asyncio.Future[Outcome], limit_s: float) -> Outcome:
-        limit = self.limit = Limit(limit_s, lambda: self._resolve(Outcome(kind="timeout")))
+        limit = self.limit = Limit(self._timeout, limit_s)
         try:
             outcome = await answer
         finally:
@@ -376,6 +378,9 @@ class Environment:
                 return await asyncio.shield(self._exited)
         except TimeoutError:  # it closed its channel and lives on
             return None
+
+    def _timed_out(self) -> None:
+        self._resolve(Outcome(kind="timeout"))
 
     def _resolve(self, outcome: Outcome) -> None:
         if self._answer is not None and not self._answer.done():
@@ -404,9 +409,7 @@ class Environment:
         """Whether the frame says how the init or the invocation under way ended."""
         if self.state is State.INIT:
             return header.kind in (wire.READY, wire.INIT_ERROR)
-        return header.kind in (wire.RESULT, wire.ERROR) and (
-            header.request_id.hex() == (self.request_id or "").replace("-", "")
-        )
+        return header.kind in (wire.RESULT, wire.ERROR) and header.request_id == self._asked
 
     def _finish(self, kind: int, meta: bytes, payload: bytes) -> None:
         done = _done.decode(meta)

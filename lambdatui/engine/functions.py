@@ -79,6 +79,8 @@ class Function:
         self._around = around
         self._data = data
         self._status = status
+        self._made_of: tuple[object, ...] = ()
+        self._generation = ""
 
     # --- a Blueprint
 
@@ -91,12 +93,15 @@ class Function:
     def generation(self) -> str:
         """Names code and configuration together; environments of another generation are outdated."""
         config = self.config
-        text = msgspec.json.encode((
-            self.code_sha, config.handler, config.memory, config.runtime, sorted(config.environment.items()),
-            config.code_root, config.layers, [one.key for one in self.installations], self.interpreter,
-            self.outside_changes,
-        ))  # fmt: skip
-        return hashlib.sha256(text).hexdigest()[:16]
+        made_of = self.snapshot, config, self.installations, self.interpreter, self.outside_changes
+        if made_of != self._made_of:  # of frozen objects: as long as they are the same ones it costs nothing
+            text = msgspec.json.encode((
+                self.code_sha, config.handler, config.memory, config.runtime, sorted(config.environment.items()),
+                config.code_root, config.layers, [one.key for one in self.installations], self.interpreter,
+                self.outside_changes,
+            ))  # fmt: skip
+            self._made_of, self._generation = made_of, hashlib.sha256(text).hexdigest()[:16]
+        return self._generation
 
     def build(self, environment_id: str, *, private_tmp: bool) -> Launch:
         assert self.interpreter is not None and self.snapshot is not None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from lambdatui.engine.limit import Limit
+from lambdatui.engine.limit import Alarm, Limit
 from tests.engine.conftest import Start, call
 from tests.engine.test_installer import gated
 
 
 async def test_a_limit_stands_still_while_it_is_held() -> None:
     over = asyncio.Event()
-    limit = Limit(0.05, over.set)
+    limit = Limit(Alarm(over.set), 0.05)
     with limit.held():
         with limit.held():
             await asyncio.sleep(0.1)
@@ -23,11 +23,45 @@ async def test_a_limit_stands_still_while_it_is_held() -> None:
 
 async def test_a_limit_that_ended_stays_so() -> None:
     over = asyncio.Event()
-    limit = Limit(0.01, over.set)
+    limit = Limit(Alarm(over.set), 0.01)
     with limit.held():
         limit.end()
     await asyncio.sleep(0.05)
     assert not over.is_set()
+
+
+async def test_an_alarm_rings_by_what_was_set_last() -> None:
+    rung: list[float] = []
+    loop = asyncio.get_running_loop()
+    alarm = Alarm(lambda: rung.append(loop.time()))
+    began = loop.time()
+    for seconds in (0.02, 5.0, 0.1):  # later, then sooner than what the loop has armed
+        alarm.set(seconds)
+    await asyncio.sleep(0.15)
+    assert len(rung) == 1
+    assert rung[0] - began >= 0.1
+
+
+async def test_an_alarm_that_was_cleared_stays_silent_until_it_is_set_again() -> None:
+    rung = asyncio.Event()
+    alarm = Alarm(rung.set)
+    alarm.set(0.01)
+    assert 0 < alarm.clear() <= 0.01
+    await asyncio.sleep(0.03)
+    assert not rung.is_set()
+    alarm.set(0.01)
+    await asyncio.wait_for(rung.wait(), 5)
+    assert alarm.clear() == 0.0
+
+
+async def test_a_limit_that_is_still_held_does_not_touch_the_next_ones_time() -> None:
+    over = asyncio.Event()
+    alarm = Alarm(over.set)
+    first = Limit(alarm, 5)
+    with first.held():
+        first.end()
+        Limit(alarm, 0.02)
+    await asyncio.wait_for(over.wait(), 5)
 
 
 async def test_a_function_does_not_time_out_on_time_that_is_not_its_own(start: Start, tmp_path: Path) -> None:
