@@ -10,12 +10,14 @@ from typing import Literal
 
 import msgspec
 
-FEED_VERSION = 1
+FEED_VERSION = 2
 SERIES_SECONDS = 120
 FREE_REQUESTS, FREE_GB_SECONDS = 1_000_000, 400_000  # a month, by AWS's free tier
 
 Status = Literal["ok", "error", "timeout", "throttled"]
 LEVELS = {"DEBUG": 10, "PRINT": 20, "INFO": 20, "PLATFORM": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+LEVEL_NAMES = tuple(LEVELS)  # a LogBatch names levels by their place here
+LEVEL_CODES = {name: code for code, name in enumerate(LEVEL_NAMES)}
 
 
 class ProblemRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +219,34 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     message: str  # may hold \\r between lines of one record, as Lambda writes tracebacks
     id: int = 0
     stream: str | None = None  # log stream: YYYY/MM/DD/[VERSION]ENVIRONMENT
+
+
+class LogBatch(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Lines that were read together, which is how they travel: one time, request and stream; ids rise by one."""
+
+    id: int  # of the first line
+    time: str
+    function: str
+    request_id: str | None
+    stream: str | None
+    levels: bytes  # of each line, by LEVEL_NAMES
+    messages: list[str]
+
+    def lines(self) -> list[LogLine]:
+        """Each line for itself."""
+        time, function, request_id, stream = self.time, self.function, self.request_id, self.stream
+        return [
+            LogLine(
+                time=time,
+                function=function,
+                request_id=request_id,
+                level=LEVEL_NAMES[code],
+                message=message,
+                id=number,
+                stream=stream,
+            )
+            for number, (code, message) in enumerate(zip(self.levels, self.messages, strict=True), self.id)
+        ]
 
 
 class InvocationDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -444,7 +474,7 @@ class Update(msgspec.Struct, kw_only=True, omit_defaults=True):
     header: Header | None = None
     functions: list[FunctionRow] | None = None
     series: Series | None = None
-    new_logs: list[LogLine] | None = None
+    new_logs: list[LogBatch] | None = None
     logs_reset: bool = False
     logs_dropped: int = 0
     new_invocations: list[InvocationRow] | None = None  # oldest first

@@ -18,14 +18,15 @@ from lambdatui.api.asgi import Receive, Scope, Send
 from lambdatui.api.aws.call import Door
 from lambdatui.api.guards import Guards
 from lambdatui.api.sections import Sections
+from lambdatui.telemetry.loghub import batches_of, newest_of, pack
 
 logger = logging.getLogger("lambdatui.api")
 
 INTERVAL_S = 0.2
 LEAST_S = 0.04  # between two ticks, however often screens change their mind
 LOGS_FIRST = 1000
-LOGS_MOST = 1000  # lines a frame; what is left out is counted
-LOG_CHARACTERS_MOST = 1_000_000  # a frame
+LOG_BYTES_MOST = 2_000_000  # five times a second; lines that are left out are counted
+LOG_BYTES_FRAME = 700_000  # of them in one frame: what receives it takes 1 MB by default
 HAPPENINGS_FIRST = 200
 MAX_SCREENS = 64
 MAX_CATCH_UP_S = 5.0  # after a failed tick
@@ -59,8 +60,8 @@ class Screen:
         if not (self.wanted.logs and self._logs_reset):
             return
         functions = self.wanted.log_functions
-        ring, _ = door.engine.telemetry.logs.after(0, functions, LOGS_FIRST)
-        if len(ring) < LOGS_FIRST:
+        ring, _ = door.engine.telemetry.logs.packed_after(0, functions, LOGS_FIRST)
+        if sum(packed.lines for packed in ring) < LOGS_FIRST:
             self._older = await asyncio.to_thread(door.engine.reader.logs, functions=functions, limit=LOGS_FIRST)
 
     def subscribe(self, wanted: schema.Subscription) -> None:
@@ -71,8 +72,8 @@ class Screen:
         self._older = []
         self.changed = True
 
-    def compose(self, door: Door, sections: Sections, now: float) -> bytes | None:
-        """The next frame, None where there is nothing to tell. What it holds counts as told."""
+    def compose(self, door: Door, sections: Sections, now: float) -> list[bytes]:
+        """The next frames, none where there is nothing to tell. What they hold counts as told."""
         wanted = self.wanted
         self.changed = False
         self._told_at = now
@@ -86,13 +87,14 @@ class Screen:
         if wanted.function is not None:
             self._section(frame, "series", f"series:{wanted.function}", sections)
         self._happenings(frame, door)
-        if wanted.logs:
-            self._logs(frame, door)
+        first, *more = self._logs(frame, door) if wanted.logs else [[]]
+        if first:
+            frame["new_logs"] = first
         if wanted.invocations:
             self._invocations(frame, sections)
-        if not frame:
-            return None
-        return _encode({"version": schema.FEED_VERSION, **frame})
+        frames = [frame] if frame else []
+        frames += [{"new_logs": batches} for batches in more]
+        return [_encode({"version": schema.FEED_VERSION, **each}) for each in frames]
 
     def _section(self, frame: dict[str, Any], member: str, name: str, sections: Sections) -> None:
         section = sections.section(name)
@@ -109,26 +111,31 @@ class Screen:
             frame["happenings_reset"] = True
             self._happenings_reset = False
 
-    def _logs(self, frame: dict[str, Any], door: Door) -> None:
+    def _logs(self, frame: dict[str, Any], door: Door) -> list[list[msgspec.Raw]]:
+        """Batches of new lines for this frame and those after it."""
         hub, functions = door.engine.telemetry.logs, self.wanted.log_functions
         if self._logs_reset:
-            lines, _ = hub.after(0, functions, LOGS_FIRST)
-            before = lines[0].id if lines else hub.newest_id + 1
-            older = [line for line in self._older if line.id < before]
-            lines = newest_within((older + lines)[-LOGS_FIRST:], LOG_CHARACTERS_MOST)
+            batches, _ = hub.packed_after(0, functions, LOGS_FIRST)
+            before = batches[0].first if batches else hub.newest_id + 1
+            older = [pack(batch) for batch in batches_of(line for line in self._older if line.id < before)]
+            batches = newest_of(older + batches, LOGS_FIRST, LOG_BYTES_MOST)
             self._older = []
             frame["logs_reset"] = True
             self._logs_reset = False
         else:
-            lines, dropped = hub.after(self._log_id, functions, LOGS_MOST)
-            kept = newest_within(lines, LOG_CHARACTERS_MOST)
-            dropped += len(lines) - len(kept)
-            lines = kept
+            batches, dropped = hub.packed_after(self._log_id, functions, size=LOG_BYTES_MOST)
             if dropped:
                 frame["logs_dropped"] = dropped
         self._log_id = hub.newest_id  # whoever's they were, all up to here have been looked at
-        if lines:
-            frame["new_logs"] = lines
+        parts: list[list[msgspec.Raw]] = [[]]
+        room = LOG_BYTES_FRAME
+        for packed in batches:
+            room -= packed.size
+            if room < 0 and parts[-1]:
+                parts.append([])
+                room = LOG_BYTES_FRAME - packed.size
+            parts[-1].append(msgspec.Raw(packed.raw))
+        return parts
 
     def _invocations(self, frame: dict[str, Any], sections: Sections) -> None:
         newest = sections.recent(self.wanted.invocations_function)
@@ -208,8 +215,7 @@ class Feed:
                 if not screen.due(loop.time()):
                     continue
                 await screen.prepare(self._door)
-                frame = screen.compose(self._door, self._sections, loop.time())
-                if frame is not None:
+                for frame in screen.compose(self._door, self._sections, loop.time()):
                     await send({"type": "websocket.send", "bytes": frame})
 
     async def _tick(self) -> None:
@@ -231,15 +237,6 @@ class Feed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(INTERVAL_S * 2**failures, MAX_CATCH_UP_S) - LEAST_S):
                     await self._wake.wait()
-
-
-def newest_within(lines: list[schema.LogLine], characters: int) -> list[schema.LogLine]:
-    """As many of the newest as fit; at least one where there is one."""
-    for index in range(len(lines) - 1, -1, -1):
-        characters -= len(lines[index].message)
-        if characters < 0:
-            return lines[min(index + 1, len(lines) - 1) :]
-    return lines
 
 
 async def refuse(send: Send, status: int, sentence: bytes) -> None:

@@ -189,7 +189,7 @@ class Front:
         telemetry = self._door.engine.telemetry
         telemetry.say("error", function or None, sentence)
         if function:
-            telemetry.log_lines(function, request_id, [(self._clock.now_us(), "WARNING", sentence)])
+            telemetry.log_lines(function, request_id, self._clock.now_us(), [("WARNING", sentence)])
 
 
 def _asked(scope: Scope) -> Asked:

@@ -82,7 +82,7 @@ def merge(state: State, update: Update) -> State:
         if (value := getattr(update, name)) is not None:
             changed[name] = tuple(value)
     for name, limit in (("logs", MAX_LOGS), ("invocations", MAX_INVOCATIONS), ("happenings", MAX_HAPPENINGS)):
-        new = tuple(getattr(update, f"new_{name}") or ())
+        new = _lines(update) if name == "logs" else tuple(getattr(update, f"new_{name}") or ())
         reset = getattr(update, f"{name}_reset")
         if not new and not reset:
             continue
@@ -92,6 +92,10 @@ def merge(state: State, update: Update) -> State:
     if update.logs_dropped:
         changed["logs_dropped"] = state.logs_dropped + update.logs_dropped
     return msgspec.structs.replace(state, **changed)
+
+
+def _lines(update: Update) -> tuple[LogLine, ...]:
+    return tuple(line for batch in update.new_logs or () for line in batch.lines())
 
 
 def taken(state: State) -> State:

@@ -17,9 +17,13 @@ from collections.abc import Callable
 from lambdatui import wire
 
 _PIECE = 64 * 1024
-# After a full piece the reader rests so long: a function that floods is held back by its own full pipe,
-# and its neighbours keep the loop (64 KB every 4 ms is 16 MB/s).
-_FLOOD_PAUSE = 0.004
+# More than _QUICK_READS reads that follow each other within _QUICK seconds are a stream: from then on the pipe is
+# looked at in turns, with rests of at least _REST seconds and twice what a look has cost: a flood is held back
+# by its own full pipe, its neighbours have two thirds of the loop, and its lines come in batches.
+_QUICK = 0.001
+_QUICK_READS = 3
+_REST = 0.004
+_LONGEST_REST = 0.1
 
 FrameHandler = Callable[[wire.Header, bytes, bytes], None]
 
@@ -110,25 +114,48 @@ class Channel:
 
 
 class LogPipe:
-    """Reads what an environment writes to fds 1 and 2: as it comes and, when an invocation ends, exactly all of it."""
+    """Reads what an environment writes to fds 1 and 2: as it comes and, when an invocation ends, exactly all of it.
 
-    def __init__(self, fd: int, sink: Callable[[bytes], None]) -> None:
+    While `wants_rest` says so only the end of an invocation makes it read.
+    """
+
+    def __init__(self, fd: int, sink: Callable[[bytes], None], wants_rest: Callable[[], bool] = lambda: False) -> None:
         self._loop = asyncio.get_running_loop()
         self._fd = fd
         self._sink = sink
+        self._wants_rest = wants_rest
         self._resume: asyncio.TimerHandle | None = None
+        self._read_at = 0.0
+        self._quick = 0  # reads in a row that followed each other at once
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._readable)
         self.closed = False
 
     def _readable(self) -> None:
-        if self._read(_PIECE) == _PIECE:
+        began = self._loop.time()
+        self._quick = self._quick + 1 if began - self._read_at < _QUICK else 0
+        size = self._read(_PIECE)
+        self._read_at = self._loop.time()
+        if (size == _PIECE or self._quick > _QUICK_READS or self._wants_rest()) and not self.closed:
             self._loop.remove_reader(self._fd)
-            self._resume = self._loop.call_later(_FLOOD_PAUSE, self._listen)
+            self._rest(self._read_at - began)
 
-    def _listen(self) -> None:
+    def _rest(self, cost: float) -> None:
+        self._resume = self._loop.call_later(min(max(_REST, 2 * cost), _LONGEST_REST), self._look)
+
+    def _look(self) -> None:
+        """After a rest: the next piece, or back to waiting where there is none."""
         self._resume = None
-        if not self.closed:
+        if self.closed:
+            return
+        if self._wants_rest():
+            self._rest(0)
+            return
+        began = self._loop.time()
+        if self._read(_PIECE):
+            self._rest(self._loop.time() - began)
+        elif not self.closed:
+            self._quick = 0
             self._loop.add_reader(self._fd, self._readable)
 
     def _read(self, most: int) -> int:

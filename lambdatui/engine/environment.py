@@ -109,6 +109,10 @@ class Output(Protocol):
         """Bytes of fds 1 and 2, cut anywhere."""
         ...
 
+    def wants_rest(self) -> bool:
+        """Whether it is to be fed no more for now."""
+        ...
+
 
 class Outcome(msgspec.Struct, kw_only=True):
     """What an init or an invocation came to. `kind`: result, error, timeout, exit, memory."""
@@ -182,7 +186,7 @@ class Environment:
         log_read, log_write = os.pipe()
         answer = self._expect()
         self._channel = Channel(ours, self._on_frame, self._on_close)
-        self._pipe = LogPipe(log_read, self._on_output)
+        self._pipe = LogPipe(log_read, self._on_output, self._wants_rest)
         if again:
             self._output.joined(self.launch)
         else:
@@ -421,6 +425,9 @@ class Environment:
 
     def _on_output(self, data: bytes) -> None:
         self._output.feed(data)
+
+    def _wants_rest(self) -> bool:
+        return self._output.wants_rest()
 
     def _on_close(self) -> None:
         self._resolve(Outcome(kind="exit"))

@@ -296,7 +296,7 @@ class EventQueue:
             text = (
                 f"RETRY attempt {step.attempt} in {seconds:.0f} s" if seconds >= 1 else f"RETRY attempt {step.attempt}"
             )
-            engine.telemetry.log_lines(event.function, event.request_id, [(engine.clock.now_us(), "PLATFORM", text)])
+            engine.telemetry.log_lines(event.function, event.request_id, engine.clock.now_us(), [("PLATFORM", text)])
         # A throttled event is held back by the function's back-off, which ends as soon as a slot is free.
         visible_us = engine.clock.now_us() if throttled else step.at_us
         await self._surely(
@@ -440,7 +440,7 @@ class EventQueue:
             return
         now, places = self._engine.clock.now_us(), " and ".join(dict.fromkeys(told))
         text = f"DLQ → {places} after {tries}"
-        telemetry.log_lines(name, event.request_id, [(now, "PLATFORM", text)])
+        telemetry.log_lines(name, event.request_id, now, [("PLATFORM", text)])
         telemetry.say("dlq", name, f"dead letter in {places}: {letter.error_code}")
 
 

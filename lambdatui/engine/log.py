@@ -89,6 +89,10 @@ class InvocationLog:
         """Bytes as they were read from the pipe, cut anywhere."""
         self._take(self._framing.feed(data))
 
+    def wants_rest(self) -> bool:
+        """Whether what it was fed waits for the disk: no more is to be read for now."""
+        return self._telemetry.behind
+
     # --- what the platform says
 
     def started(self, arn: str, version: str) -> None:
@@ -118,11 +122,26 @@ class InvocationLog:
 
     def _take(self, pieces: list[Piece]) -> None:
         """What is printed becomes lines; a record of the runtime is one line of the log, as one event is on AWS."""
+        lines: list[tuple[str, str]] = []
         for piece in pieces:
-            if self._least is None:
-                self._keep(piece.data)
-            lines = self._splitter.feed(piece.data) if piece.level is None else [piece.line()]
-            self._write(lines if self._least is None else self._sent(lines))
+            if piece.level is None:
+                lines += self._splitter.feed(piece.data)
+            else:
+                lines.append(piece.line())
+        if self._least is None:
+            self._keep_last(pieces)
+        else:
+            lines = self._sent(lines)
+        self._write(lines)
+
+    def _keep_last(self, pieces: list[Piece]) -> None:
+        """As `_keep` of each; of many only the last can be in the tail."""
+        size, begin = 0, len(pieces)
+        while begin and size < TAIL:
+            begin -= 1
+            size += len(pieces[begin].data)
+        for piece in pieces[begin:]:
+            self._keep(piece.data)
 
     def _sent(self, lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """The lines that ApplicationLogLevel lets through."""
@@ -149,9 +168,4 @@ class InvocationLog:
     def _write(self, lines: list[tuple[str, str]]) -> None:
         if lines:
             now = self._clock.now_us()
-            self._telemetry.log_lines(
-                self._function,
-                self._request_id,
-                [(now, level, message) for level, message in lines],
-                stream=self._stream,
-            )
+            self._telemetry.log_lines(self._function, self._request_id, now, lines, stream=self._stream)

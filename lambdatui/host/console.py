@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
 
 _PAUSE_S = 0.1  # between two looks, however much happens
-_AT_ONCE = 5000
-_MAX_WAITING = 8 * 1024 * 1024  # bytes that wait for a reader who is slow
+_AT_ONCE, _AT_ONCE_BYTES = 5000, 1024 * 1024
+_MAX_WAITING = 2 * 1024 * 1024  # bytes that wait for a reader who is slow
 _LAST_PATIENCE = 1.0  # seconds for what is still to print when the engine ends
 
 
@@ -59,15 +59,17 @@ class Console:
             self._happening_id = happening.id
             who = f"{happening.function}: " if happening.function else ""
             self._print(f"{happening.time[11:23]} {who}{happening.message}", sys.stderr)
-        lines, dropped = self._telemetry.logs.after(self._log_id, (), _AT_ONCE)
+        batches, dropped = self._telemetry.logs.packed_after(self._log_id, (), _AT_ONCE, _AT_ONCE_BYTES)
         if dropped:
             self._print(
                 f"… {dropped} log lines came faster than they could be printed: `lambdatui logs` has them", sys.stderr
             )
-        for line in lines:
-            self._log_id = line.id
-            message = line.message.replace("\r", "\n    ")
-            self._print(f"{line.time[11:23]} {line.function} {message}", sys.stdout)
+        for packed in batches:
+            self._log_id = packed.last
+            batch = packed.batch()
+            head = f"{batch.time[11:23]} {batch.function} "
+            text = f"\n{head}".join(batch.messages).replace("\r", "\n    ")
+            self._print(head + text, sys.stdout)
 
     def _print(self, text: str, file: TextIO) -> None:
         self._printer.put(text, file)
@@ -89,7 +91,7 @@ class Printer:
         self._thread: threading.Thread | None = None
 
     def put(self, text: str, file: TextIO) -> None:
-        """Queue one line; where too much waits it is dropped and counted. Never blocks, never raises."""
+        """Queue a line, or some; where too much waits they are dropped and counted. Never blocks, never raises."""
         encoding = file.encoding or "utf-8"
         try:
             number = file.fileno()
@@ -100,7 +102,7 @@ class Printer:
             if self._silent:
                 return
             if self._waiting and self._waiting + len(data) > self._max_waiting:
-                self._dropped += 1
+                self._dropped += text.count("\n") + 1
                 return
             if self._dropped:
                 note = f"… {self._dropped} lines were not printed: nobody read them in time\n"

@@ -10,9 +10,9 @@ from lambdatui.clock import Clock
 from lambdatui.errors import StoreError
 from lambdatui.store import history_rows
 from lambdatui.store.history_rows import Batch
-from lambdatui.store.limits import BUFFER_ROWS, FLUSH_ROWS, FLUSH_S, ID_BLOCK
+from lambdatui.store.limits import BACKLOG_BYTES, BUFFER_ROWS, FLUSH_BYTES, FLUSH_ROWS, FLUSH_S, ID_BLOCK
 from lambdatui.store.readpool import ReadPool
-from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, MetricDelta
+from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecords, MetricDelta
 from lambdatui.store.writer import Writer
 
 _TABLES = ("invocation", "log", "happening")
@@ -23,7 +23,8 @@ class HistoryStore:
     """history.db. Everything added within 200 ms is written in one transaction.
 
     While the disk refuses, rows wait in memory (the newest 200,000) and `problem` says why; they are written as soon
-    as it takes them. `lost` counts rows that had to be dropped.
+    as it takes them. `lost` counts rows that had to be dropped. Log lines that come faster than they can be written
+    are not to be read any further while it is `behind`.
     """
 
     def __init__(self, writer: Writer, reads: ReadPool, clock: Clock) -> None:
@@ -31,6 +32,7 @@ class HistoryStore:
         self._reads = reads
         self._clock = clock
         self._batch = Batch()
+        self._in_hand = 0  # bytes of the lines that are being written
         self._collectors: list[Callable[[], Sequence[MetricDelta]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -51,31 +53,38 @@ class HistoryStore:
         """Rises, over restarts too."""
         return self._take("invocation")
 
-    def next_log_id(self) -> int:
-        """Rises, over restarts too."""
-        return self._take("log")
+    def next_log_id(self, count: int = 1) -> int:
+        """The first of `count` ids in a row. Rises, over restarts too."""
+        return self._take("log", count)
 
     def next_happening_id(self) -> int:
         """Rises, over restarts too."""
         return self._take("happening")
 
-    def _take(self, table: str) -> int:
+    def _take(self, table: str, count: int = 1) -> int:
         taken = self._next[table]
-        self._next[table] = taken + 1
+        self._next[table] = taken + count
         return taken
+
+    @property
+    def behind(self) -> bool:
+        """Whether so many lines wait for the disk that whoever reads them should wait too; a disk that refuses holds
+        nobody up."""
+        return self._batch.log_bytes + self._in_hand > BACKLOG_BYTES and self.problem is None
 
     def add(
         self,
         *,
         invocations: Sequence[InvocationRecord] = (),
-        logs: Sequence[LogRecord] = (),
+        logs: Sequence[LogRecords] = (),
         metrics: Sequence[MetricDelta] = (),
         happenings: Sequence[HappeningRecord] = (),
     ) -> None:
         """Buffer rows; never waits. On the loop only."""
         batch = self._batch
         batch.invocations.extend(invocations)
-        batch.logs.extend(logs)
+        for each in logs:
+            batch.log(each)
         batch.metrics.extend(metrics)
         batch.happenings.extend(happenings)
         self.touch()
@@ -86,7 +95,7 @@ class HistoryStore:
 
     def touch(self) -> None:
         """See to it that a flush happens within 200 ms."""
-        full = len(self._batch.logs) + len(self._batch.invocations) >= FLUSH_ROWS
+        full = self._batch.log_bytes >= FLUSH_BYTES or len(self._batch.invocations) >= FLUSH_ROWS
         if self._writing is not None or self._closing or (self._timer is not None and not full):
             return
         if self._timer is not None:
@@ -122,6 +131,7 @@ class HistoryStore:
 
     async def _flush_batch(self) -> None:
         batch, self._batch = self._batch, Batch()
+        self._in_hand = batch.log_bytes
         for collect in self._collectors:
             batch.metrics.extend(collect())
         if not len(batch) and not self._ids_run_short():
@@ -134,6 +144,8 @@ class HistoryStore:
         except (ValueError, TypeError, OverflowError) as error:  # a row that no database takes must not come back
             self.lost += len(batch)
             raise StoreError(f"{len(batch)} rows of history could not be stored: {error}") from error
+        finally:
+            self._in_hand = 0
         self.problem = None
 
     async def _write(self, batch: Batch) -> None:
@@ -152,10 +164,12 @@ class HistoryStore:
     def _put_back(self, batch: Batch) -> None:
         newer, self._batch = self._batch, batch
         batch.invocations.extend(newer.invocations)
-        batch.logs.extend(newer.logs)
+        for each in newer.logs:
+            batch.log(each)
         batch.metrics.extend(newer.metrics)
         batch.happenings.extend(newer.happenings)
-        rows: list[list[object]] = [batch.logs, batch.invocations, batch.metrics, batch.happenings]  # type: ignore[list-item]
+        self.lost += batch.keep_lines(BUFFER_ROWS)
+        rows: list[list[object]] = [batch.invocations, batch.metrics, batch.happenings]  # type: ignore[list-item]
         for kind in rows:
             over = len(kind) - BUFFER_ROWS
             if over > 0:

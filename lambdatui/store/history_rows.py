@@ -23,7 +23,7 @@ from lambdatui.store.limits import (
     STEP_ROWS,
     STEP_VACUUM_PAGES,
 )
-from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, MetricDelta
+from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecords, MetricDelta
 
 MINUTE_US = 60 * MICROS
 ROWS_AT_ONCE = 50
@@ -35,18 +35,42 @@ class Batch(msgspec.Struct):
     """Rows that wait for their flush."""
 
     invocations: list[InvocationRecord] = []
-    logs: list[LogRecord] = []
+    logs: list[LogRecords] = []
     metrics: list[MetricDelta] = []
     happenings: list[HappeningRecord] = []
+    log_bytes: int = 0  # that `logs` takes in memory, about
 
     def __len__(self) -> int:
-        return len(self.invocations) + len(self.logs) + len(self.metrics) + len(self.happenings)
+        return len(self.invocations) + self._lines() + len(self.metrics) + len(self.happenings)
+
+    def log(self, lines: LogRecords) -> None:
+        """Add lines."""
+        self.logs.append(lines)
+        self.log_bytes += _bytes_of(lines)
+
+    def keep_lines(self, most: int) -> int:
+        """Let the oldest lines go, whole batches of them, until at most so many are left; how many went."""
+        gone = count = 0
+        over = self._lines() - most
+        while gone < over:
+            gone += len(self.logs[count].messages)
+            count += 1
+        self.log_bytes -= sum(map(_bytes_of, self.logs[:count]))
+        del self.logs[:count]
+        return gone
+
+    def _lines(self) -> int:
+        return sum(len(each.messages) for each in self.logs)
+
+
+def _bytes_of(lines: LogRecords) -> int:
+    return sum(map(len, lines.messages)) + 60 * len(lines.messages) + 200
 
 
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
     """Write `batch`, and how far ids are reserved."""
     _insert(connection, "invocation", 28, [_invocation(connection, each) for each in batch.invocations])
-    _insert(connection, "log", 8, log_rows.packed(connection, batch.logs))
+    _insert(connection, "log", 8, log_rows.insert(connection, batch.logs))
     _insert(
         connection,
         "happening",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -67,15 +68,15 @@ class LogStream(NamedTuple):
     name: str
 
 
-class LogRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a log; `level` is a key of schema.LEVELS. `stream` None: a line of ours, which AWS does not have."""
+class LogRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that were read together; their ids rise by one. `stream` None: lines of ours, which AWS does not have."""
 
-    id: int
+    id: int  # of the first line
     time_us: int
     function: str
     request_id: str | None
-    level: str
-    message: str
+    levels: bytes  # of each line, by schema.LEVEL_NAMES
+    messages: Sequence[str]
     stream: LogStream | None = None
 
 

@@ -14,6 +14,9 @@ _MARK = b"\xa5\x5a\x00"  # no UTF-8 text holds it
 _HEAD = wire.LOG_RECORD.size
 _MAX_MESSAGE = 64 * 1024 * 1024  # a head that says more was not written by the runtime
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+_KINDS = {  # type of a record -> its level
+    wire.log_record_type(level, json_format): level for level in (0, *_LEVELS) for json_format in (False, True)
+}
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -24,10 +27,11 @@ class Piece(msgspec.Struct, frozen=True):
 
     def line(self) -> tuple[str, str]:
         """A record as (level's name, message)."""
-        text = self.data[:MAX_LINE].decode("utf-8", "replace").removesuffix("\n")
-        level = _LEVELS.get(self.level or 0) or own_level(text) or PRINT
         cut = len(self.data) - MAX_LINE
-        return level, f"{text} … [{cut} more bytes of this record were cut]" if cut > 0 else text
+        data = self.data if cut <= 0 else self.data[:MAX_LINE]
+        text = data.decode("utf-8", "replace").removesuffix("\n")
+        level = _LEVELS.get(self.level or 0) or own_level(text) or PRINT
+        return level, text if cut <= 0 else f"{text} … [{cut} more bytes of this record were cut]"
 
 
 class Framing:
@@ -40,6 +44,7 @@ class Framing:
         """What is complete now, in the order in which it was written."""
         data = self._rest + data if self._rest else data
         pieces: list[Piece] = []
+        unpack = wire.LOG_RECORD.unpack_from
         printed = position = 0  # up to `printed` everything is in `pieces`
         while True:
             start = data.find(_MARK, position)
@@ -48,8 +53,8 @@ class Framing:
                 break
             if len(data) - start < _HEAD:
                 break
-            kind, length, _ = wire.LOG_RECORD.unpack_from(data, start)
-            level = wire.log_record_level(kind)
+            kind, length, _ = unpack(data, start)
+            level = _KINDS.get(kind)
             if level is None or length > _MAX_MESSAGE:
                 position = start + len(_MARK)
                 continue

@@ -12,10 +12,13 @@ MAX_LINE = 256 * 1024  # bytes of one line that are kept
 PRINT = "PRINT"
 _SYNONYMS = {"WARN": "WARNING", "FATAL": "CRITICAL", "TRACE": "DEBUG", "NOTSET": "DEBUG", "EXCEPTION": "ERROR"}
 _NAMES = "DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL|TRACE|NOTSET"
+_LEVEL_OF = {name: _SYNONYMS.get(name, name) for name in _NAMES.split("|")}
+_LONGEST_NAME = max(map(len, _LEVEL_OF))
 # `[INFO]\t2020-…` (logging) and `[ERROR] KeyError: …` (an uncaught exception, no timestamp)
 _TEXT = re.compile(rf"\[({_NAMES})\](?:\t| (?=[\w.]+(?::|\r|$)))")
 _TRACEBACK = "Traceback (most recent call last):"
 _LINKS = ("During handling of the above exception", "The above exception was the direct cause")
+_SAYS_SOMETHING = ("[", "{", _TRACEBACK[0])
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: .*|:)?$", re.DOTALL)
 
 _NO_TRACEBACK, _INSIDE, _BEHIND = range(3)  # behind: the exception's own line has come
@@ -32,6 +35,9 @@ _json = msgspec.json.Decoder(_Json)
 def own_level(line: str) -> str | None:
     """The level that a line states itself; None where it states none. Unknown names are none."""
     if line.startswith("["):
+        end = line.find("]\t", 1, _LONGEST_NAME + 2)
+        if end > 0 and (level := _LEVEL_OF.get(line[1:end])) is not None:
+            return level
         match = _TEXT.match(line)
         if match is not None:
             return _SYNONYMS.get(match[1], match[1])
@@ -61,12 +67,31 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[tuple[str, str]]:
         """The lines that `data` completes."""
-        *ended, rest = data.split(b"\n")
+        lines: list[tuple[str, str]] = []
+        begin = 0
+        if self._partial or self._cut or len(data) > MAX_LINE:
+            while (end := data.find(b"\n", begin)) >= 0:
+                self._keep(data[begin:end])
+                lines.append(self._take())
+                begin = end + 1
+                if len(data) - begin <= MAX_LINE:
+                    break
+        end = data.rfind(b"\n", begin)
+        if end >= 0:
+            lines += self._judged(data[begin:end].decode("utf-8", "replace"))
+            begin = end + 1
+        self._keep(data[begin:])
+        return lines
+
+    def _judged(self, text: str) -> list[tuple[str, str]]:
+        """Whole lines. Most are printed and continue nothing, which their first character says."""
+        carriage = "\r" in text
         lines = []
-        for piece in ended:
-            self._keep(piece)
-            lines.append(self._take())
-        self._keep(rest)
+        for line in text.split("\n"):
+            if carriage:
+                line = line.removesuffix("\r")
+            plain = self._level is None and line[:1] not in _SAYS_SOMETHING
+            lines.append((PRINT if plain else self._judge(line), line))
         return lines
 
     def flush(self) -> list[tuple[str, str]]:

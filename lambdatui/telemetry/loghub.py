@@ -1,14 +1,70 @@
-"""The newest log lines in memory, for screens that follow them."""
+"""The newest log lines in memory, for screens that follow them: as the bytes that a feed sends, made once for all."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
-from lambdatui.schema import LogLine
+import msgspec
 
-CAPACITY = 20_000
-MAX_BYTES = 32 * 1024 * 1024  # of messages: lines may be long
+from lambdatui.schema import LEVEL_CODES, LogBatch, LogLine
+
+CAPACITY = 40_000  # lines
+MAX_BYTES = 3 * 1024 * 1024  # as they are kept
+MOST_OF_BATCH = 256 * 1024  # bytes; what is larger is kept in parts
+_OVERHEAD = 200  # bytes that a batch takes beside its own
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(LogBatch).decode
+
+
+class Packed(NamedTuple):
+    """A LogBatch in msgpack; ids from `first` to `last`."""
+
+    first: int
+    last: int
+    function: str
+    raw: bytes
+
+    @property
+    def lines(self) -> int:
+        return self.last - self.first + 1
+
+    @property
+    def size(self) -> int:
+        return len(self.raw) + _OVERHEAD
+
+    def batch(self) -> LogBatch:
+        return _decode(self.raw)
+
+    def newest(self, count: int) -> Packed:
+        """Its last `count` lines."""
+        if count >= self.lines:
+            return self
+        return pack(_part(self.batch(), self.lines - count, self.lines))
+
+    def within(self, size: int) -> Packed:
+        """As many of its last lines as fit into about so many bytes; at least one."""
+        if len(self.raw) <= size:
+            return self
+        count = 0
+        for message in reversed(self.batch().messages):
+            size -= len(message) * (1 if message.isascii() else 4)
+            if size < 0:
+                break
+            count += 1
+        return self.newest(max(1, count))
+
+
+def _part(batch: LogBatch, begin: int, end: int) -> LogBatch:
+    levels, messages = batch.levels[begin:end], batch.messages[begin:end]
+    return msgspec.structs.replace(batch, id=batch.id + begin, levels=levels, messages=messages)
+
+
+def pack(batch: LogBatch) -> Packed:
+    return Packed(batch.id, batch.id + len(batch.messages) - 1, batch.function, _encode(batch))
 
 
 class LogHub:
@@ -17,68 +73,116 @@ class LogHub:
     def __init__(self, capacity: int = CAPACITY, max_bytes: int = MAX_BYTES) -> None:
         self._capacity = capacity
         self._max_bytes = max_bytes
+        self._lines = 0
         self._bytes = 0
-        self._lines: list[LogLine] = []  # up to twice the capacity, so that dropping is rare and cheap
+        self._kept: list[Packed] = []
         self._newest_gone = 0
 
-    def add(self, lines: Sequence[LogLine]) -> None:
-        """Append lines whose ids rise."""
-        self._lines.extend(lines)
-        self._bytes += sum(map(_size, lines))
-        if len(self._lines) >= 2 * self._capacity:
-            self._drop(len(self._lines) - self._capacity)
-        if self._bytes > self._max_bytes:
-            self._drop(self._over())
+    def add(self, batch: LogBatch) -> None:
+        """Append lines; their ids are greater than those of all before."""
+        packed = pack(batch)
+        if len(packed.raw) > MOST_OF_BATCH and packed.lines > 1:
+            half = packed.lines // 2
+            self.add(_part(batch, 0, half))
+            self.add(_part(batch, half, packed.lines))
+            return
+        self._kept.append(packed)
+        self._lines += packed.lines
+        self._bytes += packed.size
+        if self._lines > self._capacity or self._bytes > self._max_bytes:
+            self._drop()
 
-    def _over(self) -> int:
-        """How many of the oldest must go for their bytes; a quarter more than need be, so that this is rare."""
-        left, count = self._bytes, 0
-        while left > self._max_bytes * 3 // 4 and count < len(self._lines) - 1:
-            left -= _size(self._lines[count])
+    def _drop(self) -> None:
+        """Let the oldest go, a portion more than need be so that this is rare."""
+        count = 0
+        while count < len(self._kept) - 1 and (
+            self._lines > self._capacity * 7 // 8 or self._bytes > self._max_bytes * 7 // 8
+        ):
+            self._lines -= self._kept[count].lines
+            self._bytes -= self._kept[count].size
             count += 1
-        return count
-
-    def _drop(self, count: int) -> None:
         if count:
-            self._newest_gone = self._lines[count - 1].id
-            self._bytes -= sum(map(_size, self._lines[:count]))
-            del self._lines[:count]
+            self._newest_gone = self._kept[count - 1].last
+            del self._kept[:count]
 
     @property
     def newest_id(self) -> int:
         """Id of the last line; 0 where there was none."""
-        return self._lines[-1].id if self._lines else self._newest_gone
+        return self._kept[-1].last if self._kept else self._newest_gone
+
+    def packed_after(
+        self, line_id: int, functions: Collection[str] = (), limit: int | None = None, size: int | None = None
+    ) -> tuple[list[Packed], int]:
+        """(lines after `line_id`, oldest first; how many came after it that are not among them).
+
+        At most the newest `limit` and about `size` bytes, of `functions` (empty: all). A first look (`line_id` 0) has
+        missed nothing. Lines that left the ring are counted whatever their function was.
+        """
+        begin = bisect_right(self._kept, line_id, key=_last)
+        fresh = self._kept[begin:]
+        dropped = 0
+        if fresh and fresh[0].first <= line_id:  # it has the batch in part
+            fresh[0] = fresh[0].newest(fresh[0].last - line_id)
+        elif line_id < self._newest_gone:
+            dropped = self._newest_gone - line_id
+        if functions:
+            chosen = set(functions)
+            fresh = [each for each in fresh if each.function in chosen]
+        found = newest_of(fresh, limit, size)
+        dropped += sum(each.lines for each in fresh) - sum(each.lines for each in found)
+        return found, dropped if line_id else 0
 
     def after(
         self, line_id: int, functions: Collection[str] = (), limit: int | None = None
     ) -> tuple[list[LogLine], int]:
-        """(lines after `line_id`, oldest first; how many came after it that are not among them).
-
-        At most the newest `limit`, of `functions` (empty: all). A first look (`line_id` 0) has missed nothing. Lines
-        that left the ring are counted whatever their function was.
-        """
-        lines = self._lines
-        begin = max(bisect_right(lines, line_id, key=_id), len(lines) - self._capacity)
-        found = lines[begin:]
-        if functions:
-            chosen = set(functions)
-            found = [line for line in found if line.function in chosen]
-        if line_id == 0:
-            return (found if limit is None else found[max(0, len(found) - limit) :]), 0
-        dropped = 0
-        oldest = lines[begin].id if begin < len(lines) else self._newest_gone + 1
-        if line_id < self._newest_gone or begin > bisect_right(lines, line_id, key=_id):
-            dropped = oldest - line_id - 1
-        if limit is not None and len(found) > limit:
-            dropped += len(found) - limit
-            found = found[len(found) - limit :]
-        return found, dropped
+        """As `packed_after`, each line for itself."""
+        found, dropped = self.packed_after(line_id, functions, limit)
+        return [line for each in found for line in each.batch().lines()], dropped
 
 
-def _size(line: LogLine) -> int:
-    """Bytes that the message takes, at most."""
-    return len(line.message) * (1 if line.message.isascii() else 4)
+def newest_of(batches: Sequence[Packed], limit: int | None, size: int | None) -> list[Packed]:
+    """The newest lines, at most `limit` and about `size` bytes; at least one where there is one and `limit` allows."""
+    found: list[Packed] = []
+    for each in reversed(batches):
+        if limit is not None:
+            if limit <= 0:
+                break
+            each = each.newest(limit)
+            limit -= each.lines
+        if size is not None:
+            if found and size <= 0:
+                break
+            whole, each = each, each.within(max(size, 0)) if not found or len(each.raw) > size else each
+            size -= len(each.raw)
+            if each is not whole:
+                limit = 0
+        found.append(each)
+    return found[::-1]
 
 
-def _id(line: LogLine) -> int:
-    return line.id
+def batches_of(lines: Iterable[LogLine]) -> list[LogBatch]:
+    """Lines in batches, as far as they belong together."""
+    found = []
+    for (_, time, function, request_id, stream), group in groupby(enumerate(lines), _belongs_to):
+        together = [line for _, line in group]
+        found.append(
+            LogBatch(
+                id=together[0].id,
+                time=time,
+                function=function,
+                request_id=request_id,
+                stream=stream,
+                levels=bytes(LEVEL_CODES[line.level] for line in together),
+                messages=[line.message for line in together],
+            )
+        )
+    return found
+
+
+def _belongs_to(numbered: tuple[int, LogLine]) -> tuple[int, str, str, str | None, str | None]:
+    number, line = numbered
+    return line.id - number, line.time, line.function, line.request_id, line.stream
+
+
+def _last(packed: Packed) -> int:
+    return packed.last

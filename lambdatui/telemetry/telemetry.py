@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from lambdatui.clock import Clock, iso
-from lambdatui.schema import Happening, LogLine
+from lambdatui.schema import LEVEL_CODES, Happening, LogBatch
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.metric_names import THROTTLES
-from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, LogStream
+from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecords, LogStream
 from lambdatui.telemetry.cost import Rule
 from lambdatui.telemetry.happenings import Happenings
 from lambdatui.telemetry.loghub import LogHub
@@ -65,42 +65,47 @@ class Telemetry:
         self,
         function: str,
         request_id: str | None,
-        lines: Iterable[tuple[int, str, str]],
+        time_us: int,
+        lines: Sequence[tuple[str, str]],
         *,
         stream: LogStream | None = None,
     ) -> None:
-        """Add (time in microseconds, level, message), in order. `stream` None: lines of ours, which AWS has not."""
-        name = None if stream is None else stream.name
-        rows: list[LogLine] = []
-        records: list[LogRecord] = []
-        for time_us, level, message in lines:
-            key = self._history.next_log_id()
-            rows.append(
-                LogLine(
-                    id=key,
-                    time=iso(time_us),
-                    function=function,
-                    request_id=request_id,
-                    level=level,
-                    message=message,
-                    stream=name,
-                )
+        """Add (level, message), in order. `stream` None: lines of ours, which AWS has not."""
+        if not lines:
+            return
+        key = self._history.next_log_id(len(lines))
+        levels = bytes([LEVEL_CODES[level] for level, _ in lines])
+        messages = [message for _, message in lines]
+        self.logs.add(
+            LogBatch(
+                id=key,
+                time=iso(time_us),
+                function=function,
+                request_id=request_id,
+                stream=None if stream is None else stream.name,
+                levels=levels,
+                messages=messages,
             )
-            records.append(
-                LogRecord(
+        )
+        self._history.add(
+            logs=[
+                LogRecords(
                     id=key,
                     time_us=time_us,
                     function=function,
                     request_id=request_id,
-                    level=level,
-                    message=message,
+                    levels=levels,
+                    messages=messages,
                     stream=stream,
                 )
-            )
-        if rows:
-            self.logs.add(rows)
-            self._history.add(logs=records)
-            self._tell()
+            ]
+        )
+        self._tell()
+
+    @property
+    def behind(self) -> bool:
+        """Whether log lines come faster than they can be written: who reads them should wait."""
+        return self._history.behind
 
     def invocation(self, record: InvocationRecord) -> None:
         """Count one attempt and store its row. A throttle is neither invocation nor error; a DryRun is nothing."""

@@ -113,7 +113,7 @@ class FakeEngine:
             status, error, function_error = "error", type(raised).__name__, "Unhandled"
             payload = json.dumps({"errorMessage": str(raised), "errorType": error}).encode()
         now = self.clock.now_us()
-        self.telemetry.log_lines(request.function, request_id, [(now, "INFO", f"hello from {request.function}")])
+        self.telemetry.log_lines(request.function, request_id, now, [("INFO", f"hello from {request.function}")])
         self.telemetry.invocation(
             InvocationRecord(
                 id=self.store.history.next_invocation_id(), request_id=request_id, function=request.function,

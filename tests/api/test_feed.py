@@ -81,7 +81,7 @@ def test_a_subscription_is_told_whole_and_then_only_news(door: Running) -> None:
         subscribe(ws, logs=True, invocations=True, dlq=True, sources=True, environments=True, function="echo")
         first = until(ws, lambda one: one.invocations_reset)
         assert first.logs_reset
-        assert (first.new_logs or [])[-1].message == "hello from echo"
+        assert (first.new_logs or [])[-1].messages[-1] == "hello from echo"
         assert (first.new_invocations or [])[-1].function == "echo"
         assert first.dlq is not None
         assert first.sources is not None
@@ -182,7 +182,7 @@ def test_a_screen_that_does_not_read_holds_up_nobody(fresh: Callable[..., Runnin
 
     async def flood() -> None:
         now = own.engine.clock.now_us()
-        own.telemetry.log_lines("echo", None, [(now, "INFO", "x" * 10_000)] * 150)
+        own.telemetry.log_lines("echo", None, now, [("INFO", "x" * 10_000)] * 150)
 
     with socket.socket() as lazy, screen(own) as reader:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -195,7 +195,7 @@ def test_a_screen_that_does_not_read_holds_up_nobody(fresh: Callable[..., Runnin
             own.run(flood())
             assert client.invoke("echo").status_code == 200
             news = until(reader, lambda one: bool(one.new_logs))
-            assert sum(len(line.message) for line in news.new_logs or []) <= 1_000_000
+            assert sum(len(text) for batch in news.new_logs or [] for text in batch.messages) <= 1_000_000
         state = own.servers[0]._server.server_state  # type: ignore[union-attr]
         waiting = [connection.transport.get_write_buffer_size() for connection in state.connections]
     assert max(waiting) < 3_000_000

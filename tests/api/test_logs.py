@@ -63,7 +63,7 @@ def write(running: Running, *messages: str, stream: str = "s1", group: str = GRO
         for n, message in enumerate(messages):
             level = "PLATFORM" if message.startswith(("START", '{"time"')) else "PRINT"
             running.engine.telemetry.log_lines(
-                "echo", None, [((first_ms + n) * 1000, level, message)], stream=LogStream(group, stream)
+                "echo", None, (first_ms + n) * 1000, [(level, message)], stream=LogStream(group, stream)
             )
 
     running.run(add())
@@ -104,7 +104,7 @@ def test_a_message_is_what_was_written_and_the_platforms_json_has_no_newline(run
 def test_lines_of_ours_are_in_no_stream(running: Running, logs: Any) -> None:
     async def add() -> None:
         now = running.engine.clock.now_us()
-        running.engine.telemetry.log_lines("echo", None, [(now, "PLATFORM", "DLQ → dead after 3 attempts")])
+        running.engine.telemetry.log_lines("echo", None, now, [("PLATFORM", "DLQ → dead after 3 attempts")])
 
     running.run(add())
     assert logs.filter_log_events(logGroupName=GROUP)["events"] == []

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from lambdatui import schema
+from lambdatui.telemetry.loghub import batches_of
 
 TOKEN = "t0ken"
 T0 = "2026-11-21T14:31:09.434000Z"
@@ -52,6 +53,11 @@ def row(request_id: str = "r-1", **more: Any) -> schema.InvocationRow:
         "environment": "e-1",
     }
     return schema.InvocationRow(request_id=request_id, **(values | more))
+
+
+def batch(*ids: int) -> schema.LogBatch:
+    """Lines with these ids, which rise by one, as the feed sends them."""
+    return batches_of(line(id) for id in ids)[0]
 
 
 def line(id: int, message: str = "hello", **more: Any) -> schema.LogLine:

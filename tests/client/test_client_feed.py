@@ -15,7 +15,7 @@ from websockets.http11 import Request, Response
 from lambdatui.client import feed as feed_module
 from lambdatui.client.feed import MAX_INVOCATIONS, MAX_LOGS, Feed, State, feed_url, merge, taken
 from lambdatui.schema import EngineInfo, Header, Subscription, Update
-from tests.client.fake_engine import T0, function, line, row
+from tests.client.fake_engine import T0, batch, function, row
 
 WAIT = 10
 
@@ -28,33 +28,33 @@ def info(url: str, token: str = "t0ken") -> EngineInfo:
 
 def test_what_an_update_leaves_out_stays_the_same_object() -> None:
     state = merge(State(), Update(functions=[function()], header=Header(project="shop", root="/")))
-    after = merge(state, Update(new_logs=[line(1)]))
+    after = merge(state, Update(new_logs=[batch(1)]))
     assert after.functions is state.functions
     assert after.header is state.header
     assert after.connected
 
 
 def test_news_gather_until_they_are_taken() -> None:
-    state = merge(merge(State(), Update(new_logs=[line(1)], logs_reset=True)), Update(new_logs=[line(2)]))
+    state = merge(merge(State(), Update(new_logs=[batch(1)], logs_reset=True)), Update(new_logs=[batch(2)]))
     assert [entry.id for entry in state.new_logs] == [1, 2]
     assert state.logs_reset
-    state = merge(taken(state), Update(new_logs=[line(3)]))
+    state = merge(taken(state), Update(new_logs=[batch(3)]))
     assert [entry.id for entry in state.new_logs] == [3]
     assert [entry.id for entry in state.logs] == [1, 2, 3]
     assert not state.logs_reset
 
 
 def test_a_reset_voids_what_was_there_even_with_nothing_new() -> None:
-    state = merge(State(), Update(new_invocations=[row()], new_logs=[line(1)]))
-    state = merge(state, Update(invocations_reset=True, logs_reset=True, new_logs=[line(9)]))
+    state = merge(State(), Update(new_invocations=[row()], new_logs=[batch(1)]))
+    state = merge(state, Update(invocations_reset=True, logs_reset=True, new_logs=[batch(9)]))
     assert state.invocations == ()
     assert state.invocations_reset
     assert [entry.id for entry in state.new_logs] == [9]
 
 
 def test_lists_keep_their_newest() -> None:
-    state = merge(State(), Update(new_logs=[line(i) for i in range(MAX_LOGS)]))
-    state = merge(state, Update(new_logs=[line(MAX_LOGS)], logs_dropped=3))
+    state = merge(State(), Update(new_logs=[batch(*range(MAX_LOGS))]))
+    state = merge(state, Update(new_logs=[batch(MAX_LOGS)], logs_dropped=3))
     assert (len(state.logs), state.logs[0].id, state.logs[-1].id) == (MAX_LOGS, 1, MAX_LOGS)
     state = merge(state, Update(new_invocations=[row(str(i)) for i in range(MAX_INVOCATIONS + 5)], logs_dropped=4))
     assert (len(state.invocations), state.invocations[-1].request_id) == (MAX_INVOCATIONS, str(MAX_INVOCATIONS + 4))
@@ -126,7 +126,7 @@ async def test_a_slow_reader_misses_states_but_no_lines() -> None:
     async def talk(connection: ServerConnection) -> None:
         await heard(connection)
         for i in range(50):
-            await say(connection, new_logs=[line(i)])
+            await say(connection, new_logs=[batch(i)])
         sent.set()
         await connection.wait_closed()
 
@@ -149,7 +149,7 @@ async def test_an_engine_that_comes_back_on_another_port_is_found(monkeypatch: A
 
     async def first(connection: ServerConnection) -> None:
         await heard(connection)
-        await say(connection, functions=[function("one")], new_logs=[line(1)], logs_reset=True)
+        await say(connection, functions=[function("one")], new_logs=[batch(1)], logs_reset=True)
         await connection.close()
 
     async def second(connection: ServerConnection) -> None:

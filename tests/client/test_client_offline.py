@@ -9,7 +9,8 @@ import pytest
 from lambdatui.client.offline import Offline
 from lambdatui.clock import ManualClock, new_request_id
 from lambdatui.errors import NotFound, UsageError
-from lambdatui.store.records import InvocationRecord, LogRecord, NewMessage
+from lambdatui.schema import LEVEL_CODES
+from lambdatui.store.records import InvocationRecord, LogRecords, NewMessage
 from lambdatui.store.store import Store
 
 TOML = """
@@ -66,13 +67,13 @@ async def test_what_an_engine_stored_is_read(offline: Offline, project: Path) ->
     store = Store.open(offline.data, clock)
     await store.start()
     request = new_request_id()
-    log = LogRecord(
+    log = LogRecords(
         id=store.history.next_log_id(),
         time_us=clock.now_us(),
         function="orders",
         request_id=request,
-        level="ERROR",
-        message="[ERROR] KeyError",
+        levels=bytes([LEVEL_CODES["ERROR"]]),
+        messages=["[ERROR] KeyError"],
     )
     store.history.add(
         invocations=[

@@ -48,7 +48,7 @@ async def test_an_environments_lines_are_in_its_stream_and_others_in_none(start:
     engine = await start({"echo.py": f"print('from the init')\n{ECHO}"})
     for number in range(2):
         await call(engine, "echo", {"a": number})
-    engine.telemetry.log_lines("echo", None, [(engine.clock.now_us(), "PLATFORM", "DLQ → dead")])
+    engine.telemetry.log_lines("echo", None, engine.clock.now_us(), [("PLATFORM", "DLQ → dead")])
     lines = engine.telemetry.logs.after(0)[0]
     (environment,) = engine.pool
     assert {line.stream for line in lines} == {environment.launch.log_stream.name, None}

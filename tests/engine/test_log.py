@@ -25,8 +25,8 @@ class Lines:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def log_lines(self, function: str, request_id: str, lines: list[tuple[int, str, str]], **_: Any) -> None:
-        self.messages += [message for _, _, message in lines]
+    def log_lines(self, function: str, request_id: str, time_us: int, lines: list[tuple[str, str]], **_: Any) -> None:
+        self.messages += [message for _, message in lines]
 
 
 def record(level: int, text: str) -> bytes:

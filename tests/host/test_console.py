@@ -51,10 +51,10 @@ async def test_the_console_looks_only_when_there_is_news_and_prints_all_of_it(
     await passes()
     assert telemetry.looks == before
     telemetry.say("notice", "orders", "it was said")
-    telemetry.log_lines("orders", "r", [(0, "INFO", "the first line")])
+    telemetry.log_lines("orders", "r", 0, [("INFO", "the first line")])
     await passes()
     assert telemetry.looks > before
-    telemetry.log_lines("orders", "r", [(0, "INFO", "the last line")])
+    telemetry.log_lines("orders", "r", 0, [("INFO", "the last line")])
     await printing.stop()
     out, err = capfd.readouterr()
     assert "orders: it was said" in err

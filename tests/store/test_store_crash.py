@@ -21,7 +21,7 @@ import asyncio, itertools, sys
 from pathlib import Path
 from lambdatui.clock import SystemClock
 from lambdatui.config.model import QueueConfig, StreamConfig
-from lambdatui.store.records import AsyncEvent, LogRecord, NewMessage
+from lambdatui.store.records import AsyncEvent, LogRecords, NewMessage
 from lambdatui.store.store import Store
 
 QUEUE = QueueConfig(name="q", logical_id="Q")
@@ -45,8 +45,8 @@ async def main():
             if n % 3 == 0:
                 await store.events.finish(name)
             key = store.history.next_log_id()
-            store.history.add(
-                logs=[LogRecord(id=key, time_us=now, function="f", request_id=None, level="INFO", message=str(key))])
+            line = LogRecords(id=key, time_us=now, function="f", request_id=None, levels=b"\\0", messages=[name])
+            store.history.add(logs=[line])
             print(name, message.id, record.seq, n % 3 == 0, flush=True)
 
     async def reshape():

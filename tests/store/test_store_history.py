@@ -12,10 +12,11 @@ import pytest
 
 from lambdatui.clock import ManualClock, new_request_id
 from lambdatui.errors import StoreError
-from lambdatui.store import history_rows, limits
+from lambdatui.schema import LEVEL_CODES, LEVEL_NAMES
+from lambdatui.store import history, history_rows, limits
 from lambdatui.store.database import open_writable
 from lambdatui.store.reader import Reader
-from lambdatui.store.records import InvocationRecord, LogRecord, MetricDelta
+from lambdatui.store.records import InvocationRecord, LogRecords, MetricDelta
 from lambdatui.store.store import Store
 from lambdatui.store.tables import HISTORY
 
@@ -35,8 +36,10 @@ def invocation(key: int, **more: object) -> InvocationRecord:
     return InvocationRecord(id=key, **{**base, **more})  # type: ignore[arg-type]
 
 
-def log(key: int, time_us: int = 0) -> LogRecord:
-    return LogRecord(id=key, time_us=time_us, function="f", request_id=None, level="INFO", message=f"line {key}")
+def log(key: int, time_us: int = 0, *messages: str, levels: bytes = b"") -> LogRecords:
+    told = messages or (f"line {key}",)
+    levels = levels or bytes([LEVEL_CODES["INFO"]] * len(told))
+    return LogRecords(id=key, time_us=time_us, function="f", request_id=None, levels=levels, messages=told)
 
 
 @pytest.fixture
@@ -93,12 +96,7 @@ async def test_ids_rise_over_a_crash_whatever_was_lost(store: Store, clock: Manu
 
 async def test_rows_wait_while_the_disk_refuses_and_are_written_afterwards(store: Store) -> None:
     store._history._connection.execute("PRAGMA max_page_count=1")
-    store.history.add(
-        logs=[
-            LogRecord(id=n, time_us=0, function="f", request_id=None, level="INFO", message="x" * 9000)
-            for n in range(1, 40)
-        ]
-    )
+    store.history.add(logs=[log(n, 0, "x" * 9000) for n in range(1, 40)])
     with pytest.raises(StoreError, match="full"):
         await store.history.flush()
     assert Reader(store.data).logs() == []
@@ -106,6 +104,52 @@ async def test_rows_wait_while_the_disk_refuses_and_are_written_afterwards(store
     await store.history.flush()
     assert len(Reader(store.data).logs()) == 39
     assert store.history.lost == 0
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "\ud800", 'x"\\u0000', "é\r\n", ""])
+@pytest.mark.parametrize("count", [1, 500])
+async def test_lines_that_come_together_are_stored_as_lines(store: Store, count: int, odd: str) -> None:
+    messages = [odd, *(f"line {n}" for n in range(1, count))]
+    levels = bytes(n % len(LEVEL_NAMES) for n in range(count))
+    store.history.add(logs=[log(store.history.next_log_id(count), 5, *messages, levels=levels)])
+    await store.history.flush()
+    found = Reader(store.data).logs()
+    assert [line.message for line in found] == [odd.replace("\ud800", "?"), *messages[1:]]
+    assert [line.id for line in found] == list(range(1, count + 1))
+    assert [line.level for line in found] == [LEVEL_NAMES[code] for code in levels]
+
+
+async def test_lines_that_wait_for_the_disk_are_bounded_by_those_who_read_them(store: Store) -> None:
+    gate = threading.Event()
+    held = store._history.submit(lambda _: gate.wait(10))
+    key = 0
+    while not store.history.behind:
+        key += 1
+        store.history.add(logs=[log(key, 0, "x" * 9_000)])
+        await asyncio.sleep(0)
+    assert key * 9_000 <= 2 * limits.BACKLOG_BYTES
+    gate.set()
+    await held
+    await store.history.flush()
+    assert not store.history.behind
+    assert len(Reader(store.data).logs()) == key
+
+
+async def test_a_disk_that_refuses_holds_nobody_up_and_the_oldest_lines_go(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "BUFFER_ROWS", 250)
+    store._history._connection.execute("PRAGMA max_page_count=1")
+    for n in range(5):
+        store.history.add(logs=[log(1 + n * 100, 0, *["x" * 30_000] * 100)])
+        with pytest.raises(StoreError, match="full"):
+            await store.history.flush()
+        store.history.problem = "full"  # as the flush that nobody asked for leaves it
+        assert not store.history.behind
+    store._history._connection.execute("PRAGMA max_page_count=1000000")
+    await store.history.flush()
+    assert [line.id for line in Reader(store.data).logs()] == list(range(301, 501))
+    assert store.history.lost == 300
 
 
 async def test_a_flush_waits_for_the_write_that_has_its_rows(store: Store) -> None:

@@ -8,19 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from lambdatui.schema import LEVEL_CODES
 from lambdatui.store import history_rows, limits
 from lambdatui.store.database import open_writable
 from lambdatui.store.reader import Reader
-from lambdatui.store.records import LogRecord, LogStream
+from lambdatui.store.records import LogRecords, LogStream
 from lambdatui.store.store import Store
 from lambdatui.store.tables import HISTORY
 
 GROUP = "/aws/lambda/f"
 
 
-def line(key: int, stream: LogStream | None, time_us: int = 0) -> LogRecord:
-    return LogRecord(
-        id=key, time_us=time_us, function="f", request_id=None, level="INFO", message=f"line {key}", stream=stream
+def line(key: int, stream: LogStream | None, time_us: int = 0) -> LogRecords:
+    return LogRecords(
+        id=key,
+        time_us=time_us,
+        function="f",
+        request_id=None,
+        levels=bytes([LEVEL_CODES["INFO"]]),
+        messages=[f"line {key}"],
+        stream=stream,
     )
 
 
@@ -31,7 +38,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     opened.close()
 
 
-def write(connection: sqlite3.Connection, *lines: LogRecord) -> None:
+def write(connection: sqlite3.Connection, *lines: LogRecords) -> None:
     history_rows.write(connection, history_rows.Batch(logs=list(lines)), {})
 
 

@@ -13,9 +13,9 @@ import pytest
 from lambdatui.clock import ManualClock, iso, new_request_id
 from lambdatui.config.model import QueueConfig, StreamConfig
 from lambdatui.errors import StoreError
-from lambdatui.schema import Stats
+from lambdatui.schema import LEVEL_CODES, Stats
 from lambdatui.store.reader import Reader
-from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecord, MetricDelta, NewMessage
+from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecords, MetricDelta, NewMessage
 from lambdatui.store.store import Store
 
 QUEUE = QueueConfig(name="q", logical_id="Q")
@@ -32,6 +32,13 @@ def record(store: Store, clock: ManualClock, **more: object) -> InvocationRecord
         "started_us": clock.now_us(),
     }
     return InvocationRecord(id=store.history.next_invocation_id(), **{**base, **more})  # type: ignore[arg-type]
+
+
+def log(
+    key: int, time_us: int, text: str, *, function: str = "f", request_id: str | None = None, level: str = "INFO"
+) -> LogRecords:
+    levels = bytes([LEVEL_CODES[level]])
+    return LogRecords(id=key, time_us=time_us, function=function, request_id=request_id, levels=levels, messages=[text])
 
 
 def test_a_missing_data_directory_reads_as_empty(tmp_path: Path) -> None:
@@ -72,14 +79,7 @@ async def test_an_invocation_comes_whole_with_its_log_and_attempts(store: Store,
         frames=b'[{"file":"app.py","line":2,"function":"handler","source":[[2,"raise"]],"locals":{"a":"1"}}]',
     )
     lines = [
-        LogRecord(
-            id=store.history.next_log_id(),
-            time_us=clock.now_us(),
-            function="orders",
-            request_id=owner,
-            level="INFO",
-            message=text,
-        )
+        log(store.history.next_log_id(), clock.now_us(), text, function="orders", request_id=owner)
         for owner, text in ((request_id, "mine"), (new_request_id(), "other's"), (request_id, "mine too"))
     ]
     store.history.add(invocations=[first, last, record(store, clock)], logs=lines)
@@ -117,13 +117,13 @@ async def test_logs_are_the_last_that_match_oldest_first(store: Store, clock: Ma
     for n in range(20):
         store.history.add(
             logs=[
-                LogRecord(
-                    id=store.history.next_log_id(),
-                    time_us=clock.now_us() + n,
+                log(
+                    store.history.next_log_id(),
+                    clock.now_us() + n,
+                    f"line {n}",
                     function="ab"[n % 2],
                     request_id=request_id if n < 4 else None,
                     level=levels[n % 5],
-                    message=f"line {n}",
                 )
             ]
         )
@@ -246,9 +246,7 @@ async def test_threads_read_at_once_while_the_store_writes(store: Store, clock: 
         thread.start()
     for n in range(300):
         key = store.history.next_log_id()
-        store.history.add(
-            logs=[LogRecord(id=key, time_us=n, function="f", request_id=None, level="INFO", message=str(n))]
-        )
+        store.history.add(logs=[log(key, n, str(n))])
         if n % 10 == 9:
             await store.history.flush()
     stop.set()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.clock import ManualClock
-from lambdatui.schema import LogLine
+from lambdatui.schema import LogBatch
 from lambdatui.store.records import HappeningRecord
 from lambdatui.telemetry.happenings import Happenings
 from lambdatui.telemetry.loghub import LogHub
@@ -74,8 +74,16 @@ def test_after_gives_what_is_newer() -> None:
     assert told.happenings.after(3) == []
 
 
-def line(key: int, function: str = "f") -> LogLine:
-    return LogLine(id=key, time="", function=function, request_id=None, level="INFO", message=str(key))
+def batch(*keys: int, function: str = "f", message: str = "") -> LogBatch:
+    return LogBatch(
+        id=keys[0],
+        time="",
+        function=function,
+        request_id=None,
+        stream=None,
+        levels=bytes(len(keys)),
+        messages=[message or str(key) for key in keys],
+    )
 
 
 @given(st.lists(st.integers(1, 30), max_size=20), st.integers(0, 400), st.one_of(st.none(), st.integers(0, 20)))
@@ -83,7 +91,7 @@ def test_what_a_reader_gets_and_what_it_missed_is_everything(batches: list[int],
     hub = LogHub(capacity=50)
     newest = 0
     for size in batches:
-        hub.add([line(newest + n) for n in range(1, size + 1)])
+        hub.add(batch(*range(newest + 1, newest + size + 1)))
         newest += size
     assert hub.newest_id == newest
     lines, dropped = hub.after(after, limit=limit)
@@ -98,7 +106,8 @@ def test_what_a_reader_gets_and_what_it_missed_is_everything(batches: list[int],
 
 def test_a_reader_of_one_function_gets_its_lines_only() -> None:
     hub = LogHub()
-    hub.add([line(n, "ab"[n % 2]) for n in range(1, 11)])
+    for n in range(1, 11):
+        hub.add(batch(n, function="ab"[n % 2]))
     assert [each.id for each in hub.after(4, {"a"})[0]] == [6, 8, 10]
     assert [each.id for each in hub.after(0, {"a"}, 2)[0]] == [8, 10]
 
@@ -106,7 +115,7 @@ def test_a_reader_of_one_function_gets_its_lines_only() -> None:
 def test_long_lines_leave_by_their_bytes_and_are_counted() -> None:
     hub = LogHub(max_bytes=1000)
     for key in range(1, 51):
-        hub.add([LogLine(id=key, time="", function="f", request_id=None, level="INFO", message="x" * 100)])
+        hub.add(batch(key, message="x" * 100))
     found, dropped = hub.after(1)
     assert 0 < len(found) <= 10
     assert found[-1].id == 50
