@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import random
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
 
 MICROS = 1_000_000
+_random = random.Random()  # of our own: nobody seeds it
 
 
 class Clock(Protocol):
@@ -51,9 +52,14 @@ class ManualClock:
 
 def new_request_id() -> str:
     """A request id in AWS's form, a version-4 UUID in lower case."""
-    text = os.urandom(16).hex()
+    text = random_hex(32)
     variant = "89ab"[int(text[16], 16) & 3]
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+
+
+def random_hex(digits: int) -> str:
+    """Names calls and traces and guards nothing: a look at the system's own randomness would cost 10 µs a call."""
+    return f"{_random.getrandbits(4 * digits):0{digits}x}"
 
 
 def iso(us: int) -> str:

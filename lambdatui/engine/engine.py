@@ -241,8 +241,9 @@ class Engine:
 
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         """One attempt, synchronously. What the function does never raises; a throttle is a status."""
-        latest, qualifier = self._registry.find(request.function, request.qualifier)
-        function = await self.follower.serving(latest, qualifier)
+        function, qualifier = self._registry.find(request.function, request.qualifier)
+        if qualifier is not None:
+            function = await self.follower.serving(function, qualifier)
         if qualifier != request.qualifier:
             request = msgspec.structs.replace(request, qualifier=qualifier)
         try:

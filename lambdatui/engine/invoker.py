@@ -20,7 +20,6 @@ from lambdatui.engine.log import InvocationLog
 from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import HostFull, Lease
-from lambdatui.engine.rows import invocation_row
 from lambdatui.engine.tracing import Traces
 from lambdatui.errors import LambdaTuiError
 from lambdatui.store.records import InvocationRecord
@@ -267,7 +266,7 @@ class Invoker:
             executed_version=run.function.version,
             log_tail=tail,
             duration_ms=duration_ms,
-            row=invocation_row(record),
+            record=record,
         )
 
     def _stopped(self, run: _Run) -> InvokeResult:
@@ -300,7 +299,7 @@ class Invoker:
             error_type="TooManyRequestsException",
             error_message="Rate Exceeded.",
             throttle_reason=refusal.reason,
-            row=invocation_row(record),
+            record=record,
         )
 
     def _record(

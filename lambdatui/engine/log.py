@@ -52,6 +52,7 @@ class InvocationLog:
         self._stream: LogStream | None = None  # until there is an environment
         self._framing = Framing()
         self._splitter = LineSplitter()
+        self._fed = False  # since a line of the platform's ended what stood there unfinished
         self._tail = bytearray()
         self.phase: Literal["init", "invoke"] = "init"
 
@@ -87,6 +88,7 @@ class InvocationLog:
 
     def feed(self, data: bytes) -> None:
         """Bytes as they were read from the pipe, cut anywhere."""
+        self._fed = True
         self._take(self._framing.feed(data))
 
     def wants_rest(self) -> bool:
@@ -115,9 +117,8 @@ class InvocationLog:
 
     def _platform(self, lines: list[str], *, in_tail: bool = True) -> None:
         self._end_partial()
-        if in_tail:
-            for line in lines:
-                self._keep(line.encode() + b"\n")
+        if in_tail and lines:
+            self._keep("\n".join([*lines, ""]).encode())
         self._write([("PLATFORM", line) for line in lines])
 
     def _take(self, pieces: list[Piece]) -> None:
@@ -151,6 +152,9 @@ class InvocationLog:
         return sent
 
     def _end_partial(self) -> None:
+        if not self._fed:
+            return
+        self._fed = False
         self._take(self._framing.flush())
         rest = self._splitter.flush()
         if rest and self._least is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lambdatui.schema import InvocationRow
+from lambdatui.store.records import InvocationRecord
 
 LATEST = "$LATEST"  # the version that follows the files
 
@@ -43,4 +43,4 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float | None = None
     throttle_reason: str | None = None
     recursive: bool = False  # stopped as one call too many of a loop: nothing has run
-    row: InvocationRow | None = None
+    record: InvocationRecord | None = None  # as history keeps it

@@ -57,6 +57,9 @@ class Registry:
 
     def find(self, name_or_arn: str, qualifier: str | None = None) -> tuple[Function, str | None]:
         """The function and the qualifier of a name in any form; NotFound names the nearest."""
+        plain = self._by_name.get(name_or_arn)
+        if plain is not None:
+            return plain, qualifier or None
         match = _ARN.fullmatch(name_or_arn)
         name, _, inside = (match["rest"] if match else name_or_arn).partition(":")
         function = self._by_name.get(name) or self._by_other_name.get(name)

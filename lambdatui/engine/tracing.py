@@ -9,10 +9,10 @@ https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concept
 from __future__ import annotations
 
 import re
-import secrets
 from contextvars import ContextVar
 from typing import NamedTuple
 
+from lambdatui.clock import random_hex
 from lambdatui.engine import recursion
 
 _ROOT = re.compile(r"(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?=;|$)")
@@ -65,8 +65,8 @@ def answer_to(header: bytes) -> None:
 
 def new_root(now_us: int) -> str:
     """`1-<seconds, 8 hex>-<24 random hex>`."""
-    return f"1-{now_us // 1_000_000 & 0xFFFFFFFF:08x}-{secrets.token_hex(12)}"
+    return f"1-{now_us // 1_000_000 & 0xFFFFFFFF:08x}-{random_hex(24)}"
 
 
 def _segment(request_id: str) -> str:
-    return request_id.replace("-", "")[:16]
+    return request_id[:8] + request_id[9:13] + request_id[14:18]

@@ -16,19 +16,19 @@ TOML = "[functions.f]\nmemory = 256\nhandler = 'f.handler'\n"
 
 async def test_an_invocation_is_billed_with_its_init_and_by_the_classic_rule_without(start: Start) -> None:
     engine = await start({"f.py": "def handler(event, context): ...\n", "lambdatui.toml": TOML})
-    first = (await call(engine, "f")).row
+    first = (await call(engine, "f")).record
     assert first is not None and first.duration_ms is not None and first.init_ms is not None
     assert first.billed_ms == math.ceil(round(first.duration_ms + first.init_ms, 3))
     assert first.cost_usd == pytest.approx(cost.dollars(first.billed_ms, 256))
     engine.telemetry.billing = "classic"
     second = await call(engine, "f")
-    assert second.row is not None and second.row.billed_ms == 100
+    assert second.record is not None and second.record.billed_ms == 100
     assert re.search(rb"Billed Duration: 100 ms", second.log_tail)
     total = first.cost_usd + cost.dollars(100, 256)
 
     await engine.store.history.flush()
     stored = engine.reader.invocations()
-    assert [row.cost_usd for row in stored] == [second.row.cost_usd, first.cost_usd]
+    assert [row.cost_usd for row in stored] == [second.record.cost_usd, first.cost_usd]
     assert engine.reader.stats()["f"].CostUSD == pytest.approx(total)
     [row] = engine.function_rows()
     assert (row.billed_ms, row.cost_usd) == (first.billed_ms + 100, pytest.approx(total))

@@ -27,9 +27,9 @@ async def test_a_result_comes_back_and_the_environment_is_reused(start: Start) -
     first = await call(engine, "echo", {"a": 1})
     second = await call(engine, "echo", {"a": 2})
     assert (first.status, json.loads(first.payload)) == ("ok", {"event": {"a": 1}})
-    assert first.row is not None and first.row.cold
-    assert second.row is not None and not second.row.cold
-    assert first.row.environment == second.row.environment
+    assert first.record is not None and first.record.cold
+    assert second.record is not None and not second.record.cold
+    assert first.record.environment == second.record.environment
 
 
 async def test_the_log_has_start_lines_end_and_report_in_order(start: Start) -> None:
@@ -136,9 +136,9 @@ async def test_a_handler_that_exits_is_reported_as_lambda_does(start: Start) -> 
     assert json.loads(silent.payload)["errorMessage"].endswith("Error: Runtime exited without providing a reason")
     assert json.loads(loud.payload)["errorMessage"].endswith("Error: Runtime exited with error: exit status 127")
     assert silent.error_type == loud.error_type == "Runtime.ExitError"
-    assert loud.row is not None
-    assert loud.row.max_memory_mb is not None
-    assert loud.row.max_memory_mb >= 5
+    assert loud.record is not None
+    assert loud.record.max_memory_mb is not None
+    assert loud.record.max_memory_mb >= 5
 
 
 async def test_memory_over_the_limit_ends_the_invocation(start: Start) -> None:

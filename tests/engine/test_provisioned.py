@@ -67,9 +67,9 @@ async def published(engine: Engine, count: int, qualifier: str = "live") -> None
 async def told(engine: Engine, **request: Any) -> tuple[str, bool, bool]:
     """Init type, whether it was counted as provisioned, and whether it was a cold start."""
     result = await call(engine, "f", **request)
-    assert result.row is not None and result.status == "ok"
+    assert result.record is not None and result.status == "ok"
     init = "provisioned" if b"provisioned-concurrency" in result.payload else "on demand"
-    return init, result.row.provisioned, result.row.cold
+    return init, result.record.provisioned, result.record.cold
 
 
 async def test_calls_of_the_alias_find_an_environment_that_is_there(start: Start) -> None:

@@ -92,10 +92,10 @@ async def test_a_burst_of_changed_files_reloads_once(start: Start, tmp_path: Pat
 
 async def test_a_save_without_a_change_reloads_nothing(start: Start, tmp_path: Path) -> None:
     engine = await start({"app.py": code(1)})
-    first = (await call(engine, "app")).row
+    first = (await call(engine, "app")).record
     (tmp_path / "app.py").write_text(code(1))
     await asyncio.sleep(0.2)
-    again = (await call(engine, "app")).row
+    again = (await call(engine, "app")).record
     assert first is not None and again is not None and first.environment == again.environment
     assert said(engine, "reload") == []
 

@@ -84,7 +84,7 @@ async def test_a_result_and_its_row_name_the_version_that_ran_and_the_qualifier(
     await engine.versions.put_alias(app, "live", "1", {}, "")
     result = await call(engine, "app:live")
     assert result.executed_version == "1"
-    assert result.row is not None and (result.row.version, result.row.qualifier) == ("1", "live")
+    assert result.record is not None and (result.record.version, result.record.qualifier) == ("1", "live")
     assert json.loads(result.payload)["arn"].endswith(":app:live")
 
 
