@@ -14,6 +14,7 @@ from ..wire import (
     INIT_ERROR,
     INVOKE,
     MAX_SYNC_PAYLOAD,
+    PREPARE,
     PROFILE,
     READY,
     RESPONSE_TOO_LARGE,
@@ -24,6 +25,7 @@ from . import diagnostics, handler, loader
 from .channel import Channel, ChannelClosedError, Frame
 from .context import LambdaContext
 from .faults import Fault, payload_of, user_traceback
+from .imports import LIBRARY, Imports
 from .importtimes import ImportTimes, Places
 from .logcapture import LogCapture
 from .marshal import Marshaller, keeps_unicode, unmarshal
@@ -52,14 +54,14 @@ _UNHANDLED = (
     " previous runtime version. For more information, see"
     " https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
 )
-_LIBRARY = os.path.dirname(os.__file__) + os.sep
-_PROVIDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "provided")
 
 
 class Environment:
     """One environment: the handler and what every invocation of it shares."""
 
-    def __init__(self, channel: Channel, log: LogCapture, start: dict[str, Any]) -> None:
+    def __init__(
+        self, channel: Channel, log: LogCapture, start: dict[str, Any], imports: Imports | None = None
+    ) -> None:
         self._channel = channel
         self._log = log
         self._start = start
@@ -72,27 +74,8 @@ class Environment:
         self._packages = tuple(each + os.sep for each in start.get("packages") or [] if "site-packages" in each)
         self._code_root = os.path.abspath(start["code_root"])
         self._snapshot = loader.Snapshot(self._code_root, start.get("manifest"), start.get("bytecode"))
-        self._arrange_imports()
-
-    def _arrange_imports(self) -> None:
-        """sys.path as on Lambda: the code with its packages, layers, the standard library, last the SDK."""
-        own = self._start.get("packages") or []
-        extra = [entry for entry in self._start.get("sys_path") or [] if entry not in sys.path]
-        packages = [entry for entry in extra if os.path.basename(entry) in ("site-packages", "dist-packages")]
-        standard = [entry for entry in sys.path if entry and entry != self._code_root]
-        extra = [each for each in extra if each not in packages]
-        sys.path[:] = [self._code_root, *own, *extra, *standard, *packages]
-        sys.path_hooks.insert(0, loader.path_hook(self._snapshot))
-        sys.path_importer_cache.clear()
-        folders = [each for each in standard if (each + os.sep).startswith(_LIBRARY) and "-packages" not in each]
-        after = {"logging": self._log.equip, "linecache": loader.use_snapshot_lines(self._snapshot)}
-        self._first = loader.StandardLibraryFirst(folders, after)
-        sys.meta_path.insert(0, self._first)
-        sys.meta_path.append(loader.FallbackFinder(_PROVIDED, ("snapshot_restore_py",)))
-        fallback = self._start.get("fallback")
-        if fallback:
-            finder = loader.FallbackFinder(fallback["path"], fallback["modules"])
-            sys.meta_path.append(finder)
+        self._imports = imports or Imports(log, start)
+        self._imports.add_code(self._snapshot, start)
 
     def initialise(self, began_ns: int) -> bool:
         """Import the user's module and say how it went; False where it failed.
@@ -113,7 +96,7 @@ class Environment:
             payload = payload_of(error, "")
         meta: dict[str, Any] = {"init_us": (perf_counter_ns() - began_ns) // 1000}
         fallback = (self._start.get("fallback") or {}).get("path")
-        imported = handler.imported(self._owns, fallback, self._first.asked)
+        imported = handler.imported(self._owns, fallback, self._imports)
         meta.update(_valid(imported))
         self._channel.write(IMPORTS, *imports.report(self._places()))
         if error is None:
@@ -137,7 +120,7 @@ class Environment:
         return Sampler(phase, rate_hz, self._places(), send, deadline_us)
 
     def _places(self) -> Places:
-        return Places(self._code_root, self._packages, self._start, _LIBRARY)
+        return Places(self._code_root, self._packages, self._start, LIBRARY)
 
     def serve(self) -> None:
         """Invocation after invocation; ChannelClosedError ends it."""
@@ -312,8 +295,16 @@ def main(began_ns: int) -> int:
     try:
         channel = Channel(FD_CHANNEL)
         frame = channel.read()
+        log, imports = None, None
+        if frame.kind == PREPARE:
+            from . import zygote
+
+            log, imports = zygote.serve(channel, decode(frame.payload.decode()))  # returns in what is forked from it
+            began_ns = perf_counter_ns()
+            channel = Channel(FD_CHANNEL)
+            frame = channel.read()
         if frame.kind == START:
-            environment = Environment(channel, LogCapture(), decode(frame.payload.decode()))
+            environment = Environment(channel, log or LogCapture(), decode(frame.payload.decode()), imports)
             if environment.initialise(began_ns):
                 environment.serve()
     except ChannelClosedError:

@@ -56,6 +56,10 @@ class Channel:
         if self._fd != fd:
             close(fd)
 
+    def detach(self) -> int:
+        """The descriptor, for somebody else; the object is of no use afterwards."""
+        return self._fd
+
     def read(self) -> Frame:
         """The next frame; ChannelClosedError where there will be none."""
         header = unpack_header(bytes(self._take(HEADER.size)))

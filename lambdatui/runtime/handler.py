@@ -7,16 +7,18 @@ import sys
 from importlib import import_module
 
 from .faults import Fault
+from .imports import LIBRARY
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Any, Callable, Iterable
+    from typing import Any, Callable
+
+    from .imports import Imports
 
 MAX_LIBRARIES = 10_000
 MAX_FILES = 500
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _PACKAGE_FOLDERS = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 
 
@@ -49,18 +51,14 @@ def _module(name: str) -> ModuleType:
         raise Fault("Runtime.UserCodeSyntaxError", message, trace) from error
 
 
-def imported(
-    owns: Callable[[str], bool], fallback: str | None, asked: Iterable[str], last: str | None = None
-) -> dict[str, Any]:
+def imported(owns: Callable[[str], bool], fallback: str | None, imports: Imports) -> dict[str, Any]:
     """What the modules in memory are, but for those of the code: READY's "libraries" and "files".
 
-    `owns` tells files of the code, `asked` in which order imports began (`sys.modules` has the order in which they
-    ended). With `last`, only those that have come after that module: a look at all would copy a fork's pages.
+    `owns` tells files of the code. In a fork of a zygote, only those that it has not: a look at each would copy pages.
     """
-    rank = {name: number for number, name in enumerate(asked)}
     libraries: list[list[str | None]] = []
     files: list[str] = []
-    for name in sorted(_names_after(last), key=lambda name: rank.get(name, -1)):
+    for name in imports.modules():
         module = sys.modules.get(name)
         path = getattr(module, "__file__", None)
         if not isinstance(path, str):
@@ -78,18 +76,9 @@ def imported(
 
 def is_library(path: str, fallback: str | None) -> bool:
     """Whether a file is of the standard library, in a folder of installed packages, or below `fallback`."""
-    if path.startswith(_LIBRARY) or any(part in path for part in _PACKAGE_FOLDERS):
+    if path.startswith(LIBRARY) or any(part in path for part in _PACKAGE_FOLDERS):
         return True
     return fallback is not None and path.startswith(fallback + os.sep)
-
-
-def _names_after(last: str | None) -> list[str]:
-    names: list[str] = []
-    for name in reversed(list(sys.modules) if last is None else sys.modules):
-        if name == last:
-            break
-        names.append(name)
-    return names[::-1]
 
 
 def _built_in(name: str, module: object) -> bool:

@@ -207,13 +207,21 @@ def path_hook(snapshot: Snapshot) -> Callable[[str], _FolderFinder]:
 class StandardLibraryFirst:
     """Finds what Lambda's runtime imports before user code in the standard library, and tells when it comes in."""
 
-    def __init__(self, folders: Sequence[str], after: dict[str, Callable[[ModuleType], None]]) -> None:
+    def __init__(self, folders: Sequence[str]) -> None:
         self._folders = list(folders)
-        self._after = after
+        self._after: dict[str, Callable[[ModuleType], None]] = {}
         self.asked: dict[str, None] = {}  # names of modules in the order in which their imports began
-        for name in list(after):
-            if name in sys.modules:
-                after.pop(name)(sys.modules[name])
+
+    def after(self, name: str, then: Callable[[ModuleType], None]) -> None:
+        """Call `then` with one of the modules of LAMBDA_IMPORTS_FIRST once it has been imported."""
+        if name in sys.modules:
+            then(sys.modules[name])
+        else:
+            self._after[name] = then
+
+    def forget(self, name: str) -> None:
+        """Nobody waits for that module any more."""
+        self._after.pop(name, None)
 
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """A spec for the names of LAMBDA_IMPORTS_FIRST only."""

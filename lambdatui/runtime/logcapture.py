@@ -59,14 +59,21 @@ class LogCapture:
     def __init__(self) -> None:
         self.request_id = ""
         self.tenant_id: str | None = None
-        self.json_format = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
-        # A descriptor of our own: user code may close 1 and 2.
-        self._fd = move_high(1, 1)
+        self._logging: ModuleType | None = None
+        self.renew()
         for name, errors in (("stdout", "strict"), ("stderr", "backslashreplace")):
             stream = getattr(sys, name)
             stream.reconfigure(encoding="utf-8", errors=errors)
             setattr(sys, name, Unbuffered(stream))
         sys.breakpointhook = self._breakpoint
+
+    def renew(self) -> None:
+        """Write to what descriptor 1 is now, in the format that the variables name now."""
+        self.json_format = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+        # A descriptor of our own: user code may close 1 and 2.
+        self._fd = move_high(1, 1)
+        if self._logging is not None:
+            self.equip(self._logging)
 
     def record(self, message: str, type: int) -> None:
         """Put `message` into the log as one record, past whatever sys.stdout is now. UnicodeError: lone surrogates."""
@@ -109,10 +116,11 @@ class LogCapture:
         self.record("\n".join(lines), kind)
 
     def equip(self, logging: ModuleType) -> None:
-        """Give the root logger Lambda's handler; called once `logging` has been imported."""
+        """Give the root logger Lambda's handler; called once `logging` has been imported, and when this is renewed."""
         from .logging_handler import install
 
-        install(logging, self)
+        install(logging, self, again=self._logging is not None)
+        self._logging = logging
 
     def _breakpoint(self, *args: Any, **kwargs: Any) -> None:
         frame = sys._getframe(1)

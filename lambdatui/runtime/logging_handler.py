@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from json import JSONEncoder
-from time import gmtime
+from time import gmtime, time, time_ns
 
 from ..wire import log_record_type
 
@@ -38,8 +38,11 @@ class _Sink:
         self._capture.record(msg, frame_type or _PLAIN)
 
 
-def install(logging: Any, capture: LogCapture) -> None:
-    """Handler, format and level: WARNING unless AWS_LAMBDA_LOG_LEVEL says otherwise."""
+def install(logging: Any, capture: LogCapture, again: bool) -> None:
+    """Handler, format and level: WARNING unless AWS_LAMBDA_LOG_LEVEL says otherwise.
+
+    `again`: in a fork, the handler takes the place of its zygote's, if libraries have left that there.
+    """
 
     class LambdaLoggerHandler(logging.Handler):  # type: ignore[misc]
         def __init__(self, log_sink: _Sink) -> None:
@@ -65,13 +68,17 @@ def install(logging: Any, capture: LogCapture) -> None:
     level = "DEBUG" if level == "TRACE" else level.upper()
     kind = LambdaLoggerHandlerWithFrameType if capture.json_format or level else LambdaLoggerHandler
     handler = kind(_Sink(capture))
-    logging.Formatter.converter = gmtime
     handler.setFormatter(_json_formatter(logging) if capture.json_format else logging.Formatter(_TEXT, _TIME))
-    root = logging.getLogger()
-    if level in logging._nameToLevel:
-        root.setLevel(level)
     handler.addFilter(LambdaLoggerFilter())
-    root.addHandler(handler)
+    root = logging.getLogger()
+    if level in logging._nameToLevel and (not again or root.level == logging.WARNING):
+        root.setLevel(level)
+    if again:
+        root.handlers[:] = [handler if hasattr(each, "log_sink") else each for each in root.handlers]
+        logging._startTime = time_ns() if isinstance(logging._startTime, int) else time()
+    else:
+        logging.Formatter.converter = gmtime
+        root.addHandler(handler)
 
 
 def _rounded(level: int) -> int:

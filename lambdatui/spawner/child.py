@@ -1,4 +1,4 @@
-"""Turns a fresh fork of the spawner into an environment's process; nothing of the spawner is left in it."""
+"""Turns a fork, of the spawner or of a zygote, into an environment's process; nothing of the forker is left in it."""
 
 from __future__ import annotations
 
@@ -33,17 +33,11 @@ def start(request: dict[str, Any], channel: int, log: int, namespaces: private_t
 
     Raises OSError where it has not.
     """
-    limits: dict[int, int] = {}
-    for name, value in request["limits"].items():
-        number = getattr(resource, "RLIMIT_" + name.upper(), None)
-        if number is None:
-            raise ValueError("no such limit on this system: " + name)
-        limits[number] = value
     reader, writer = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(request, limits, channel, log, parent, writer, namespaces)
+        _become(request, channel, log, parent, writer, namespaces)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         failure = pipe.read()
@@ -55,7 +49,6 @@ def start(request: dict[str, Any], channel: int, log: int, namespaces: private_t
 
 def _become(
     request: dict[str, Any],
-    limits: dict[int, int],
     channel: int,
     log: int,
     parent: int,
@@ -63,29 +56,49 @@ def _become(
     namespaces: private_tmp.Namespaces | None,
 ) -> None:
     try:
-        os.setsid()
         _protect_the_engine()
-        if namespaces is not None:
-            namespaces.enter()
-        elif request.get("tmp"):
-            private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"])
+        settle(request, channel, log, namespaces)
         # Behind the namespaces: what changes credentials takes the signal back.
         tree.die_with_parent(parent)
-        # Daemons below come back to the environment, not to the spawner: one walk down the tree finds them all.
-        tree.become_subreaper()
-        os.nice(request["nice"])
-        for number, value in limits.items():
-            _limit(number, value)
         _default_signals()
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.dup2(channel, FD_CHANNEL)
-        os.chdir(request["cwd"])
         os.execve(request["argv"][0], request["argv"], request["env"])
     except BaseException as error:  # noqa: BLE001 - whatever it was, it ends here
         os.write(failures, ("%s" % error).encode(errors="replace")[:4000] or b"unknown failure")
     finally:
         os._exit(127)
+
+
+def settle(
+    request: dict[str, Any], channel: int, log: int, namespaces: private_tmp.Namespaces | None, nice: int = 0
+) -> None:
+    """Make of this process, a fork, what the request asks for, but for its program, variables and parent.
+
+    `nice`: what it has of that already. Raises OSError, ValueError.
+    """
+    os.setsid()
+    if namespaces is not None:
+        namespaces.enter()
+    elif request.get("tmp"):
+        private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"])
+    # Daemons below come back to the environment, not to the spawner: one walk down the tree finds them all.
+    tree.become_subreaper()
+    os.nice(request["nice"] - nice)
+    for number, value in _limits(request).items():
+        _limit(number, value)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.dup2(channel, FD_CHANNEL)
+    os.chdir(request["cwd"])
+
+
+def _limits(request: dict[str, Any]) -> dict[int, int]:
+    limits: dict[int, int] = {}
+    for name, value in request["limits"].items():
+        number = getattr(resource, "RLIMIT_" + name.upper(), None)
+        if number is None:
+            raise ValueError("no such limit on this system: " + name)
+        limits[number] = value
+    return limits
 
 
 def _limit(number: int, value: int) -> None:

@@ -33,6 +33,17 @@ class Namespaces:
             self.close()
             raise
 
+    @classmethod
+    def held(cls, fds: Sequence[int]) -> Namespaces:
+        """The same ones by descriptors that came from another process, which are this object's from now on."""
+        self = cls.__new__(cls)
+        self._fds = list(fds)
+        return self
+
+    @property
+    def fds(self) -> list[int]:
+        return list(self._fds)
+
     def enter(self) -> None:
         """Make this process, which has one thread, see that /tmp."""
         for fd in self._fds:

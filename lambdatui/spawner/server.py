@@ -1,4 +1,4 @@
-"""The spawner's loop: starts environments, reaps them, and leaves nothing behind when the engine goes.
+"""The spawner's loop: starts environments and zygotes, reaps them, and leaves nothing behind when the engine goes.
 
 Single-threaded on purpose: PR_SET_PDEATHSIG follows the thread that forked.
 """
@@ -14,29 +14,34 @@ import time
 from typing import Any, NoReturn
 
 from . import child, private_tmp, protocol, tree
+from .zygotes import Fork, Zygote
 
 # How long an ended environment's left-over descendants may take to die before they are left to the next look.
 _ORPHAN_WAIT_S = 1.0
 
 
 class Spawner:
-    """State of the spawner: environments by process id."""
+    """State of the spawner: environments and zygotes by process id."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._receiver = protocol.Receiver(control)
-        self._ids: dict[int, str] = {}  # pid -> environment id
+        self._ids: dict[int, str] = {}  # pid -> id of an environment or a zygote
         self._pids: dict[str, int] = {}
         self._kept: dict[str, private_tmp.Namespaces] = {}  # environment id -> where its /tmp is
+        self._zygotes: dict[str, Zygote] = {}
+        self._poll = select.poll()
 
     def serve(self, wake: int) -> None:
         """Until the engine closes its end. `wake`: readable when a child may have ended."""
         self._say({"say": "hello", "id": "", "private_tmp": private_tmp.possible()})
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(wake, select.POLLIN)
+        self._poll.register(self._control, select.POLLIN)
+        self._poll.register(wake, select.POLLIN)
         while True:
-            ready = [fd for fd, _ in poll.poll()]
+            ready = [fd for fd, _ in self._poll.poll(self._patience_ms())]
+            for zygote in list(self._zygotes.values()):
+                if zygote.fileno() in ready:
+                    self._hear(zygote)
             if wake in ready:
                 _drain(wake)
                 self._reap()
@@ -46,6 +51,7 @@ class Spawner:
                     return
                 for message in messages:
                     self._handle(message)
+            self._end_overdue()
 
     def end_everything(self) -> None:
         """Kill all that is below and reap until nothing is left."""
@@ -67,26 +73,134 @@ class Spawner:
                 self._kill(message.body["id"])
             elif message.body.get("do") == "forget":
                 self._forget(message.body["id"])
+            elif message.body.get("do") == "zygote":
+                self._start_zygote(message.body)
         finally:
             for fd in message.fds:
                 os.close(fd)
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> None:
         id = request["id"]
+        if request.get("zygote") is not None:
+            self._fork(request, fds)
+            return
         try:
             channel, log = fds
             pid = child.start(request, channel, log, self._kept.get(id))
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._say({"say": "failed", "id": id, "error": "%s: %s" % (type(error).__name__, error)})
             return
+        self._know(id, pid)
+        self._started(id, pid, bool(request.get("tmp")))
+
+    def _know(self, id: str, pid: int) -> None:
         self._ids[pid] = id
         self._pids[id] = pid
-        if request.get("tmp") and id not in self._kept:
+
+    def _started(self, id: str, pid: int, own_tmp: bool) -> None:
+        if own_tmp and id not in self._kept:
             with contextlib.suppress(OSError):  # it has ended already
                 self._kept[id] = private_tmp.Namespaces(pid)
         self._say({"say": "started", "id": id, "pid": pid})
 
+    # --- zygotes
+
+    def _start_zygote(self, request: dict[str, Any]) -> None:
+        id = request["id"]
+        if not tree.LINUX:
+            self._say({"say": "unprepared", "id": id, "error": "this system has no subreaper"})
+            return
+        try:
+            zygote = Zygote(request)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._say({"say": "unprepared", "id": id, "error": "%s: %s" % (type(error).__name__, error)})
+            return
+        self._zygotes[id] = zygote
+        self._know(id, zygote.pid)
+        self._poll.register(zygote, select.POLLIN)
+
+    def _fork(self, request: dict[str, Any], fds: list[int]) -> None:
+        id, kept = request["id"], self._kept.get(request["id"])
+        zygote = self._zygotes.get(request["zygote"])
+        if zygote is None or not zygote.prepared:
+            self._say({"say": "failed", "id": id, "error": "its zygote has gone"})
+            return
+        try:
+            zygote.fork(request, [*fds, *(kept.fds if kept else ())])
+        except OSError as error:
+            self._say({"say": "failed", "id": id, "error": "its zygote has gone or does not answer: %s" % error})
+            tree.kill_tree(zygote.pid)
+
+    def _hear(self, zygote: Zygote) -> None:
+        """Take what a zygote and its forks have said."""
+        for body in zygote.messages():
+            fork = zygote.forks.get(body.get("id", ""))
+            if body["say"] == "prepared":
+                zygote.prepared = True
+                self._say({**body, "id": zygote.id, "pid": zygote.pid})
+            elif body["say"] == "unprepared":
+                self._unprepared(zygote, body["error"])
+            elif fork is None:
+                continue  # it has been given up
+            elif body["say"] == "forked":
+                fork.forked(body["pid"])
+                self._know(fork.id, body["pid"])
+            elif body["say"] == "started" and fork.pid is not None:
+                del zygote.forks[fork.id]
+                self._started(fork.id, fork.pid, fork.private_tmp)
+            elif body["say"] == "failed":
+                self._fork_failed(zygote, fork, body["error"])
+            if fork is not None and fork.killed and fork.pid is not None:
+                tree.kill_tree(fork.pid)
+
+    def _fork_failed(self, zygote: Zygote, fork: Fork, error: str) -> None:
+        """What there is of it is an orphan from now on."""
+        del zygote.forks[fork.id]
+        if fork.pid is not None:
+            self._ids.pop(fork.pid, None)
+            self._pids.pop(fork.id, None)
+            tree.kill_tree(fork.pid)
+        self._say({"say": "failed", "id": fork.id, "error": error})
+
+    def _unprepared(self, zygote: Zygote, error: str) -> None:
+        zygote.given_up = True
+        self._say({"say": "unprepared", "id": zygote.id, "error": error})
+        tree.kill_tree(zygote.pid)
+
+    def _zygote_ended(self, zygote: Zygote, how: dict[str, Any]) -> None:
+        self._hear(zygote)
+        self._poll.unregister(zygote)
+        zygote.close()
+        del self._zygotes[zygote.id]
+        for fork in list(zygote.forks.values()):
+            self._fork_failed(zygote, fork, "its zygote has ended")
+        if zygote.prepared:
+            self._say(how)
+        elif not zygote.given_up:
+            by = "signal %d" % how["signal"] if how["signal"] else "status %d" % how["status"]
+            self._say({"say": "unprepared", "id": zygote.id, "error": "ends with " + by})
+
+    def _end_overdue(self) -> None:
+        """Kill what owes an answer for too long; its end says the rest."""
+        now = time.monotonic()
+        for pid, due in self._overdue():
+            if due < now:
+                tree.kill_tree(pid)
+
+    def _overdue(self) -> list[tuple[int, float]]:
+        return [each for zygote in self._zygotes.values() for each in zygote.overdue().items()]
+
+    def _patience_ms(self) -> float | None:
+        """Until somebody has to have answered; None: nobody owes anything."""
+        first = min((due for _, due in self._overdue()), default=None)
+        return None if first is None else max(0.0, first - time.monotonic()) * 1000 + 1
+
+    # --- ends
+
     def _kill(self, id: str) -> None:
+        for zygote in self._zygotes.values():
+            if id in zygote.forks:
+                zygote.forks[id].killed = True
         pid = self._pids.get(id)
         if pid is not None:
             tree.kill_tree(pid)
@@ -104,16 +218,30 @@ class Spawner:
                 return
             if pid == 0:
                 return
+            for zygote in self._zygotes.values():
+                if zygote.forks:
+                    self._hear(zygote)  # of an environment that has come and gone meanwhile
             id = self._ids.pop(pid, None)
             if id is None:
                 continue
             self._pids.pop(id, None)
+            self._ended(id, pid, status, usage.ru_maxrss if tree.LINUX else usage.ru_maxrss // 1024)
+
+    def _ended(self, id: str, pid: int, status: int, max_rss_kb: int) -> None:
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+        sig = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        how = {"say": "exited", "id": id, "pid": pid, "status": code, "signal": sig, "max_rss_kb": max_rss_kb}
+        zygote = self._zygotes.get(id)
+        if zygote is not None:
+            self._zygote_ended(zygote, how)
             self._end_orphans(pid)
-            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
-            sig = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-            kilobytes = usage.ru_maxrss if tree.LINUX else usage.ru_maxrss // 1024
-            ended = {"say": "exited", "id": id, "pid": pid, "status": code, "signal": sig, "max_rss_kb": kilobytes}
-            self._say(ended)
+            return
+        self._end_orphans(pid)
+        for zygote in self._zygotes.values():
+            if id in zygote.forks:
+                self._fork_failed(zygote, zygote.forks[id], "it ended while it was set up")
+                return
+        self._say(how)
 
     def _end_orphans(self, ended: int) -> None:
         """Descendants outlive an environment only by coming to us: whatever child we did not start is one."""
@@ -122,7 +250,11 @@ class Spawner:
             return
         deadline = time.monotonic() + _ORPHAN_WAIT_S
         while True:
-            orphans = [pid for pid in tree.children(os.getpid()) if pid not in self._ids]
+            below = tree.children(os.getpid())
+            for zygote in self._zygotes.values():
+                if zygote.forks:
+                    self._hear(zygote)  # of forks that have come to us: it is told before they come
+            orphans = [pid for pid in below if pid not in self._ids]
             for pid in orphans:
                 if not _reaped(pid):
                     tree.kill_tree(pid)

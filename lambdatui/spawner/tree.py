@@ -25,6 +25,12 @@ def become_subreaper() -> bool:
     return libc is not None and libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
+def stop_being_subreaper() -> None:
+    """Orphans below go past this process from now on."""
+    if libc is not None:
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
 def die_with_parent(parent: int) -> None:
     """SIGKILL this process when the thread that forked it ends; call it in the child, `parent` is the forker's pid."""
     if libc is not None:

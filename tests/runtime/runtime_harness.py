@@ -60,6 +60,7 @@ class GoneError(EOFError):
 PYTHON = os.environ.get("LAMBDATUI_TEST_PYTHON", sys.executable)
 
 
+SHARED = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": ":UTC"}
 VARIABLES = {
     "AWS_LAMBDA_FUNCTION_NAME": "orders",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -67,6 +68,11 @@ VARIABLES = {
     "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/orders",
     "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123",
 }
+
+
+def command(python: str) -> list[str]:
+    """The argv of an environment and of a zygote."""
+    return [python, "-I", "-S", str(START)]
 
 
 class SpawnerProcess:
@@ -80,29 +86,67 @@ class SpawnerProcess:
 
     def expect(self, say: str, id: str) -> dict[str, Any]:
         """The next thing said of this kind about this environment."""
+        body = self.hear(say, "failed", id=id)
+        assert body["say"] == say, body
+        return body
+
+    def spawn(
+        self, argv: list[str], env: dict[str, str], cwd: str = "/", **more: Any
+    ) -> tuple[str, int, socket.socket, int]:
+        """Ask for an environment: (id, pid, our end of the channel, read end of the log)."""
+        id, ours, reader = self.ask(argv, env, cwd, **more)
+        return id, self.expect("started", id)["pid"], ours, reader
+
+    def ask(self, argv: list[str], env: dict[str, str], cwd: str = "/", **more: Any) -> tuple[str, socket.socket, int]:
+        """The same without waiting for it."""
+        id = more.pop("id", None) or uuid.uuid4().hex
+        ours, theirs = socket.socketpair()
+        reader, writer = os.pipe()
+        protocol.send(self.socket, protocol.spawn(id, argv, env, cwd, **more), [theirs.fileno(), writer])
+        theirs.close()
+        os.close(writer)
+        ours.settimeout(LIMIT_S)
+        return id, ours, reader
+
+    def hear(self, *says: str, id: str) -> dict[str, Any]:
+        """The next of these that is said about it."""
         while True:
             for body in self._heard:
-                if body["say"] == say and body["id"] == id:
+                if body["say"] in says and body["id"] == id:
                     self._heard.remove(body)
                     return body
             messages = self._receiver.receive()
             assert messages is not None, "the spawner has gone"
             self._heard += [message.body for message in messages]
 
-    def spawn(self, argv: list[str], env: dict[str, str], cwd: str = "/") -> tuple[str, int, socket.socket, int]:
-        """Ask for an environment: (id, pid, our end of the channel, read end of the log)."""
-        id = uuid.uuid4().hex
-        ours, theirs = socket.socketpair()
-        reader, writer = os.pipe()
-        protocol.send(self.socket, protocol.spawn(id, argv, env, cwd), [theirs.fileno(), writer])
-        theirs.close()
-        os.close(writer)
-        ours.settimeout(LIMIT_S)
-        return id, self.expect("started", id)["pid"], ours, reader
-
     def close(self) -> None:
         self.socket.close()
         self.process.wait(LIMIT_S)
+
+
+class ZygoteProcess:
+    """One zygote that has imported `modules`; `said` is what came of it, with the pid where it is prepared."""
+
+    def __init__(
+        self, spawner: SpawnerProcess, modules: list[str], *, python: str = PYTHON, env: dict[str, str] | None = None,
+        **prepare: Any,
+    ) -> None:  # fmt: skip
+        self.spawner = spawner
+        self.id = uuid.uuid4().hex
+        settings = {"packages": [], "sys_path": [], "fallback": None, "modules": modules, **prepare}
+        request = protocol.zygote(self.id, command(python), SHARED | (env or {}), "/", settings)
+        protocol.send(spawner.socket, request)
+        self.said = spawner.hear("prepared", "unprepared", id=self.id)
+
+    @property
+    def pid(self) -> int:
+        """Of the process; the test fails where there is none."""
+        assert self.said["say"] == "prepared", self.said["error"]
+        pid: int = self.said["pid"]
+        return pid
+
+    def kill(self) -> None:
+        protocol.send(self.spawner.socket, protocol.kill(self.id))
 
 
 class EnvironmentProcess:
@@ -110,13 +154,13 @@ class EnvironmentProcess:
 
     def __init__(
         self, spawner: SpawnerProcess, root: Path, handler: str = "app.handler", *, python: str = PYTHON,
-        snapshot: bool = True, env: dict[str, str] | None = None, **start: Any,
+        snapshot: bool = True, env: dict[str, str] | None = None, spawn: dict[str, Any] | None = None, **start: Any,
     ) -> None:  # fmt: skip
         self.spawner = spawner
         self.root = root
-        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": ":UTC", **VARIABLES, **(env or {})}
+        variables = {**SHARED, **VARIABLES, **(env or {})}
         self.id, self.pid, self.channel, self._log = spawner.spawn(
-            [python, "-I", "-S", str(START)], variables, start.pop("cwd", str(root))
+            command(python), variables, start.pop("cwd", str(root)), **(spawn or {})
         )
         self.began = time.perf_counter()
         self._written = b""

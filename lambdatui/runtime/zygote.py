@@ -1,0 +1,323 @@
+"""A library zygote: a process that has imported what a function imports, but nothing of its own, and is forked from.
+
+A fork is set up as the spawner sets up a fresh process and becomes the spawner's child. What forks must not share keeps
+a process from becoming a zygote (`forkable`) or is made anew in each of them. The spawner's code that it needs is taken
+out of `sys.modules` again, with all that it imported: a fork sees the modules of a fresh start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from _weakref import ref
+
+from . import forkable, handler, variables
+from .imports import Imports
+from .logcapture import LogCapture
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from .channel import Channel
+
+MAX_NOISE = 64 * 1024  # what a pipe takes before anybody reads
+_ADOPTION_S = 0.0001
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PACKAGE = __name__.partition(".")[0]
+
+
+class _UnpreparedError(Exception):
+    """The process cannot be forked from; the message follows "it"."""
+
+
+def serve(channel: Channel, settings: dict[str, Any]) -> tuple[LogCapture, Imports]:
+    """Import libraries and fork for whoever asks. Returns in each fork, with what it goes on with; else never."""
+    noise = _catch_output()
+    log = LogCapture()
+    libraries = _Libraries(settings, log)
+    failure = ""
+    try:
+        libraries.load()
+    except _UnpreparedError as error:
+        failure = str(error)
+    except BaseException as error:  # a library's SystemExit is no reason to end without a word
+        failure = "fails: %s: %s" % (type(error).__name__, error)
+    tools = _Tools()
+    if not failure:
+        try:
+            libraries.check(noise, tools.tree.children(os.getpid()))
+        except _UnpreparedError as error:
+            failure = str(error)
+    control = tools.socket.socket(fileno=channel.detach())
+    if failure:
+        tools.protocol.send(control, {"say": "unprepared", "error": failure[:1000]})
+        os._exit(0)
+    tools.tree.stop_being_subreaper()  # what is forked by a fork of this goes to the spawner
+    report = libraries.report()
+    libraries.imports.begin_anew()
+    zygote = _Zygote(tools, control, libraries, _read(noise), settings["nice"])
+    tools.gc.collect()
+    tools.gc.freeze()
+    tools.protocol.send(control, {"say": "prepared", "rss_kb": _resident_kb(), **report})
+    zygote.serve()
+    return log, libraries.imports
+
+
+class _Libraries:
+    """The imports of a zygote, and what they did."""
+
+    def __init__(self, settings: dict[str, Any], log: LogCapture) -> None:
+        self._settings = settings
+        self._log = log
+        self._logged = False
+        self._watch = variables.Watch()
+        self._missed = _Missed()
+        self._unseeded: list[ref[Any]] = []
+        self._random: tuple[Any, Any] | None = None
+        self.imports = Imports(log, settings)
+        self._before = forkable.State()
+
+    def load(self) -> None:
+        """Raises what an import raises."""
+        self.imports.first.after("random", self._note_generators)
+        self.imports.first.after("logging", self._equip)
+        self._log.record = self._note_record  # type: ignore[method-assign]
+        sys.meta_path.append(self._missed)
+        self._watch.begin()
+        try:
+            for name in self._settings["modules"]:
+                if name not in sys.modules:
+                    __import__(name)
+        finally:
+            self._watch.end()
+            sys.meta_path.remove(self._missed)
+            self.imports.first.forget("random")
+            if "logging" not in sys.modules:
+                self.imports.first.after("logging", self._log.equip)
+            del self._log.record
+            if self._random is not None:
+                random, seed = self._random
+                random.Random.seed = seed
+
+    def check(self, noise: int, children: list[int]) -> None:
+        """Raises _UnpreparedError where forks would share what fresh environments do not."""
+        own = self._foreign()
+        if own is not None:
+            raise _UnpreparedError("imports %s, which is no library" % own)
+        if self._logged:
+            raise _UnpreparedError("logs while it is imported")
+        if self._watch.writes:
+            raise _UnpreparedError("sets the variable %s" % min(self._watch.writes))
+        said = _read(noise)
+        if len(said) > MAX_NOISE:
+            raise _UnpreparedError("writes more than %d KB while it is imported" % (MAX_NOISE // 1024))
+        if _HERE.encode() in said:
+            raise _UnpreparedError("warns whoever imports it")
+        change = self._before.change()
+        if change is not None:
+            raise _UnpreparedError(change)
+        if children:
+            raise _UnpreparedError("has started a process")
+        memory = forkable.shared_memory()
+        if memory is not None:
+            raise _UnpreparedError("shares memory: " + memory)
+        threads = forkable.threads()
+        if threads > 1:
+            raise _UnpreparedError("runs %d threads" % threads)
+
+    def report(self) -> dict[str, Any]:
+        """What "prepared" says of them."""
+        modules = {
+            name: getattr(module, "__file__", None)
+            for name, module in sys.modules.items()
+            if name != "__main__" and name.partition(".")[0] != _PACKAGE
+        }
+        return {"modules": modules, "missed": sorted(self._missed.names), "reads": sorted(self._watch.reads)}
+
+    def renew(self) -> None:
+        """In a fork: log and random numbers of its own. (The module `random` reseeds its own generator at a fork.)"""
+        self._log.renew()
+        for each in self._unseeded:
+            generator = each()
+            if generator is not None:
+                generator.seed()
+        numpy_random = sys.modules.get("numpy.random")
+        if numpy_random is not None:
+            numpy_random.seed()
+        processes = sys.modules.get("multiprocessing.process")
+        if processes is not None:
+            processes.current_process().authkey = os.urandom(32)
+
+    def _foreign(self) -> str | None:
+        """A file among the modules that is neither a library's nor ours."""
+        fallback = (self._settings.get("fallback") or {}).get("path")
+        for name, module in list(sys.modules.items()):
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and not path.startswith(_HERE) and not handler.is_library(path, fallback):
+                return "%s from %s" % (name, path)
+        return None
+
+    def _equip(self, logging: ModuleType) -> None:
+        self._watch.end()  # what we read is read again in each fork
+        self._log.equip(logging)
+        self._watch.begin()
+
+    def _note_record(self, message: str, type: int) -> None:
+        self._logged = True
+
+    def _note_generators(self, random: Any) -> None:
+        seed = random.Random.seed
+        self._random = (random, seed)
+
+        def noted(generator: Any, a: Any = None, *args: Any, **kwargs: Any) -> None:
+            if a is None:
+                self._unseeded.append(ref(generator))
+            else:
+                self._unseeded = [each for each in self._unseeded if each() is not generator]
+            seed(generator, a, *args, **kwargs)
+
+        random.Random.seed = noted
+
+
+class _Missed:
+    """The last finder: notes top-level names that nobody has found."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        if path is None:
+            self.names.add(fullname)
+
+
+class _Tools:
+    """The spawner's modules. `sys.modules` is afterwards what it was before."""
+
+    def __init__(self) -> None:
+        before = set(sys.modules)
+        import gc
+        import socket
+
+        from ..spawner import child, private_tmp, protocol, tree
+
+        self.child, self.private_tmp, self.protocol, self.tree = child, private_tmp, protocol, tree
+        self.gc, self.socket = gc, socket
+        for name in [each for each in sys.modules if each not in before]:
+            module = sys.modules.pop(name)
+            parent, _, last = name.rpartition(".")
+            if parent in before and getattr(sys.modules.get(parent), last, None) is module:
+                delattr(sys.modules[parent], last)
+
+
+class _Zygote:
+    """The process once it is prepared."""
+
+    def __init__(self, tools: _Tools, control: Any, libraries: _Libraries, noise: bytes, nice: int) -> None:
+        self._tools = tools
+        self._control = control
+        self._receiver = tools.protocol.Receiver(control)
+        self._libraries = libraries
+        self._noise = noise
+        self._nice = nice
+        self._spawner = os.getppid()
+
+    def serve(self) -> None:
+        """Fork for one request after the other; returns in each fork."""
+        while True:
+            messages = self._receiver.receive()
+            if messages is None:
+                os._exit(0)
+            for request, fds in messages:
+                if self._fork(request, fds):
+                    return
+
+    def _fork(self, request: dict[str, Any], fds: list[int]) -> bool:
+        """By way of a child that ends at once, so that the spawner inherits the fork. True in the fork."""
+        different = variables.differs(request["env"])
+        if different is not None:
+            self._say("failed", request, error="its zygote was started with another value of " + different)
+        else:
+            try:
+                between = os.fork()
+            except OSError as error:
+                self._say("failed", request, error=str(error))
+            else:
+                if between == 0:
+                    between = os.getpid()
+                    self._fork_again(request)
+                    self._become(request, fds, between)
+                    return True
+                os.waitpid(between, 0)
+        for fd in fds:
+            os.close(fd)
+        return False
+
+    def _fork_again(self, request: dict[str, Any]) -> None:
+        """Returns in the child only."""
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._say("failed", request, error=str(error))
+            os._exit(0)
+        if pid != 0:
+            self._say("forked", request, pid=pid)  # before the spawner has it as a child: it knows it then
+            os._exit(0)
+
+    def _become(self, request: dict[str, Any], fds: list[int], parent: int) -> None:
+        """What `spawner.child` does for a fresh process, and then what is a fork's alone."""
+        tools = self._tools
+        try:
+            channel, log, *namespaces = fds
+            held = tools.private_tmp.Namespaces.held(namespaces) if namespaces else None
+            tools.child.settle(request, channel, log, held, self._nice)
+            self._close_all_but_mine()
+            variables.replace(request["env"])
+            self._libraries.renew()
+            _write(self._noise)
+            while os.getppid() == parent:
+                time.sleep(_ADOPTION_S)
+            tools.tree.die_with_parent(self._spawner)
+            self._say("started", request)
+        except BaseException as error:  # whatever it was, it ends here
+            self._say("failed", request, error="%s: %s" % (type(error).__name__, error))
+            os._exit(127)
+        os.close(self._control.detach())
+
+    def _close_all_but_mine(self) -> None:
+        mine = (0, 1, 2, self._tools.child.FD_CHANNEL, self._control.fileno())
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) not in mine:
+                os.closerange(int(name), int(name) + 1)  # no error for the listing's own, which is gone
+
+    def _say(self, say: str, request: dict[str, Any], **more: Any) -> None:
+        if "error" in more:
+            more["error"] = more["error"][:1000]
+        try:
+            self._tools.protocol.send(self._control, {"say": say, "id": request["id"], **more})
+        except OSError:
+            os._exit(127)  # the spawner has gone, or has given this zygote up
+
+
+def _catch_output() -> int:
+    """Let descriptors 1 and 2 write to memory; a descriptor of that."""
+    fd = os.memfd_create("log")
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    return fd
+
+
+def _read(fd: int) -> bytes:
+    return os.pread(fd, MAX_NOISE + 1, 0)
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _resident_kb() -> int:
+    with open("/proc/self/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
