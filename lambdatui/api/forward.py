@@ -13,13 +13,13 @@ import logging
 import re
 import ssl
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
 
 import httptools
 import msgspec
 
 from lambdatui.api import observe
 from lambdatui.api.asgi import ClientGoneError, Headers, Message, Receive, Scope, Send, header, respond
+from lambdatui.api.aws import targets
 from lambdatui.api.aws.call import Door
 from lambdatui.errors import OperationFailed, StoreError
 from lambdatui.localaws import calls
@@ -31,7 +31,6 @@ ANSWER_TIMEOUT_S = 300.0
 PIECE = 64 * 1024
 INSTALL = "pip install 'lambdatui[aws]'"
 
-_FORM = b"application/x-www-form-urlencoded"
 _XML_SERVICES = {"", "s3", "s3express", "route53", "cloudfront"}  # by the name that signs; "": most likely S3
 _PAGES = {404, 405, 500, 501}  # moto's server answers these with a page where it has no such service or operation
 
@@ -147,7 +146,11 @@ def _for_moto(service: str, scope: Scope) -> Scope:
     """Moto takes the body of an upload that is typed as a form (urllib, `curl -X PUT --data`) for fields, and keeps
     an empty object."""
     headers: Headers = scope["headers"]
-    if service != "s3" or scope["method"] != "PUT" or not (header(scope, b"content-type") or b"").startswith(_FORM):
+    if (
+        service != "s3"
+        or scope["method"] != "PUT"
+        or not (header(scope, b"content-type") or b"").startswith(targets.FORM)
+    ):
         return scope
     kept = [pair for pair in headers if pair[0] != b"content-type"]
     return {**scope, "headers": [*kept, (b"content-type", b"binary/octet-stream")]}
@@ -338,12 +341,14 @@ def _blame(upload: asyncio.Task[None]) -> None:
 async def _refuse(service: str, scope: Scope, send: Send, status: int, sentence: str) -> None:
     """An error in the shape that the caller's SDK reads: JSON, or XML for S3, its like and the query protocol."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
-    form = headers.get(b"content-type", b"").startswith(_FORM)
+    form = headers.get(b"content-type", b"").startswith(targets.FORM)
     code = {500: "InternalError", 501: "NotServed"}.get(status, "ServiceUnavailable")
     if b"x-amz-target" in headers or (service not in _XML_SERVICES and not form):
         body = msgspec.json.encode({"__type": code, "message": sentence, "Message": sentence})
         kind = b"application/x-amz-json-1.1"
     else:
+        from xml.sax.saxutils import escape  # brings the whole of urllib
+
         text = f"<Code>{code}</Code><Message>{escape(sentence)}</Message>"
         xml = (
             f"<ErrorResponse><Error><Type>Sender</Type>{text}</Error></ErrorResponse>"

@@ -9,8 +9,7 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from lambdatui.api.uvicorn_parts import HttpToolsProtocol
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers
 HEAD_TIMEOUT_S = 10.0  # from the first byte (or the connection) to the end of the headers
@@ -138,24 +137,3 @@ class CappedHttpProtocol(HttpToolsProtocol):
             self._wait(seconds)
         else:
             self.transport.close()
-
-
-class CappedWebSocketProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket whose client must go on reading: closing politely would wait for it for ever."""
-
-    _stall: asyncio.TimerHandle | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stall = self.loop.call_later(WRITE_STALL_S, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None

@@ -9,20 +9,20 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Generator
-
-import uvicorn
+from typing import Any
 
 from lambdatui.api.asgi import App
-from lambdatui.api.limits import MAX_CONNECTIONS, CappedHttpProtocol, CappedWebSocketProtocol
+from lambdatui.api.limits import MAX_CONNECTIONS, CappedHttpProtocol
+from lambdatui.api.uvicorn_parts import Config, Server
 
 KEEP_ALIVE_S = 60
 MAX_FEED_MESSAGE = 64 * 1024
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """uvicorn without its signal handlers and without its ten wake-ups a second."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
         self.ending = asyncio.Event()
@@ -42,15 +42,21 @@ class _Server(uvicorn.Server):
                     await self.ending.wait()
 
 
+def _websocket(*args: Any, **kwargs: Any) -> asyncio.Protocol:
+    from lambdatui.api.websocket import CappedWebSocketProtocol
+
+    return CappedWebSocketProtocol(*args, **kwargs)
+
+
 class HttpServer:
     """`start` returns when the socket accepts; `close` refuses new connections and lets calls in flight end."""
 
     def __init__(self, app: App, sock: socket.socket) -> None:
         self._sock = sock
-        self._config = uvicorn.Config(
+        self._config = Config(
             app,
             http=CappedHttpProtocol,
-            ws=CappedWebSocketProtocol,
+            ws=_websocket,  # type: ignore[arg-type]  # only ever called
             ws_max_size=MAX_FEED_MESSAGE,
             ws_max_queue=4,
             ws_per_message_deflate=False,  # loopback: bytes are cheaper than cycles

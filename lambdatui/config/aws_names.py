@@ -9,15 +9,13 @@ from urllib.parse import urlsplit
 
 from lambdatui.config.declared import partition, resource_name
 from lambdatui.config.intrinsics import NO_VALUE, Names, Resolved, Resolver, Unresolved, as_written
-from lambdatui.config.model import LoadOptions
+from lambdatui.config.model import STREAM_LABEL, LoadOptions
 from lambdatui.config.yaml_lines import Map, ParseError, Value, parse_json
 
 FUNCTION_TYPES = {"AWS::Serverless::Function", "AWS::Lambda::Function"}
 LAYER_TYPES = {"AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion"}
 TABLE_TYPES = {"AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::Serverless::SimpleTable"}
 _VERSION, _ALIAS = "AWS::Lambda::Version", "AWS::Lambda::Alias"
-# The last part of a table's stream ARN. On AWS it is the time when the stream was enabled.
-STREAM_LABEL = "2026-01-01T00:00:00.000"
 # The property that holds the name a person gave, where a type has one. `Ref` gives it, save for _REF_IS_ARN.
 _NAME_PROPERTY = {
     "AWS::Serverless::Function": "FunctionName",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lambdatui.config.declared import Declared
 from lambdatui.config.finding import (
     CDK_APP,
+    SAMCONFIG,
     SERVERLESS,
     SERVERLESS_PROGRAMS,
     TEMPLATES,
+    TOML,
     Source,
     exists,
     find_source,
@@ -22,12 +24,13 @@ from lambdatui.config.handlers import Compiles, check_handler, compiles
 from lambdatui.config.model import LoadOptions, Problem, Project, Severity
 from lambdatui.config.plain import find_functions
 from lambdatui.config.problems import Problems
-from lambdatui.config.sam_parameters import SAMCONFIG, Given
-from lambdatui.config.toml import FILE, TomlFile
 from lambdatui.errors import UsageError
 
+if TYPE_CHECKING:
+    from lambdatui.config.toml import TomlFile
+
 # All files whose appearance or change is a reload, beside those that were read.
-CONFIGURATION_FILES = (*TEMPLATES, *SERVERLESS, FILE, SAMCONFIG)
+CONFIGURATION_FILES = (*TEMPLATES, *SERVERLESS, TOML, SAMCONFIG)
 _MOST_NAMED = 8  # templates of subfolders that one sentence names
 Kind = Literal["sam", "serverless", "toml", "plain"]
 
@@ -46,8 +49,8 @@ def load_project(root: Path, options: LoadOptions, data: Path | None = None) -> 
     root = _folder(root)
     stack = root.name or "root"
     into = Declared(root=root, stack=stack, options=options, data=data or root / ".lambdatui")
-    toml_path = root / FILE
-    toml = TomlFile(toml_path, FILE) if exists(toml_path) else None
+    toml_path = root / TOML
+    toml = _toml(toml_path)
     source = find_source(root, options.template)
     kind: Kind = "toml" if toml else "plain"
     if source is None:
@@ -94,9 +97,21 @@ def _folder(root: Path) -> Path:
         raise UsageError(f"the folder {root} cannot be read: {reason}") from None
 
 
+# Each language is imported where it is spoken: together they would be a fifth of an engine's start.
+
+
+def _toml(path: Path) -> TomlFile | None:
+    if not exists(path):
+        return None
+    from lambdatui.config.toml import TomlFile
+
+    return TomlFile(path, TOML)
+
+
 def _read(source: Source, into: Declared, toml: TomlFile | None) -> None:
-    # Each language where it is spoken: together they would be a tenth of an engine's start.
-    given = [Given(FILE, toml.parameters if toml else {}), Given("--parameter", into.options.parameters)]
+    from lambdatui.config.sam_parameters import Given
+
+    given = [Given(TOML, toml.parameters if toml else {}), Given("--parameter", into.options.parameters)]
     if source.kind == "cdk":
         from lambdatui.config.cdk import load_assembly
 

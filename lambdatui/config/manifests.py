@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +245,8 @@ def _indexes(urls: list[str]) -> list[str]:
 
 
 def _toml(path: Path) -> dict[str, Any]:
+    import tomllib  # for projects of poetry and uv
+
     return tomllib.loads(path.read_bytes().decode())
 
 

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 Severity = Literal["error", "warning", "notice"]
+# The last part of a table's stream ARN. On AWS it is the time when the stream was enabled.
+STREAM_LABEL = "2026-01-01T00:00:00.000"
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from lambdatui.config.model import Problem, Severity
@@ -43,6 +42,8 @@ class Problems:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` most likely meant (`timout` -> `timeout`), or None."""
     by_lower = {name.lower(): name for name in known}
+    import difflib
+
     hits = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[hits[0]] if hits else None
 

@@ -11,7 +11,7 @@ from lambdatui.config.cfn_load_balancers import declare_load_balancers
 from lambdatui.config.cfn_rest_apis import declare_rest_apis
 from lambdatui.config.cycles import circles
 from lambdatui.config.declared import Declared, partition
-from lambdatui.config.finding import TEMPLATES, exists
+from lambdatui.config.finding import SAMCONFIG, TEMPLATES, exists
 from lambdatui.config.intrinsics import Resolver, Unresolved
 from lambdatui.config.loops import Loops
 from lambdatui.config.problems import Problems, did_you_mean
@@ -26,7 +26,7 @@ from lambdatui.config.sam_functions import (
 )
 from lambdatui.config.sam_layers import declare_layers
 from lambdatui.config.sam_mappings import declare_mapping
-from lambdatui.config.sam_parameters import SAMCONFIG, Given, parameter_values, samconfig, say_unknown
+from lambdatui.config.sam_parameters import Given, parameter_values, samconfig, say_unknown
 from lambdatui.config.sam_push import PUSHING
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource

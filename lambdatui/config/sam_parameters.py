@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambdatui.config import toml_table
+from lambdatui.config.finding import SAMCONFIG
 from lambdatui.config.intrinsics import Resolved, Unresolved, as_written
 from lambdatui.config.problems import Problems, did_you_mean
 from lambdatui.config.yaml_lines import Map, Seq, Text, Value
 
-SAMCONFIG = "samconfig.toml"
 _SECTIONS = ("global", "deploy")  # of the environment `default`; the later one wins
 _STORED = "AWS::SSM::Parameter::Value<"
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\s*")

@@ -6,7 +6,6 @@ nothing is said about it. `not served`: whoever relies on it is told so, with wh
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -449,5 +448,7 @@ def nearest_resource(kind: str) -> str | None:
     """The type that a slip of the pen meant. AWS has many that are not listed here, so it has to be near."""
     named = {key.lower(): key for key in RESOURCES if not key.endswith("*")}
     whole = kind.startswith("AWS::Serverless::")  # SAM's are all here
+    import difflib
+
     hits = difflib.get_close_matches(kind.lower(), named, n=1, cutoff=0.6 if whole else 0.94)
     return named[hits[0]] if hits else None

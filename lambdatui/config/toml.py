@@ -19,7 +19,6 @@ from lambdatui.config.toml_destinations import dead_letters, destination
 from lambdatui.config.toml_events import TomlEvents
 from lambdatui.config.toml_table import Table
 
-FILE = "lambdatui.toml"
 SECTIONS = ("defaults", "functions", "queues", "streams", "parameters")
 SETTINGS = (
     "runtime",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -451,6 +450,8 @@ def find_tool(python: str, shell: Mapping[str, str]) -> Tool | None:
         return Tool("uv", (uv,))
     if _starts(python, "-c", _HAS_PIP):
         return Tool("pip", (python, "-m", "pip"))
+    import importlib.metadata  # brings email and csv
+
     try:
         version = tuple(int(part) for part in importlib.metadata.version("pip").split(".")[:2])
     except (importlib.metadata.PackageNotFoundError, ValueError):

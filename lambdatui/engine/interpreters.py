@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import re
 import subprocess
@@ -69,6 +68,8 @@ def boto3_elsewhere(version: str) -> bool:
 
 def boto3_needs() -> tuple[int, int]:
     """The least Python that the engine's boto3, with all that it is made of, runs on."""
+    import importlib.metadata  # brings email and csv
+
     least = (3, 0)
     for name in ("boto3", "botocore", "s3transfer", "urllib3"):
         try:

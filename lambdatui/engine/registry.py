@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -64,6 +63,8 @@ class Registry:
         name, _, inside = (match["rest"] if match else name_or_arn).partition(":")
         function = self._by_name.get(name) or self._by_other_name.get(name)
         if function is None:
+            import difflib
+
             near = difflib.get_close_matches(name, self._by_name, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise NotFound(f"there is no function {name}{hint}")

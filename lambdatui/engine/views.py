@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import psutil
-
 from lambdatui import __version__, schema
 from lambdatui.clock import MICROS, iso
 from lambdatui.config import stand_ins
@@ -20,6 +18,8 @@ from lambdatui.engine.spending import month_of, monthly_usd
 from lambdatui.spawner import private_tmp
 
 if TYPE_CHECKING:
+    import psutil
+
     from lambdatui.engine.engine import Engine
     from lambdatui.engine.functions import Function
     from lambdatui.telemetry.cost import Usage
@@ -204,6 +204,8 @@ class Views:
 
     def _cpu(self, one: Environment) -> float:
         """Percent of one core since the last call."""
+        import psutil  # for screens and lists of environments alone
+
         try:
             process = self._processes.get(one.id)
             if process is None:

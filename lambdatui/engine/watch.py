@@ -1,55 +1,26 @@
-"""Hears of saved files: few watches, no caches and virtual environments, thousands of events in one call.
+"""Hears of saved files: by inotify on Linux, through watchdog elsewhere, by polling where nothing else is left.
 
-Knows watchdog; does not know what the files mean.
+Does not know what the files mean.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterable
-from itertools import islice
 from pathlib import Path
-
-import psutil
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
+from typing import Protocol
 
 from lambdatui.engine.code import IGNORED_FOLDERS, counts
 
-# watchdog's own, of a folder that it met twice because it was made while its parent was being walked: it does no harm.
-warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-# On Linux a save ends with a close or a rename; IN_MODIFY would only multiply the events, and SQLite's writes in the
-# data directory, which never close, stay silent. Elsewhere there is no close event.
-_KINDS: list[type[FileSystemEvent]] = [
-    FileCreatedEvent, FileDeletedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
-    FileClosedEvent if sys.platform == "linux" else FileModifiedEvent,
-]  # fmt: skip
-# Small folders that may lie under a recursive watch; the others can hold thousands of folders, as the data directory
-# does once it has packages.
-_LIGHT = frozenset({".git", ".lambdatui", ".idea", ".vscode"})
-_MOST_FOLDERS = 4000
-_OVERLAP_S = 1.0  # what an old watch has seen reaches us within it, also where its threads wait for a CPU
 _REMOTE = frozenset(
     {"9p", "drvfs", "nfs", "nfs4", "cifs", "smbfs", "smb3", "vboxsf", "fuse.sshfs", "fuse.osxfs", "fuse.grpcfuse"}
 )
+
+
+class _Watcher(Protocol):
+    def watch(self, deep: Iterable[str], flat: Iterable[str]) -> None: ...
+    def close(self) -> None: ...
 
 
 class FolderWatch:
@@ -58,149 +29,96 @@ class FolderWatch:
     def __init__(self, on_touched: Callable[[set[str]], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_touched = on_touched
-        self._observer: BaseObserver | None = None
-        self._leaving: list[BaseObserver] = []
+        self._watcher: _Watcher | None = None
         self._watched: set[tuple[str, bool, int]] = set()  # with the inode: a folder may be replaced
         self._closed = False
-        self._lock = threading.Lock()
-        self._touched: set[str] = set()
         self.notice: str | None = None  # a sentence where files are polled
 
     def watch(self, deep: Iterable[Path], flat: Iterable[Path]) -> bool:
         """Watch the trees `deep` and the folders `flat`, and nothing else; whether that is a change.
 
-        Blocking: walks the trees. The old watch ends a while after the new one has begun, so that no event is missed:
-        stopped at once it would take with it what it has seen and not yet told.
+        Blocking: walks the trees. What an earlier watch has seen is told as well.
         """
-        wanted = {(str(folder), False) for folder in flat if folder.is_dir()}
-        for folder in deep:
-            wanted |= cover(folder)
-        wanted = {one for one in wanted if one[1] or (one[0], True) not in wanted}
-        known = {(folder, recursive, _inode(folder)) for folder, recursive in wanted}
-        if known == self._watched and self._observer is not None:
+        trees = {str(folder): inode for folder in deep if (inode := _inode(folder))}
+        folders = {str(folder): inode for folder in flat if (inode := _inode(folder))}
+        known = {(folder, True, inode) for folder, inode in trees.items()}
+        known |= {(folder, False, inode) for folder, inode in folders.items()}
+        if known == self._watched and self._watcher is not None:
             return False
-        old = self._observer
-        remote = any(_is_remote(Path(folder)) for folder, _ in wanted)
-        if remote:
+        if self.notice is None and _any_remote([*trees, *folders]):
             self.notice = "this file system tells of no changes: files are looked at twice a second instead"
+            self._let_go()
         try:
-            self._start(PollingObserver(timeout=0.5) if remote else Observer(), wanted)
+            self._watch(trees, folders)
         except OSError as error:  # the user's inotify watches or instances are used up
             self.notice = f"watching files failed ({error.strerror}): they are looked at twice a second instead"
-            self._start(PollingObserver(timeout=0.5), wanted)
+            self._let_go()
+            self._watch(trees, folders)
         self._watched = known
-        self._leave(old)
         return True
 
-    def _leave(self, old: BaseObserver | None) -> None:
-        self._leaving = [one for one in self._leaving if one.is_alive()]
-        if old is not None:
-            self._leaving.append(old)
-            timer = threading.Timer(_OVERLAP_S, _stop, (old,))
-            timer.daemon = True
-            timer.start()
-
-    def _start(self, observer: BaseObserver, wanted: set[tuple[str, bool]]) -> None:
-        for folder, recursive in sorted(wanted):
-            observer.schedule(
-                _Handler(folder, self._event), folder, recursive=recursive, event_filter=None if self.notice else _KINDS
-            )
-        observer.start()
-        self._observer = observer
+    def _watch(self, trees: Iterable[str], folders: Iterable[str]) -> None:
+        if self._watcher is None:
+            self._watcher = self._made()
+        self._watcher.watch(trees, folders)
         if self._closed:  # while the trees were walked
-            _stop(observer)
+            self._let_go()
 
-    def _event(self, path: str) -> None:
-        """Runs in watchdog's thread; one call on the loop however many events come, none once it is closed."""
-        if self._closed:
-            return
-        with self._lock:
-            first = not self._touched
-            self._touched.add(path)
-        if first:
-            with contextlib.suppress(RuntimeError):  # the loop ended in this moment
-                self._loop.call_soon_threadsafe(self._deliver)
+    def _made(self) -> _Watcher:
+        if sys.platform == "linux" and self.notice is None:
+            from lambdatui.engine.inotify import Inotify
 
-    def _deliver(self) -> None:
-        with self._lock:
-            touched, self._touched = self._touched, set()
-        if touched and not self._closed:
-            self._on_touched(touched)
+            return Inotify(self._touched, _matters, self._loop)
+        from lambdatui.engine.observed import Observed  # watchdog
+
+        return Observed(self._touched, self._loop, polling=self.notice is not None)
+
+    def _touched(self, paths: set[str]) -> None:
+        if not self._closed:
+            self._on_touched(paths)
+
+    def _let_go(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            self._loop.call_soon_threadsafe(watcher.close)
 
     def close(self) -> None:
         self._closed = True
-        observer, self._observer = self._observer, None
-        for one in (observer, *self._leaving):
-            _stop(one)
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
 
 
-def _stop(observer: BaseObserver | None) -> None:
-    if observer is not None:
-        observer.stop()
-        observer.join(2.0)
+def _matters(name: str, is_folder: bool) -> bool:
+    return name not in IGNORED_FOLDERS if is_folder else counts(name)
 
 
-def _inode(folder: str) -> int:
+def _inode(folder: Path) -> int:
+    """0: it is no folder."""
     try:
-        return Path(folder).stat().st_ino
+        return folder.stat().st_ino if folder.is_dir() else 0
     except OSError:
         return 0
 
 
-class _Handler(FileSystemEventHandler):
-    def __init__(self, root: str, report: Callable[[str], None]) -> None:
-        self._root = root
-        self._report = report
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in ("opened", "closed_no_write") or (event.is_directory and event.event_type == "modified"):
-            return
-        for path in (event.src_path, event.dest_path):
-            text = os.fsdecode(path)
-            if text and relevant(os.path.relpath(text, self._root), is_folder=event.is_directory):
-                self._report(text)
+def _any_remote(folders: Iterable[str]) -> bool:
+    mounts = _mounts()
+    if not _REMOTE.intersection(mounts.values()):
+        return False
+    return any(mounts.get(_mount_of(Path(folder), mounts), "") in _REMOTE for folder in folders)
 
 
-def relevant(path: str, *, is_folder: bool) -> bool:
-    """Whether a change at `path` (relative to what is watched) can matter.
-
-    What lies in an ignored folder cannot, nor what editors and databases leave.
-    """
-    parts = Path(path).parts
-    folders = parts if is_folder else parts[:-1]
-    return not IGNORED_FOLDERS.intersection(folders) and (is_folder or counts(parts[-1]))
+def _mount_of(path: Path, mounts: dict[str, str]) -> str:
+    return next((str(one) for one in (path, *path.parents) if str(one) in mounts), "")
 
 
-def cover(root: Path) -> set[tuple[str, bool]]:
-    """The fewest (folder, recursive) watches that see all of `root` but heavy ignored folders."""
-    if not root.is_dir():
-        return set()
-    folders = list(islice(_walk(root), _MOST_FOLDERS + 1))
-    if len(folders) > _MOST_FOLDERS:  # a watch each would exhaust the system's
-        return {(str(root), False)}
-    if not any(_heavy(folder, name) for folder, subfolders, _ in folders for name in subfolders):
-        return {(str(root), True)}
-    watches: set[tuple[str, bool]] = {(str(root), False)}
-    for child in root.iterdir():
-        if child.is_dir() and not child.is_symlink() and child.name not in IGNORED_FOLDERS:
-            watches |= cover(child)
-    return watches
+def _mounts() -> dict[str, str]:
+    """Mount point -> kind of file system."""
+    try:
+        lines = Path("/proc/self/mounts").read_bytes().splitlines()
+    except OSError:
+        import psutil
 
-
-def _heavy(folder: str, name: str) -> bool:
-    return name in IGNORED_FOLDERS and (name not in _LIGHT or Path(folder, name, "packages").is_dir())
-
-
-def _walk(root: Path) -> Iterable[tuple[str, list[str], list[str]]]:
-    for folder, subfolders, files in os.walk(root):
-        yield folder, list(subfolders), files
-        subfolders[:] = [name for name in subfolders if name not in IGNORED_FOLDERS]
-
-
-def _is_remote(path: Path) -> bool:
-    best = ""
-    kind = ""
-    for partition in psutil.disk_partitions(all=True):
-        if path.is_relative_to(partition.mountpoint) and len(partition.mountpoint) >= len(best):
-            best, kind = partition.mountpoint, partition.fstype
-    return kind in _REMOTE
+        return {one.mountpoint: one.fstype for one in psutil.disk_partitions(all=True)}
+    fields = [line.split() for line in lines]
+    return {one[1].decode("unicode_escape"): one[2].decode() for one in fields if len(one) > 2}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import msgspec
-import psutil
 
 from lambdatui.config.env_vars import load_env_vars
 from lambdatui.engine.scaling import BurstModel
@@ -155,4 +155,15 @@ def _at_least(least: int, name: str, value: int | None, default: int) -> int:
 
 
 def _machine_limit() -> int:
-    return max(4, min(256, psutil.virtual_memory().available // _MEMORY_EACH))
+    return max(4, min(256, _available() // _MEMORY_EACH))
+
+
+def _available() -> int:
+    """Bytes of memory that programs may still take, as psutil reads them, whose import is dear."""
+    with contextlib.suppress(OSError), Path("/proc/meminfo").open() as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    import psutil
+
+    return psutil.virtual_memory().available

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -129,6 +128,8 @@ def _missing(kind: str, name: str, *groups: Sequence[QueueConfig | StreamConfig]
     names = {label: item.name for items in groups for item in items for label in (item.logical_id, item.name) if label}
     if not names:
         return NotFound(f"There is no {kind} called {name}: this project declares none.")
+    import difflib
+
     near = difflib.get_close_matches(name.rpartition(":")[2].rpartition("/")[2], names, n=3)
     if near:
         return NotFound(f"There is no {kind} called {name}. Nearest: {_listed(names[label] for label in near)}.")

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lambdatui import schema
 from lambdatui.clock import iso
 from lambdatui.config.model import Project, ScheduleConfig
-from lambdatui.config.schedules import Schedule, parse
 from lambdatui.errors import UsageError
 from lambdatui.sources import shapes
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.source import Loop
 from lambdatui.sources.timer import Timer
+
+if TYPE_CHECKING:
+    from lambdatui.config.schedules import Schedule
+
+
+def _parse(expression: str, timezone: str | None = None) -> Schedule:
+    from lambdatui.config.schedules import parse  # for projects that have schedules
+
+    return parse(expression, timezone)
 
 
 def following(schedule: Schedule, due_us: int | None, now_us: int) -> int | None:
@@ -28,7 +38,7 @@ def following(schedule: Schedule, due_us: int | None, now_us: int) -> int | None
 def understood(expression: str) -> bool:
     """Whether there is anything to run; `check` says what is wrong with the others."""
     try:
-        parse(expression)
+        _parse(expression)
     except UsageError:
         return False
     return True
@@ -43,14 +53,14 @@ class ScheduleSource(Loop):
         super().__init__(engine, timer, label=f"schedule {config.id}", paused=paused)
         self.config = config
         self._project = project
-        self._schedule = parse(config.expression, config.timezone)
+        self._schedule = _parse(config.expression, config.timezone)
         self._due_us: int | None = None
         self._last_us: int | None = None
 
     def update(self, project: Project, config: ScheduleConfig) -> None:
         """Takes over changed settings; a changed expression counts from now."""
         if (config.expression, config.timezone) != (self.config.expression, self.config.timezone):
-            self._schedule = parse(config.expression, config.timezone)
+            self._schedule = _parse(config.expression, config.timezone)
             self._due_us = None
         self.config = config
         self._project = project

@@ -17,8 +17,7 @@ from typing import Any
 import msgspec
 
 from lambdatui.clock import MICROS
-from lambdatui.config.aws_names import STREAM_LABEL
-from lambdatui.config.model import StreamConfig
+from lambdatui.config.model import STREAM_LABEL, StreamConfig
 from lambdatui.store.records import Message, Record
 
 SENDER = "AIDALOCALLAMBDATUI000"  # who sent: there are no principals here

@@ -16,7 +16,7 @@ from botocore.model import OperationModel, Shape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdatui.api.aws.lambda_ops import TABLE
+from lambdatui.api.aws.lambda_table import TABLE
 from tests.api.model_check import check_answer, check_error
 from tests.api.whole import Whole
 

@@ -16,19 +16,16 @@ from xml.sax.saxutils import escape
 import msgspec
 
 from lambdatui.api.asgi import Headers, Scope
-from lambdatui.api.aws import cbor
+from lambdatui.api.aws import cbor, targets
 from lambdatui.api.aws.cbor import CborError, Moment
 from lambdatui.api.aws.errors import CLOUDWATCH, COMMON, AwsError
 
 Protocol = Literal["cbor", "json", "query"]
 Members = dict[str, Any]
 
-TARGET = "GraniteServiceVersion20100801"
-PATH = re.compile(rf"/service/{TARGET}/operation/(\w+)")
 MAX_FIELDS = 20_000  # 500 queries with all their dimensions
 _NAMESPACE = "http://monitoring.amazonaws.com/doc/2010-08-01/"
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # characters that XML cannot hold
-_FORM = b"application/x-www-form-urlencoded"
 _NUMBERS = {"Period", "MaxDatapoints"}
 _FLAGS = {"ReturnData", "IncludeLinkedAccounts"}
 _TIMES = {"StartTime", "EndTime"}
@@ -45,13 +42,13 @@ class Request(msgspec.Struct, frozen=True):
 def request_of(scope: Scope) -> Request | None:
     """None: none of the three forms."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
-    path = PATH.fullmatch(scope["path"])
+    path = targets.CLOUDWATCH_PATH.fullmatch(scope["path"])
     if path is not None:
         return Request("cbor", path[1])
     prefix, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
-    if prefix == TARGET and operation:
+    if prefix == targets.CLOUDWATCH and operation:
         return Request("json", operation)
-    return Request("query") if headers.get(b"content-type", b"").startswith(_FORM) else None
+    return Request("query") if headers.get(b"content-type", b"").startswith(targets.FORM) else None
 
 
 def read(request: Request, body: bytes) -> tuple[str, Members]:

@@ -6,25 +6,36 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Message, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import cloudwatch_wire, kinesis, lambda_ops, logs, sqs, sqs_query
+from lambdatui.api.aws import lambda_ops, targets
 from lambdatui.api.aws.call import Door
-from lambdatui.api.aws.cloudwatch import CloudWatch
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import answer_to
 from lambdatui.engine.variables import ACCESS_KEY_ID
 
+if TYPE_CHECKING:
+    from lambdatui.api.aws.cloudwatch import CloudWatch
+    from lambdatui.api.aws.kinesis import Kinesis
+    from lambdatui.api.aws.logs import Logs
+    from lambdatui.api.aws.sqs import Sqs
+
 logger = logging.getLogger("lambdatui.api")
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_request")
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
-_TARGETS = {sqs.TARGET: "sqs", kinesis.TARGET: "kinesis", cloudwatch_wire.TARGET: "monitoring", logs.TARGET: "logs"}
+_TARGETS = {
+    targets.SQS: "sqs",
+    targets.KINESIS: "kinesis",
+    targets.CLOUDWATCH: "monitoring",
+    targets.LOGS: "logs",
+}
 _REST = {"lambda"}
 # Those through which AWS counts a chain of calls:
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html#invocation-recursion-supported
@@ -54,21 +65,44 @@ def service_of(scope: Scope, headers: dict[bytes, bytes]) -> str | None:
         return _TARGETS.get(prefix, "")
     if scope["method"] == "POST" and headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
         return "s3"  # an upload by form, as pages do it; its signature is one of the fields
-    if cloudwatch_wire.PATH.fullmatch(scope["path"]):
+    if targets.CLOUDWATCH_PATH.fullmatch(scope["path"]):
         return "monitoring"
-    return "lambda" if lambda_ops.LAMBDA_PATH.match(scope["raw_path"]) else None
+    return "lambda" if targets.LAMBDA_PATH.match(scope["raw_path"]) else None
 
 
 class Dispatcher:
-    """Answers every AWS request: Lambda, SQS and Kinesis itself, the rest through the forwarder."""
+    """Answers every AWS request: Lambda, SQS, Kinesis, CloudWatch and its Logs itself, the rest through the forwarder.
+
+    A service is imported by its first request: together they would be a fifth of an engine's start.
+    """
 
     def __init__(self, door: Door, forwarder: Forwarder) -> None:
         self._door = door
         self._forwarder = forwarder
-        self._sqs = sqs.Sqs(door)
-        self._kinesis = kinesis.Kinesis(door)
-        self._logs = logs.Logs(door)
-        self._cloudwatch = CloudWatch(door, forwarder)
+
+    @cached_property
+    def _sqs(self) -> Sqs:
+        from lambdatui.api.aws.sqs import Sqs
+
+        return Sqs(self._door)
+
+    @cached_property
+    def _kinesis(self) -> Kinesis:
+        from lambdatui.api.aws.kinesis import Kinesis
+
+        return Kinesis(self._door)
+
+    @cached_property
+    def _logs(self) -> Logs:
+        from lambdatui.api.aws.logs import Logs
+
+        return Logs(self._door)
+
+    @cached_property
+    def _cloudwatch(self) -> CloudWatch:
+        from lambdatui.api.aws.cloudwatch import CloudWatch
+
+        return CloudWatch(self._door, self._forwarder)
 
     async def lambda_call(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A Lambda request; anything that goes wrong is answered in Lambda's error shape."""
@@ -94,9 +128,9 @@ class Dispatcher:
         elif service == "sqs" and _is_form(scope):
             await self._query_call(scope, receive, send)
         elif service == "sqs":
-            await self._json_call("sqs", sqs.MAX_REQUEST, self._sqs_call, scope, receive, send)
+            await self._json_call("sqs", self._sqs.max_request, self._sqs_call, scope, receive, send)
         elif service == "kinesis":
-            await self._json_call("kinesis", kinesis.MAX_REQUEST, self._kinesis_call, scope, receive, send)
+            await self._json_call("kinesis", self._kinesis.max_request, self._kinesis_call, scope, receive, send)
         elif service == "monitoring":
             await self._cloudwatch.serve(scope, receive, send)
         elif service == "logs":
@@ -112,7 +146,7 @@ class Dispatcher:
         """For a group of the engine's the answer, anything else is forwarded. The body says which it is."""
         try:
             operation = _operation("logs", dict(scope["headers"]))
-            body = await _read(receive, logs.MAX_REQUEST)
+            body = await _read(receive, self._logs.max_request)
             own = await self._logs.owns(operation, body)
         except AwsError as error:
             await respond(send, *aws_json(error, new_request_id(), service="logs", version=b"1.1"))
@@ -127,7 +161,7 @@ class Dispatcher:
         async def call(operation: str, body: bytes, _: Scope, __: Receive) -> Answer:
             return await self._logs.call(operation, body)
 
-        await self._json_call("logs", logs.MAX_REQUEST, call, scope, again, send)
+        await self._json_call("logs", self._logs.max_request, call, scope, again, send)
 
     async def _kinesis_call(self, operation: str, body: bytes, _: Scope, __: Receive) -> Answer:
         return await self._kinesis.call(operation, body)
@@ -155,10 +189,12 @@ class Dispatcher:
 
     async def _query_call(self, scope: Scope, receive: Receive, send: Send) -> None:
         """SQS's older wire form."""
+        from lambdatui.api.aws import sqs_query
+
         request_id = new_request_id()
         try:
             self._refuse_when_stopping(scope, "ServiceUnavailable")
-            operation, members = sqs_query.read_form(await _read(receive, sqs.MAX_FORM), scope["path"])
+            operation, members = sqs_query.read_form(await _read(receive, self._sqs.max_form), scope["path"])
             answer = await self._sqs_call(operation, msgspec.json.encode(members), scope, receive)
         except AwsError as error:
             failure = error
@@ -191,7 +227,7 @@ def _by_function(scope: Scope) -> bool:
 
 def _is_form(scope: Scope) -> bool:
     headers: dict[bytes, bytes] = dict(scope["headers"])
-    return b"x-amz-target" not in headers and headers.get(b"content-type", b"").startswith(sqs_query.CONTENT_TYPE)
+    return b"x-amz-target" not in headers and headers.get(b"content-type", b"").startswith(targets.FORM)
 
 
 def _base_url(scope: Scope) -> str:

@@ -11,12 +11,11 @@ from lambdatui.api.aws.kinesis_shards import Shards
 from lambdatui.api.aws.kinesis_streams import Streams
 from lambdatui.api.aws.kinesis_tags import TagsAndConsumers
 
-TARGET = "Kinesis_20131202"
-MAX_REQUEST = 15 * 1024 * 1024  # base64 included
-
 
 class Kinesis:
     """Every operation takes the request's members."""
+
+    max_request = 15 * 1024 * 1024  # base64 included
 
     def __init__(self, door: Door) -> None:
         ground = KinesisDoor(door)

@@ -1,45 +1,14 @@
-"""Lambda's REST-JSON: one table of method and path -> operation."""
+"""Lambda's REST-JSON. Invocations are answered here; the table of the other operations is imported by its first one."""
 
 from __future__ import annotations
 
-import re
-from itertools import chain
-
 from lambdatui.api.asgi import BodyTooLargeError, Receive, Scope, Send, read_body, respond
-from lambdatui.api.aws import (
-    aliases,
-    concurrency,
-    event_invoke,
-    functions,
-    invoke,
-    mappings,
-    names,
-    provisioned,
-    recursion,
-    update,
-    versions,
-)
+from lambdatui.api.aws import invoke, names
 from lambdatui.api.aws.call import Answer, Call, Door, Route, query_of
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.clock import new_request_id
 
 MAX_REQUEST = 1 << 20
-LAMBDA_PATH = re.compile(rb"/20\d\d-\d\d-\d\d/(functions|account-settings|event-source-mappings|layers|tags)(/|$)")
-
-# Each module of operations brings its own; Invoke and InvokeAsync are answered before it.
-TABLE: list[Route] = list(
-    chain(
-        functions.ROUTES,
-        update.ROUTES,
-        versions.ROUTES,
-        aliases.ROUTES,
-        concurrency.ROUTES,
-        provisioned.ROUTES,
-        recursion.ROUTES,
-        event_invoke.ROUTES,
-        mappings.ROUTES,
-    )
-)
 
 
 async def serve(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +43,8 @@ async def serve(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _find(method: str, raw_path: bytes) -> tuple[Route, dict[str, str]]:
+    from lambdatui.api.aws.lambda_table import TABLE
+
     path = raw_path.decode("latin-1")
     for route in TABLE:
         match = route.path.fullmatch(path) if route.method == method else None

@@ -8,13 +8,13 @@ from lambdatui.api.aws.logs_door import FUNCTIONS, Answer, LogsDoor, Members, Op
 from lambdatui.api.aws.logs_events import Events
 from lambdatui.api.aws.logs_groups import Groups
 
-TARGET = "Logs_20140328"
-MAX_REQUEST = 2 * 1024 * 1024  # PutLogEvents, on its way to another server, is the largest: 1 MB of events
 _NAMES = ("logGroupName", "logGroupIdentifier", "resourceArn", "logGroupNames", "logGroupIdentifiers")
 
 
 class Logs:
     """Every operation takes the request's members."""
+
+    max_request = 2 * 1024 * 1024  # PutLogEvents, on its way to another server, is the largest: 1 MB of events
 
     def __init__(self, door: Door) -> None:
         self._ground = LogsDoor(door)

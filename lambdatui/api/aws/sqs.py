@@ -13,13 +13,12 @@ from lambdatui.api.aws.sqs_moves import Moves
 from lambdatui.api.aws.sqs_part import Operation
 from lambdatui.api.aws.sqs_queues import Queues
 
-TARGET = "AmazonSQS"
-MAX_REQUEST = 7 * MAX_MESSAGE  # JSON may write a byte with six; the members around the bodies included
-MAX_FORM = 4 * MAX_MESSAGE  # a form writes a byte with three
-
 
 class Sqs:
     """Finds the operation."""
+
+    max_request = 7 * MAX_MESSAGE  # JSON may write a byte with six; the members around the bodies included
+    max_form = 4 * MAX_MESSAGE  # a form writes a byte with three
 
     def __init__(self, door: Door) -> None:
         parts = Queues(door), Delivery(door), Moves(door)

@@ -12,7 +12,6 @@ from xml.sax.saxutils import escape
 from lambdatui.api.asgi import Headers
 from lambdatui.api.aws.errors import COMMON, SQS, AwsError
 
-CONTENT_TYPE = b"application/x-www-form-urlencoded"
 MAX_FIELDS = 5_000  # ten messages with ten attributes each need 400
 MAX_DEPTH = 8  # names in a name: SendMessageBatchRequestEntry.1.MessageAttribute.2.Value.StringValue has six
 _NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
