@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from unittest.mock import MagicMock
 
-from lambdatui.api.aws import lambda_ops
+from lambdatui.api.aws import lambda_table
 from lambdatui.api.aws.cloudwatch import CloudWatch
 from lambdatui.api.aws.kinesis import Kinesis
 from lambdatui.api.aws.sqs import Sqs
@@ -50,7 +50,7 @@ def document() -> str:
 def _operations() -> dict[str, set[str]]:
     """What the endpoint answers itself, by service."""
     door = MagicMock()  # the tables are made before anything is asked of it
-    lambda_names = {"Invoke", "InvokeAsync", *(route.name for route in lambda_ops.TABLE)}
+    lambda_names = {"Invoke", "InvokeAsync", *(route.name for route in lambda_table.TABLE)}
     return {
         "Lambda": lambda_names,
         "SQS": set(Sqs(door).operations),

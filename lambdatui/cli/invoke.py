@@ -24,7 +24,7 @@ from lambdatui.cli.project import (
 from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageError
 
 if TYPE_CHECKING:
-    from lambdatui.client.client import Client, InvokeReply
+    from lambdatui.client.invoking import InvokeClient, InvokeReply
     from lambdatui.schema import FunctionRow, ReplayResult
 
 # How long a call waits for an engine that is starting or stopping on the same state.
@@ -95,7 +95,7 @@ def _invoked(place: Place, name: str, payload: bytes, kind: str, log: bool, *, u
             return reply
 
 
-def _say_remedies(client: Client, name: str) -> None:
+def _say_remedies(client: InvokeClient, name: str) -> None:
     """What keeps the function from loading, with the next step (a module to install, a line to correct)."""
     for row in named_rows(client, name):
         for problem in row.problems:
@@ -104,12 +104,12 @@ def _say_remedies(client: Client, name: str) -> None:
                 say(f"    {problem.remedy}")
 
 
-def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
+def _checked(client: InvokeClient, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
     """The reply; a name that does not exist gets the near misses instead of AWS's ARN."""
     try:
         return client.invoke(name, payload, type=kind, log=log)
     except NotFound as error:
-        rows = client.functions()
+        rows = client.whole().functions()
         plain, _, qualifier = name.rpartition(":function:")[2].partition(":")
         known = next((row for row in rows if plain in (row.name, row.logical_id, *row.aliases)), None)
         if known is None:
@@ -121,13 +121,14 @@ def _checked(client: Client, name: str, payload: bytes, kind: str, log: bool) ->
         raise NotFound(f"{known.name} has no version or alias {qualifier}: {there}") from error
 
 
-def _print_log(client: Client, reply: InvokeReply) -> None:
+def _print_log(client: InvokeClient, reply: InvokeReply) -> None:
     """The whole log where Lambda's 4 KB tail may have left something out."""
     tail = reply.log_tail.decode(errors="replace")
     if len(reply.log_tail) >= TAIL_LIMIT:
+        reading = client.whole()
         deadline = time.monotonic() + 2.0  # lines are stored a moment after the reply
         while time.monotonic() < deadline:
-            lines = [line.message for line in client.logs(request_id=reply.request_id)]
+            lines = [line.message for line in reading.logs(request_id=reply.request_id)]
             if any(message.startswith("REPORT") or '"platform.report"' in message for message in lines):
                 tail = "\n".join(message.rstrip("\n") for message in lines)
                 break
@@ -136,7 +137,7 @@ def _print_log(client: Client, reply: InvokeReply) -> None:
 
 
 @contextmanager
-def installation_told(client: Client, name: str) -> Iterator[None]:
+def installation_told(client: InvokeClient, name: str) -> Iterator[None]:
     """While a call waits for its function's packages, say on stderr how far they are."""
     ended = threading.Event()
     telling = threading.Thread(target=_tell_installation, args=(client, name, ended), daemon=True)
@@ -148,7 +149,7 @@ def installation_told(client: Client, name: str) -> Iterator[None]:
         telling.join(1.0)
 
 
-def _tell_installation(client: Client, name: str, ended: threading.Event) -> None:
+def _tell_installation(client: InvokeClient, name: str, ended: threading.Event) -> None:
     last = ""
     while not ended.wait(_TELL_EVERY):
         try:
@@ -162,26 +163,26 @@ def _tell_installation(client: Client, name: str, ended: threading.Event) -> Non
         last = text or last
 
 
-def named_rows(client: Client, name: str) -> list[FunctionRow]:
+def named_rows(client: InvokeClient, name: str) -> list[FunctionRow]:
     """The rows of the functions that a name, logical id or ARN means."""
     plain = name.rpartition(":function:")[2].partition(":")[0]
-    return [row for row in client.functions() if plain in (row.name, row.logical_id, *row.aliases)]
+    return [row for row in client.whole().functions() if plain in (row.name, row.logical_id, *row.aliases)]
 
 
 @contextmanager
-def _engine_for_one_call(place: Place, deadline: float, *, use_venv: bool) -> Iterator[Client]:
-    from lambdatui.client.client import Client
-    from lambdatui.client.launch import LaunchOptions, one_shot
-    from lambdatui.client.locate import is_locked
-
-    launch = LaunchOptions(
-        data=place.given_data, template=place.template, parameters=place.parameters, use_venv=use_venv
-    )
+def _engine_for_one_call(place: Place, deadline: float, *, use_venv: bool) -> Iterator[InvokeClient]:
     while True:
-        if (info := place.engine()) is not None:
+        if (client := place.invoke_client()) is not None:
             place.say_not_applied()
-            yield Client.of(info)
+            yield client
             return
+        from lambdatui.client.invoking import InvokeClient
+        from lambdatui.client.launch import LaunchOptions, one_shot
+        from lambdatui.client.locate import is_locked
+
+        launch = LaunchOptions(
+            data=place.given_data, template=place.template, parameters=place.parameters, use_venv=use_venv
+        )
         with ExitStack() as started:
             try:
                 engine = started.enter_context(one_shot(place.project, launch))
@@ -190,7 +191,7 @@ def _engine_for_one_call(place: Place, deadline: float, *, use_venv: bool) -> It
                     raise
                 time.sleep(0.1)
                 continue
-            yield Client.of(engine.info)
+            yield InvokeClient(engine.info.url, engine.info.token)
         return
 
 

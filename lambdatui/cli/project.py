@@ -15,6 +15,7 @@ from lambdatui.errors import NoEngine, NotFound, UsageError
 
 if TYPE_CHECKING:
     from lambdatui.client.client import Client
+    from lambdatui.client.invoking import InvokeClient
     from lambdatui.client.offline import Offline
     from lambdatui.client.reading import Reading
     from lambdatui.schema import EngineInfo, FunctionRow
@@ -45,16 +46,22 @@ class Place:
 
         return read_engine(self.data)
 
+    def invoke_client(self) -> InvokeClient | None:
+        """What invokes on the running engine, if any."""
+        from lambdatui.client.invoking import InvokeClient
+        from lambdatui.client.locate import read_door
+
+        door = read_door(self.data)
+        return None if door is None else InvokeClient(door.url, door.token)
+
     def client(self, purpose: str) -> Client:
         """A client of the running engine; NoEngine says how to start one. `purpose`: "dlq replay" and the like."""
-        from lambdatui.client.client import Client
-
-        info = self.engine()
-        if info is None:
+        client = self.invoke_client()
+        if client is None:
             raise NoEngine(
                 f"no engine runs for {self.project}, and `{purpose}` needs one; start it with `{self.start_hint()}`"
             )
-        return Client.of(info)
+        return client.whole()
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

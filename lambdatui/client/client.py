@@ -11,9 +11,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from lambdatui.client.http import Reply, Transport
 from lambdatui.client.http import raise_control_error as _raise_control
-from lambdatui.client.http import raise_service_error as _raise_service
+from lambdatui.client.invoking import INVOKE_TIMEOUT, InvokeClient, InvokeReply
 from lambdatui.schema import (
     CodeChange,
     DlqEntry,
@@ -31,21 +30,10 @@ from lambdatui.schema import (
 )
 
 CONTROL = "/_lambdatui/v1/"
-# A call waits for the function (at most 900 s) and for its turn before it.
-INVOKE_TIMEOUT = 1_900.0
+
+__all__ = ["Client", "InvokeReply", "OutgoingMessage", "StoredEvent"]
 
 T = TypeVar("T")
-
-
-class InvokeReply(msgspec.Struct, frozen=True, kw_only=True):
-    """What an Invoke call gave. `function_error` is None where the function succeeded."""
-
-    request_id: str
-    status_code: int  # 200 RequestResponse, 202 Event, 204 DryRun
-    payload: bytes
-    function_error: str | None = None
-    executed_version: str | None = None
-    log_tail: bytes = b""  # at most 4 KB, only where it was asked for
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,12 +52,8 @@ class OutgoingMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     dedup_id: str | None = None
 
 
-class Client:
+class Client(InvokeClient):
     """Calls on one engine. Every method raises NoEngine where it does not answer, and the error it reports else."""
-
-    def __init__(self, url: str, token: str = "", *, timeout: float = 30.0) -> None:
-        self.url = (url if "//" in url else f"http://{url}").rstrip("/")
-        self._transport = Transport(self.url, token, timeout)
 
     @classmethod
     def of(cls, info: EngineInfo, *, timeout: float = 30.0) -> Client:
@@ -172,31 +156,6 @@ class Client:
 
     # acting
 
-    def invoke(
-        self,
-        name: str,
-        payload: bytes = b"{}",
-        *,
-        qualifier: str | None = None,
-        type: str = "RequestResponse",
-        log: bool = False,
-        timeout: float = INVOKE_TIMEOUT,
-    ) -> InvokeReply:
-        """Lambda's Invoke. `type`: RequestResponse | Event | DryRun. Raises NotFound and Throttled."""
-        headers = {"X-Amz-Invocation-Type": type, "Content-Type": "application/json"}
-        if log:
-            headers["X-Amz-Log-Type"] = "Tail"
-        path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
-        reply = self._aws("POST", path, {"Qualifier": qualifier}, payload, headers, timeout)
-        return InvokeReply(
-            request_id=reply.headers.get("x-amzn-requestid", ""),
-            status_code=reply.status,
-            payload=reply.body,
-            function_error=reply.headers.get("x-amz-function-error"),
-            executed_version=reply.headers.get("x-amz-executed-version"),
-            log_tail=reply.base64_header("x-amz-log-result"),
-        )
-
     def put_reserved_concurrency(self, function: str, value: int) -> None:
         """PutFunctionConcurrency; 0 stops the function at once."""
         body = msgspec.json.encode({"ReservedConcurrentExecutions": value})
@@ -262,16 +221,3 @@ class Client:
         reply = self._transport.request("POST", CONTROL + path, {}, body, headers, timeout)
         _raise_control(reply)
         return reply.decode(kind)
-
-    def _aws(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, object],
-        body: bytes,
-        headers: dict[str, str],
-        timeout: float | None = None,
-    ) -> Reply:
-        reply = self._transport.request(method, path, query, body, headers, timeout, aws=True)
-        _raise_service(reply)
-        return reply

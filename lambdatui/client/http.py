@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import http.client
+import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-import msgspec
-
+from lambdatui.client.exchange import Address, BrokenAnswerError, exchange
 from lambdatui.errors import LambdaTuiError, NoEngine, NotFound, OperationFailed, UsageError
 
 # Signatures are not checked; the credential scope says that the request is AWS's and for which service.
@@ -31,7 +28,7 @@ class Throttled(OperationFailed):
     """The engine had no concurrency for the call (429)."""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(NamedTuple):
     """Status, lower-case headers and the whole body of an answer."""
 
     status: int
@@ -40,6 +37,8 @@ class Reply(msgspec.Struct, frozen=True):
 
     def decode(self, kind: type[T]) -> T:
         """The JSON body as `kind`; OperationFailed where the engine speaks another version."""
+        import msgspec
+
         try:
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.DecodeError as error:
@@ -49,8 +48,10 @@ class Reply(msgspec.Struct, frozen=True):
 
     def base64_header(self, name: str) -> bytes:
         """A header's base64 content; empty where it is missing or damaged."""
+        import binascii
+
         try:
-            return base64.b64decode(self.headers.get(name, ""))
+            return binascii.a2b_base64(self.headers.get(name, ""))
         except binascii.Error:
             return b""
 
@@ -67,9 +68,8 @@ class Transport:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UsageError(f"{url} is not an engine's address; expected something like http://127.0.0.1:3001")
         self.url = url
-        self._https = parts.scheme == "https"
-        self._host = parts.hostname
-        self._port = port
+        https = parts.scheme == "https"
+        self._to = Address(parts.hostname, port or (443 if https else 80), https)
         self._base = parts.path.rstrip("/")
         self._token = token
         self._timeout = timeout
@@ -90,22 +90,15 @@ class Transport:
         target = self._base + path + ("?" + urlencode(pairs, doseq=True) if pairs else "")
         sent = {"Authorization": _SIGNED if aws else f"Bearer {self._token}", **(headers or {})}
         wait = timeout or self._timeout
-        kind = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=wait)
         try:
-            connection.request(method, target, body or None, sent)
-            response = connection.getresponse()
-            data = response.read()
+            return Reply(*exchange(self._to, method, target, sent, body, wait))
         except TimeoutError as error:
             raise NoEngine(f"the engine at {self.url} did not answer within {wait:g} s") from error
         except ConnectionRefusedError as error:
             raise Unavailable(f"no engine answers at {self.url}; {START_HINT}") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, BrokenAnswerError) as error:
             reason = str(error) or type(error).__name__
             raise NoEngine(f"the engine at {self.url} ended the connection ({reason}); {START_HINT}") from error
-        finally:
-            connection.close()
-        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, data)
 
 
 def raise_control_error(reply: Reply) -> None:
@@ -146,7 +139,7 @@ def _error_kind(status: int, exit_code: object) -> type[LambdaTuiError]:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+        value = json.loads(body)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

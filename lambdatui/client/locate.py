@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple
 
 from lambdatui.errors import NoEngine
-from lambdatui.schema import EngineInfo
 from lambdatui.store.location import project_data
+
+if TYPE_CHECKING:
+    from lambdatui.schema import EngineInfo
 
 __all__ = [
     "Locator",
@@ -25,11 +27,19 @@ __all__ = [
     "is_running",
     "locator",
     "project_data",
+    "read_door",
     "read_engine",
 ]
 
 # Where the engine is now; None while none runs.
-Locator = Callable[[], EngineInfo | None]
+Locator = Callable[[], "EngineInfo | None"]
+
+
+class Door(NamedTuple):
+    """How to reach a running engine: less than EngineInfo, and read without what decodes rows."""
+
+    url: str
+    token: str
 
 
 def find_project(start: Path, data: str | Path | None = None) -> Path:
@@ -68,17 +78,46 @@ def is_running(data: Path) -> bool:
 
 def read_engine(data: Path) -> EngineInfo | None:
     """What the running engine says of itself; None where none runs. Raises NoEngine where it may not be read."""
+    written = _written(data)
+    if written is None:
+        return None
+    import msgspec
+
+    from lambdatui.schema import EngineInfo
+
+    try:
+        return msgspec.json.decode(written, type=EngineInfo)
+    except msgspec.DecodeError as error:
+        raise _damaged(data, error) from error
+
+
+def read_door(data: Path) -> Door | None:
+    """As `read_engine`, but only what a call needs."""
+    written = _written(data)
+    if written is None:
+        return None
+    try:
+        found = json.loads(written)
+        return Door(str(found["url"]), str(found["token"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(data, error) from error
+
+
+def _written(data: Path) -> bytes | None:
+    """What engine.json holds while an engine runs."""
     if not is_running(data):
         return None
     path = data / "engine.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=EngineInfo)
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except PermissionError as error:
         raise NoEngine(f"an engine runs here, but {path} belongs to another user; run as that user") from error
-    except msgspec.DecodeError as error:
-        raise NoEngine(f"{path} is damaged ({error}); stop the engine by hand and start it again") from error
+
+
+def _damaged(data: Path, error: Exception) -> NoEngine:
+    return NoEngine(f"{data / 'engine.json'} is damaged ({error}); stop the engine by hand and start it again")
 
 
 def await_engine(data: Path, seconds: float) -> EngineInfo | None:

@@ -126,18 +126,21 @@ def _has_wal(connection: sqlite3.Connection) -> bool:
 
 
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:
+    """All steps that are missing, or none: each commit would wait for the disk, nine times where the files are new."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, statements in enumerate(migrations[version:], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+    if version == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in migrations[version:]:
             for statement in statements:
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={number}")
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        connection.execute(f"PRAGMA user_version={len(migrations)}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def open_readonly(path: Path) -> sqlite3.Connection:

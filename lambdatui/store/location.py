@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -20,5 +19,7 @@ def project_data(project: Path, data: str | Path | None = None) -> Path:
     inside = root / DATA_NAME
     if os.access(inside if inside.exists() else root, os.W_OK) or not root.exists():
         return inside
+    import hashlib  # OpenSSL: not for every command
+
     base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return base / "lambdatui" / f"{root.name or 'root'}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lambdatui.engine.code import CodeTree, compile_error
-from lambdatui.engine.watch import cover, relevant
+from lambdatui.engine.observed import cover, relevant
 
 
 def write(path: Path, text: str) -> None:
