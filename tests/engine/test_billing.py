@@ -17,8 +17,9 @@ TOML = "[functions.f]\nmemory = 256\nhandler = 'f.handler'\n"
 async def test_an_invocation_is_billed_with_its_init_and_by_the_classic_rule_without(start: Start) -> None:
     engine = await start({"f.py": "def handler(event, context): ...\n", "lambdatui.toml": TOML})
     first = (await call(engine, "f")).record
-    assert first is not None and first.duration_ms is not None and first.init_ms is not None
-    assert first.billed_ms == math.ceil(round(first.duration_ms + first.init_ms, 3))
+    assert first is not None and first.duration_us is not None and first.init_us is not None
+    assert first.billed_ms is not None and first.cost_usd is not None
+    assert first.billed_ms == math.ceil((first.duration_us + first.init_us) / 1000)
     assert first.cost_usd == pytest.approx(cost.dollars(first.billed_ms, 256))
     engine.telemetry.billing = "classic"
     second = await call(engine, "f")
