@@ -26,6 +26,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common import (
     ECHO,
@@ -124,18 +125,18 @@ def round_trip_ms(sock: socket.socket) -> float:
 
 
 @contextlib.asynccontextmanager
-async def in_process(project: Path) -> AsyncIterator[InProcess]:
+async def in_process(project: Path, **options: Any) -> AsyncIterator[InProcess]:
     """An engine in this process, without HTTP."""
-    clock, data, options = SystemClock(), project / ".lambdatui", LoadOptions()
+    clock, data, reading = SystemClock(), project / ".lambdatui", LoadOptions()
     store = Store.open(data, clock)
     await store.start()
     telemetry = Telemetry(store.history, clock)
     await telemetry.start()
     engine = InProcess(
-        load_project(project, options, data), store, telemetry, clock,
+        load_project(project, reading, data), store, telemetry, clock,
         EngineOptions(url="http://127.0.0.1:1", http_url="http://127.0.0.1:2", region="us-east-1",
-                      account="000000000000", engine_mark=f"bench-{os.getpid()}"),
-        options,
+                      account="000000000000", engine_mark=f"bench-{os.getpid()}", **options),
+        reading,
     )  # fmt: skip
     try:
         await engine.start()

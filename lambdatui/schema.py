@@ -125,6 +125,7 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     interpreter: str = ""
     aliases: list[str] = []  # names beside name and logical id that reach it
     layers: list[str] = []
+    zygote: str = ""  # what its next environments are forked from, or why they are fresh; "" before its first init
     packages: str = ""  # "requirements.txt: 12 packages", "installing requirements.txt: …", "requirements.txt: failed"
     kept: dict[str, str] = {}  # what the template says that means nothing here, as text
     # figures of this engine's life; sums, with the 60 s line

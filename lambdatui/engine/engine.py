@@ -44,6 +44,7 @@ from lambdatui.engine.tracing import Caller
 from lambdatui.engine.variables import Surroundings
 from lambdatui.engine.versions import Versions
 from lambdatui.engine.views import Views
+from lambdatui.engine.zygotes import Zygotes, memory_cap, unavailable
 from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageError
 from lambdatui.spawner import tree
 from lambdatui.store.reader import Reader
@@ -70,6 +71,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     retry_delays: tuple[float, ...] = (60.0, 120.0)
     use_venv: bool = False  # the virtual environment that is there serves instead of installed packages
     one_shot: bool = False  # for a single call: events are accepted, none is dispatched, nothing is watched
+    fresh: bool = False  # no environment is forked from a library zygote
 
 
 class Engine:
@@ -94,7 +96,6 @@ class Engine:
         self.stopping = False
         self.started_us = clock.now_us()
         self._load = load
-        self._problems: tuple[Project | None, dict[str | None, list[Problem]]] = (None, {})  # by function, of a project
         self._broken: tuple[Problem, ...] = ()  # of a template that stopped parsing: what was loaded stays in force
         self._listeners: list[Callable[[Project], Awaitable[None]]] = []
         self._admission = Admission(
@@ -104,7 +105,10 @@ class Engine:
             region=options.region,
         )
         self.spawner = Spawner(self._spawner_died)
-        self.pool = Pool(self.spawner, clock, options.max_environments)
+        self.zygotes = Zygotes(
+            self.spawner, clock, cap=memory_cap(), off=unavailable(fresh=options.fresh or options.one_shot)
+        )
+        self.pool = Pool(self.spawner, self.zygotes, clock, options.max_environments)
         around = Surroundings(
             endpoint_url=options.url,
             region=options.region,
@@ -207,6 +211,7 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._events.hold()
         await self._installer.close()
+        await self.zygotes.close()
         await self.pool.close()
         await self._events.finished()
         await self.spawner.close()
@@ -322,25 +327,15 @@ class Engine:
     # --- problems
 
     def problems_of(self, function: Function) -> list[Problem]:
-        declared = self._declared_problems().get(function.name)
+        declared = [problem for problem in self.project.problems if problem.function == function.name]
         found = function.problems()
-        if declared is None:
-            return found
         texts = {(problem.file, problem.line, problem.message) for problem in found}
         return found + [one for one in declared if (one.file, one.line, one.message) not in texts]
 
-    def _declared_problems(self) -> dict[str | None, list[Problem]]:
-        """Of the project in force, by function; looked through once, however many functions ask."""
-        if self._problems[0] is not self.project:
-            found: dict[str | None, list[Problem]] = {}
-            for problem in self.project.problems:
-                found.setdefault(problem.function, []).append(problem)
-            self._problems = (self.project, found)
-        return self._problems[1]
-
     def project_problems(self) -> list[Problem]:
         """Problems that concern no single function."""
-        return list(dict.fromkeys([*self._broken, *self._declared_problems().get(None, [])]))
+        found = [*self._broken, *(problem for problem in self.project.problems if problem.function is None)]
+        return list(dict.fromkeys(found))
 
     def dlq_names(self) -> list[str]:
         """Queues that are a function's dead-letter queue, a redrive target or an OnFailure destination."""

@@ -18,6 +18,7 @@ import msgspec
 
 from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
+from lambdatui.engine.libraries import Parts
 from lambdatui.engine.limit import Alarm, Limit
 from lambdatui.engine.model import LATEST
 from lambdatui.engine.spawner import Exit
@@ -26,6 +27,7 @@ from lambdatui.spawner import tree
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
     from lambdatui.engine.spawner import Spawner
+    from lambdatui.engine.zygotes import Fork, Zygotes
     from lambdatui.store.records import LogStream
 
 _LINGER = 0.005  # seconds between an invocation's end and the freeze
@@ -67,6 +69,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     start: dict[str, object]  # the START frame's payload
     memory_mb: int
     tmp: Tmp | None = None  # a /tmp of its own; None: TMPDIR has to do
+    parts: Parts | None = None  # what of it others share; None: it is a fresh process in any case
 
     @property
     def key(self) -> str:
@@ -130,7 +133,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 class _Ready(msgspec.Struct):
     init_us: int = 0
-    modules: dict[str, str | None] = {}
+    libraries: list[tuple[str, str | None]] = []
     files: list[str] = []
 
 
@@ -147,7 +150,7 @@ _done = msgspec.json.Decoder(_Done)
 class Environment:
     """A started process. After an `Outcome` that is not result or error it is over and must not be used again."""
 
-    def __init__(self, launch: Launch, spawner: Spawner, clock: Clock, output: Output) -> None:
+    def __init__(self, launch: Launch, spawner: Spawner, zygotes: Zygotes, clock: Clock, output: Output) -> None:
         self.launch = launch
         self.id = launch.id
         self.state = State.INIT
@@ -156,6 +159,7 @@ class Environment:
         self.idle_since_us: int | None = None
         self.invocations = 0
         self.init_us: int | None = None
+        self.forked = False  # from a library zygote, otherwise it is a fresh process
         self.project_files: list[str] = []
         self.failed = False  # it ended otherwise than by being told to: its sandbox is used again
         self.retired = False  # not to be used again: its code or configuration is no longer the function's
@@ -164,12 +168,14 @@ class Environment:
         self._asked = wire.NO_REQUEST  # the same as the frames have it
         self._output = output
         self._spawner = spawner
+        self._zygotes = zygotes
         self._clock = clock
         self._channel: Channel | None = None
         self._pipe: LogPipe | None = None
         self.limit: Limit | None = None  # of the init or the invocation under way
         self._answer: asyncio.Future[Outcome] | None = None
         self._frames: bytes | None = None
+        self._libraries: list[tuple[str, str | None]] = []
         self._freezing = Alarm(self.freeze)
         self._timeout = Alarm(self._timed_out)
         self._memory: tree.ResidentSize | None = None
@@ -182,6 +188,8 @@ class Environment:
 
         `again`: inside of an invocation, in a sandbox whose process has failed.
         """
+        until = self._clock.monotonic() + limit_s
+        fork = await self._zygotes.choose(self.launch)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         log_read, log_write = os.pipe()
         answer = self._expect()
@@ -191,9 +199,15 @@ class Environment:
             self._output.joined(self.launch)
         else:
             self._output.starting(self.launch)
-        until = self._clock.monotonic() + limit_s
         try:
-            self.pid = await self._spawn((theirs.fileno(), log_write), limit_s)
+            try:
+                self.pid = await self._spawn((theirs.fileno(), log_write), limit_s, fork)
+            except OSError:
+                if fork is None:
+                    raise
+                self._zygotes.lost(fork)
+                fork = None
+                self.pid = await self._spawn((theirs.fileno(), log_write), max(0.0, until - self._clock.monotonic()))
         except OSError as error:
             self.failed = True
             self._close()
@@ -205,6 +219,7 @@ class Environment:
         finally:
             theirs.close()
             os.close(log_write)
+        self.forked = fork is not None
         self._memory = tree.ResidentSize(self.pid)
         self._channel.send(wire.START, b"", msgspec.json.encode(self.launch.start), wire.NO_REQUEST, 0)
         outcome = await self._await(answer, max(0.0, until - self._clock.monotonic()))
@@ -212,6 +227,7 @@ class Environment:
             self.init_us = outcome.duration_us
             self.state = State.IDLE
             self._pipe.drain()
+            self._zygotes.learn(self.launch, self._libraries, fork)
         else:
             if not outcome.duration_us:
                 outcome.duration_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
@@ -222,7 +238,7 @@ class Environment:
         self._output.initialised(outcome)
         return outcome
 
-    async def _spawn(self, fds: tuple[int, int], limit_s: float) -> int:
+    async def _spawn(self, fds: tuple[int, int], limit_s: float, fork: Fork | None = None) -> int:
         tmp = self.launch.tmp
         nudge = asyncio.get_running_loop().call_later(_SILENCE, self._nudge_spawner)
         try:
@@ -234,6 +250,7 @@ class Environment:
                     self.launch.cwd,
                     fds,
                     tmp=None if tmp is None else {"mb": tmp.mb, "keep": tmp.keep},
+                    zygote=None if fork is None else fork.zygote,
                     on_exit=self._on_exit,
                 )
         except TimeoutError:
@@ -399,6 +416,7 @@ class Environment:
             elif header.kind == wire.READY:
                 ready = _ready.decode(meta)
                 self.project_files = ready.files
+                self._libraries = ready.libraries
                 self._resolve(Outcome(kind="result", duration_us=ready.init_us))
             elif header.kind == wire.INIT_ERROR:
                 ready = _ready.decode(meta)

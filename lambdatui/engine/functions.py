@@ -19,10 +19,11 @@ from lambdatui.config.pythons import runtime_notice
 from lambdatui.engine.environment import Launch, Tmp
 from lambdatui.engine.installer import Installation, State
 from lambdatui.engine.interpreters import Boto3, Interpreter
+from lambdatui.engine.libraries import Parts
 from lambdatui.engine.model import LATEST as LATEST
 from lambdatui.engine.provision import Need, Plan
 from lambdatui.engine.tmp import below_tmp
-from lambdatui.engine.variables import CERTIFICATES, Surroundings, build, log_group, log_stream
+from lambdatui.engine.variables import CERTIFICATES, Surroundings, build, log_group, log_stream, owners
 from lambdatui.store.records import LogStream
 
 START_SCRIPT = str(Path(lambdatui.__file__).parent / "runtime" / "start.py")
@@ -129,7 +130,24 @@ class Function:
             start=self._start(),
             memory_mb=self.config.memory,
             tmp=tmp,
+            parts=self._parts(None if tmp else str(home)),
         )  # fmt: skip
+
+    def _parts(self, home: str | None) -> Parts:
+        """What of it a library zygote may be shared by."""
+        sites = [one.site for one in self.installations]
+        folders = [self.config.code_root, *(each for each in self._packages_path() if each not in sites)]
+        folders += [entry for entry in self.config.environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+        of_function, of_environment = owners(self.config, home)
+        return Parts(
+            sites=tuple(each for each in self._packages_path() if each in sites),
+            folders=tuple(folders),
+            of_function=of_function,
+            of_environment=of_environment,
+            root=self._around.root,
+            virtual_env=self.interpreter.virtual_env if self.interpreter else None,
+            outside_changes=self.outside_changes,
+        )
 
     def _tmp(self) -> Tmp | None:
         """A /tmp of its own, unless the project is all of /tmp. What it needs may lie below."""

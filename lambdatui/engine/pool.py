@@ -21,6 +21,7 @@ from lambdatui.engine.sandboxes import Sandboxes
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
     from lambdatui.engine.spawner import Spawner
+    from lambdatui.engine.zygotes import Zygotes
 
 INIT_LIMIT = 10.0  # seconds; https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 IDLE_LIFE = 600.0  # seconds an idle environment is kept; AWS names no figure, observers report 5 to 15 minutes
@@ -48,8 +49,11 @@ class Lease:
 class Pool:
     """Hands out warm environments, starts new ones up to `limit` processes, ends the idle and the outdated."""
 
-    def __init__(self, spawner: Spawner, clock: Clock, limit: int, *, idle_life: float = IDLE_LIFE) -> None:
+    def __init__(
+        self, spawner: Spawner, zygotes: Zygotes, clock: Clock, limit: int, *, idle_life: float = IDLE_LIFE
+    ) -> None:
         self._spawner = spawner
+        self._zygotes = zygotes
         self._clock = clock
         self.limit = limit
         self._idle_life = idle_life
@@ -147,7 +151,7 @@ class Pool:
         if provisioned is not None:
             variables = launch.variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
             launch = msgspec.structs.replace(launch, variables=variables)
-        environment = Environment(launch, self._spawner, self._clock, output)
+        environment = Environment(launch, self._spawner, self._zygotes, self._clock, output)
         environment.provisioned = provisioned
         self._all[environment.id] = environment
         self._take(environment)

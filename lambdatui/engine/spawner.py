@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from lambdatui.spawner import launch, protocol, tree
 _END_PATIENCE = 10.0
 _REAP_PATIENCE = 2.0
 _RESTART_PATIENCE = 10.0  # seconds to wait for a spawner that is being started again
+
+_T = TypeVar("_T")
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,20 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     lost: bool = False
 
 
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A library zygote that can be forked from; see `spawner.protocol`."""
+
+    pid: int
+    rss_kb: int
+    modules: dict[str, str | None]  # all that it holds, with their files
+    missed: tuple[str, ...] = ()  # top-level names that were looked for in vain
+    reads: tuple[str, ...] = ()  # variables that imports looked at, "*" for all
+
+
+class Unprepared(OSError):
+    """A zygote that cannot be forked from; the message says why."""
+
+
 class Spawner:
     """One spawner process. If it dies, `on_death` is called and every environment counts as killed."""
 
@@ -40,6 +56,7 @@ class Spawner:
         self._process: subprocess.Popen[bytes] | None = None
         self._exits: dict[str, Callable[[Exit], None]] = {}
         self._starting: dict[str, asyncio.Future[int]] = {}
+        self._preparing: dict[str, asyncio.Future[Prepared]] = {}
         self._closing = False
         self._up = asyncio.Event()
         self._private_tmp: asyncio.Future[bool] | None = None  # set by the spawner's first word
@@ -79,31 +96,60 @@ class Spawner:
         fds: Sequence[int],
         *,
         tmp: dict[str, Any] | None = None,
+        zygote: str | None = None,
         on_exit: Callable[[Exit], None],
     ) -> int:
         """Start a process and return its pid; OSError where it cannot be started. `on_exit` comes once, later.
 
         `tmp`: {"mb", "keep"} of a /tmp of its own, kept for the next process of this id until `forget`.
+        `zygote`: what to fork it from instead of starting a fresh one.
 
         While the spawner is being started again it waits for the new one.
         """
+        body = protocol.spawn(environment_id, argv, variables, cwd, tmp=tmp, zygote=zygote)
+        return await self._ask(body, fds, self._starting, on_exit)
+
+    async def zygote(
+        self,
+        id: str,
+        argv: Sequence[str],
+        variables: dict[str, str],
+        prepare: dict[str, Any],
+        *,
+        on_exit: Callable[[Exit], None],
+    ) -> Prepared:
+        """Prepare a library zygote. Raises Unprepared, other OSErrors where the spawner has gone.
+
+        `on_exit` comes once, later, where it was prepared.
+        """
+        return await self._ask(protocol.zygote(id, argv, variables, "/", prepare), (), self._preparing, on_exit)
+
+    async def _ask(
+        self,
+        body: dict[str, Any],
+        fds: Sequence[int],
+        waiting: dict[str, asyncio.Future[_T]],
+        on_exit: Callable[[Exit], None],
+    ) -> _T:
+        """Send a request for a process and wait for the answer, as one of `waiting`."""
         while True:
             await self._presence()
             try:
-                protocol.send(self._sock, protocol.spawn(environment_id, argv, variables, cwd, tmp=tmp), fds)
+                protocol.send(self._sock, body, fds)
                 break
             except ConnectionError:  # it has gone, and the loop has not read that yet
                 self._lost()
-        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._starting[environment_id] = started
-        self._exits[environment_id] = on_exit
+        id: str = body["id"]
+        answer: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        waiting[id] = answer
+        self._exits[id] = on_exit
         try:
-            return await started
+            return await answer
         except OSError:
-            self._exits.pop(environment_id, None)
+            self._exits.pop(id, None)
             raise
         finally:
-            self._starting.pop(environment_id, None)
+            waiting.pop(id, None)
 
     async def _presence(self) -> None:
         """Returns when there is a spawner; OSError where there will be none."""
@@ -133,13 +179,17 @@ class Spawner:
 
     def _handle(self, body: dict[str, Any]) -> None:
         environment_id = body["id"]
-        started = self._starting.get(environment_id)
+        started, preparing = self._starting.get(environment_id), self._preparing.get(environment_id)
         if body["say"] == "hello" and self._private_tmp is not None and not self._private_tmp.done():
             self._private_tmp.set_result(body["private_tmp"])
         elif body["say"] == "started" and started is not None and not started.done():
             started.set_result(body["pid"])
         elif body["say"] == "failed" and started is not None and not started.done():
             started.set_exception(OSError(body["error"]))
+        elif body["say"] == "prepared" and preparing is not None and not preparing.done():
+            preparing.set_result(msgspec.convert(body, Prepared))
+        elif body["say"] == "unprepared" and preparing is not None and not preparing.done():
+            preparing.set_exception(Unprepared(body["error"]))
         elif body["say"] == "exited":
             on_exit = self._exits.pop(environment_id, None)
             if on_exit is not None:
@@ -155,9 +205,10 @@ class Spawner:
         if self._private_tmp is not None and not self._private_tmp.done():
             self._private_tmp.set_result(False)
         self._private_tmp = None
-        for started in self._starting.values():
-            if not started.done():
-                started.set_exception(OSError("the spawner ended"))
+        answers: list[asyncio.Future[Any]] = [*self._starting.values(), *self._preparing.values()]
+        for answer in answers:
+            if not answer.done():
+                answer.set_exception(OSError("the spawner ended"))
         exits, self._exits = self._exits, {}
         for on_exit in exits.values():
             on_exit(Exit(signal=9, lost=True))

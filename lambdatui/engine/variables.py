@@ -109,3 +109,20 @@ def build(
         wire.MARK_ENGINE: around.engine_mark,
         wire.MARK_ENVIRONMENT: mark,
     }
+
+
+# What `build` gives each function, or each environment, a value of its own.
+_OF_FUNCTION = frozenset({
+    "_HANDLER", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "LAMBDA_TASK_ROOT",
+})  # fmt: skip
+_OF_ENVIRONMENT = frozenset({
+    "_X_AMZN_TRACE_ID", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_STREAM_NAME", wire.MARK_ENVIRONMENT,
+})  # fmt: skip
+_HOME = frozenset({"HOME", "TMPDIR"})
+
+
+def owners(config: FunctionConfig, home: str | None) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of variables that are a function's own, and of those that are one environment's; `home` as in `build`."""
+    of_environment = _OF_ENVIRONMENT if home is None else _OF_ENVIRONMENT | (_HOME - config.environment.keys())
+    return _OF_FUNCTION | (config.environment.keys() - of_environment), of_environment

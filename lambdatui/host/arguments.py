@@ -42,6 +42,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     own_region: bool  # the project's own counts before `region`
     allow_hosts: tuple[str, ...]
     use_venv: bool
+    fresh: bool
     headless: bool
     one_shot: bool
     leash: int | None
@@ -102,6 +103,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         own_region=not found.region,
         allow_hosts=(*found.allow_host, *(() if _is_loopback(host) else (host,))),
         use_venv=found.use_venv,
+        fresh=found.fresh,
         headless=found.headless,
         one_shot=found.one_shot,
         leash=found.leash,

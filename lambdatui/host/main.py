@@ -141,6 +141,7 @@ class Host:
                 retry_delays=arguments.retry_delays,
                 use_venv=arguments.use_venv,
                 one_shot=arguments.one_shot,
+                fresh=arguments.fresh,
             ),
             load,
         )

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 # Read by the loader, the C library or the interpreter when a program starts: a fork cannot have others than its zygote.
 _AT_START = ("LANG", "LANGUAGE", "LC_", "LD_", "MALLOC_", "GLIBC_")
+# Set by the interpreter itself where it finds the locale C, or one that is not installed:
+# https://docs.python.org/3/using/cmdline.html#envvar-PYTHONCOERCECLOCALE
+_COERCED = "LC_CTYPE"
 _Environ: Any = type(os.environ)
 
 
@@ -55,8 +58,9 @@ class Watch:
 def replace(variables: dict[str, str]) -> None:
     """These and no others from now on, for C code and children too."""
     zone = os.environ.get("TZ")
+    coerced = {_COERCED: os.environ[_COERCED]} if _COERCED in os.environ else {}
     os.environ.clear()
-    os.environ.update(variables)
+    os.environ.update({**coerced, **variables})
     if variables.get("TZ") != zone:
         from time import tzset
 
@@ -66,4 +70,6 @@ def replace(variables: dict[str, str]) -> None:
 def differs(variables: dict[str, str]) -> str | None:
     """The name of a variable that only a fresh start can have so; None where a fork can."""
     names = {name for name in (*variables, *os.environ) if name.startswith(_AT_START)}
+    if _COERCED not in variables:
+        names.discard(_COERCED)
     return next((name for name in sorted(names) if variables.get(name) != os.environ.get(name)), None)

@@ -27,6 +27,7 @@ MAX_NOISE = 64 * 1024  # what a pipe takes before anybody reads
 _ADOPTION_S = 0.0001
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PACKAGE = __name__.partition(".")[0]
+_MAIN = ("__main__", "__mp_main__")  # the second is what multiprocessing calls the first
 
 
 class _UnpreparedError(Exception):
@@ -133,7 +134,7 @@ class _Libraries:
         modules = {
             name: getattr(module, "__file__", None)
             for name, module in sys.modules.items()
-            if name != "__main__" and name.partition(".")[0] != _PACKAGE
+            if name not in _MAIN and name.partition(".")[0] != _PACKAGE
         }
         return {"modules": modules, "missed": sorted(self._missed.names), "reads": sorted(self._watch.reads)}
 

@@ -1,0 +1,251 @@
+"""Environments that are forked from a library zygote: like fresh ones in all that code can see, and sharing nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambdatui.engine.engine import Engine
+from lambdatui.engine.model import InvokeRequest
+from tests.engine.conftest import Start, call, eventually
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there are zygotes on Linux only")
+
+
+def zygote(engine: Engine) -> str:
+    return next(row.zygote for row in engine.function_rows() if row.name == "app")
+
+
+def starts(engine: Engine) -> list[str]:
+    return [row.start for row in engine.environment_rows()]
+
+
+async def anew(engine: Engine, event: object = None) -> Any:
+    """What the next environment answers: those that are warm go first."""
+    engine.pool.retire("app")
+    await eventually(lambda: not len(engine.pool))
+    result = await call(engine, "app", event)
+    assert result.status == "ok", result.error_message
+    return json.loads(result.payload)
+
+
+async def prepared(engine: Engine) -> Any:
+    """The answer of a fresh environment, when the next one can be forked."""
+    found = await anew(engine)
+    await eventually(lambda: zygote(engine).endswith("MB"))
+    return found
+
+
+async def saved(engine: Engine, file: Path, text: str) -> None:
+    before = engine.function("app").code_sha
+    file.write_text(text)
+    await eventually(lambda: engine.function("app").code_sha != before)
+
+
+# --- nothing is shared
+
+STATE = {
+    "random": "import random\nSTATE['random'] = random.random()",
+    "generator": "import random\nG = random.Random()\nSTATE['generator'] = G.random()",
+    "uuid": "import uuid\nSTATE['uuid'] = uuid.uuid4().hex",
+    "uuid1": "import uuid\nSTATE['uuid1'] = uuid.uuid1().hex",
+    "urandom": "import os\nSTATE['urandom'] = os.urandom(8).hex()",
+    "time": "import time\nSTATE['time'] = time.time_ns()",
+    "pid": "import os\nSTATE['pid'] = os.getpid()",
+    "secrets": "import secrets\nSTATE['secrets'] = secrets.token_hex()",
+    "ssl": "import ssl\nSTATE['ssl'] = ssl.RAND_bytes(8).hex()",
+    "tempfile": "import tempfile\nSTATE['tempfile'] = next(tempfile._get_candidate_names())",
+    "thread": "import threading\nT = threading.Thread(target=threading.Event().wait, daemon=True)\nT.start()\n"
+    "STATE['thread'] = T.native_id",
+    "socket": "import os, socket\nPAIR = socket.socketpair()\nSTATE['socket'] = os.fstat(PAIR[0].fileno()).st_ino",
+}
+COUNTED = """
+import time
+
+def handler(event, context):
+    time.sleep(0.3)
+    CALLS.append(1)
+    return [STATE, len(CALLS)]
+"""
+
+
+async def test_what_a_module_makes_of_itself_is_never_shared_between_environments(start: Start, tmp_path: Path) -> None:
+    """Any choice of what modules do when they are imported, in any order: each environment does it for itself."""
+    draw = random.Random(5)
+    engine = await start({"app.py": "STATE = {}\nCALLS = []\n" + COUNTED})
+    for _ in range(4):
+        names = draw.sample(sorted(STATE), draw.randint(4, len(STATE)))
+        source = "\n".join(["STATE = {}\nCALLS = []", *(STATE[name] for name in names), COUNTED])
+        await saved(engine, tmp_path / "app.py", source)
+        await prepared(engine)
+        engine.pool.retire("app")
+        answers = [json.loads(one.payload) for one in await asyncio.gather(*(call(engine, "app") for _ in range(4)))]
+        assert starts(engine) == ["forked"] * 4
+        assert [count for _, count in answers] == [1] * 4
+        for (one, _), (other, _) in combinations(answers, 2):
+            assert {name for name in names if one[name] == other[name]} == set()
+
+
+# --- nothing is different
+
+SEEN = """
+import json, logging, os, sys
+import boto3.session
+from decimal import Decimal
+import helper
+OWN = {'AWS_LAMBDA_LOG_STREAM_NAME', 'LAMBDATUI_ENVIRONMENT', '_X_AMZN_TRACE_ID'}
+AT_INIT = sorted(name for name in sys.modules if '_lambdatui' not in name)
+
+def importable(name):
+    try:
+        __import__(name)
+    except ImportError as error:
+        return str(error)
+    return 'yes'
+
+def handler(event, context):
+    if event == 'raise':
+        helper.fail()
+    print('printed')
+    logging.getLogger().warning('logged')
+    logging.getLogger('botocore').error('by another logger')
+    return {
+        'modules': AT_INIT, 'path': sys.path, 'argv': sys.argv, 'flags': list(sys.flags), 'executable': sys.executable,
+        'variables': {name: value for name, value in os.environ.items() if name not in OWN},
+        'importable': {name: importable(name) for name in ('simplejson', 'yaml', 'textual', 'xml.dom', 'lambdatui')},
+        'cwd': os.getcwd(), 'files': [boto3.__file__, json.__file__, helper.__file__], 'nice': os.nice(0),
+        'meta': [type(each).__name__ for each in sys.meta_path], 'stdout': [str(type(sys.stdout)), sys.stdout.encoding],
+        'open': sorted(os.listdir('/proc/self/fd')), 'tmp': sorted(os.listdir('/tmp')), 'package': handler.__module__,
+    }
+"""
+HELPER = "def fail():\n    raise KeyError('missing')\n"
+
+
+async def test_a_forked_environment_is_as_a_fresh_one(start: Start) -> None:
+    pytest.importorskip("boto3")
+    engine = await start({"app.py": SEEN, "helper.py": HELPER})
+    fresh = await prepared(engine)
+    raised = [await call(engine, "app", "raise")]
+    assert starts(engine) == ["fresh"]
+    forked = await anew(engine)
+    raised.append(await call(engine, "app", "raise"))
+    assert starts(engine) == ["forked"]
+    assert forked == fresh
+    errors = [json.loads(one.payload) | {"requestId": ""} for one in raised]
+    assert errors[0] == errors[1] and errors[0]["stackTrace"]
+    logs = [[line.partition("\t")[2].split("\t")[-1] for line in _lines(engine, one.request_id)] for one in raised]
+    assert logs[0] == logs[1] != []
+
+
+def _lines(engine: Engine, request_id: str) -> list[str]:
+    return [one.message for one in engine.telemetry.logs.after(0)[0] if one.request_id == request_id]
+
+
+async def test_a_sandbox_is_started_again_and_provisioned_concurrency_allocated_by_forks(start: Start) -> None:
+    source = (
+        "import json, os\ndef handler(event, context):\n    if event == 'end':\n        os._exit(1)\n    return 1\n"
+    )
+    engine = await start({"app.py": source})
+    await prepared(engine)
+    assert (await call(engine, "app", "end")).status == "error"
+    assert json.loads((await call(engine, "app")).payload) == 1
+    assert starts(engine) == ["forked"]
+    version = await engine.publish("app")
+    result = await engine.invoke(InvokeRequest(function="app", payload=b"{}", qualifier=version.version))
+    assert result.payload == b"1"
+
+
+# --- only where it is right
+
+
+async def test_the_users_own_module_wins_over_a_library_from_its_save_on(start: Start, tmp_path: Path) -> None:
+    engine = await start({"app.py": "import colorsys\ndef handler(e, c): return colorsys.__file__\n"})
+    assert "lib/python" in await prepared(engine)
+    (tmp_path / "colorsys.py").write_text("")
+    assert await anew(engine) == str(tmp_path / "colorsys.py")
+    assert starts(engine) == ["fresh"]
+    (tmp_path / "colorsys.py").unlink()
+    assert "lib/python" in await anew(engine)
+
+
+LOADED = "import sys\ndef handler(e, c): return 'colorsys' in sys.modules\n"
+
+
+async def test_an_import_that_is_gone_is_not_left_in_memory_and_one_that_comes_is_prepared(
+    start: Start, tmp_path: Path
+) -> None:
+    engine = await start({"app.py": LOADED})
+    assert await prepared(engine) is False
+    await saved(engine, tmp_path / "app.py", "import colorsys\n" + LOADED)
+    assert await anew(engine) is True and starts(engine) == ["forked"]
+    await eventually(lambda: len(engine.zygotes.pids()) == 2)
+    await saved(engine, tmp_path / "app.py", LOADED)
+    assert await anew(engine) is False and starts(engine) == ["fresh"]
+    await eventually(lambda: zygote(engine).endswith("MB"))
+    assert await anew(engine) is False and starts(engine) == ["forked"]
+
+
+async def test_a_library_that_was_changed_or_installed_is_the_one_that_runs(start: Start, tmp_path: Path) -> None:
+    done = await asyncio.create_subprocess_exec(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv"))
+    assert await done.wait() == 0
+    site = next((tmp_path / ".venv" / "lib").glob("python*/site-packages"))
+    (site / "library.py").write_text("VALUE = 1\n")
+    engine = await start({"app.py": "import library\ndef handler(e, c): return library.VALUE\n"})
+    assert await prepared(engine) == 1
+    assert await anew(engine) == 1 and starts(engine) == ["forked"]
+    await asyncio.sleep(1.1)  # files are looked at once a second at most
+    (site / "library.py").write_text("VALUE = 22\n")
+    assert await anew(engine) == 22 and starts(engine) == ["fresh"]
+    await eventually(lambda: zygote(engine).endswith("MB"))
+    assert await anew(engine) == 22 and starts(engine) == ["forked"]
+    await asyncio.sleep(1.1)
+    (site / "another.py").write_text("VALUE = 33\n")
+    await saved(engine, tmp_path / "app.py", "import library, another\ndef handler(e, c): return another.VALUE\n")
+    assert await anew(engine) == 33
+
+
+async def test_with_fresh_every_environment_is_a_fresh_process(start: Start) -> None:
+    engine = await start({"app.py": "def handler(e, c): return 1\n"}, fresh=True)
+    for _ in range(2):
+        assert await anew(engine) == 1 and starts(engine) == ["fresh"]
+    assert zygote(engine) == "off (--fresh)" and engine.zygotes.pids() == []
+
+
+# --- whatever becomes of a zygote
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_handler_that_kills_or_stops_a_zygote_costs_a_fresh_start(start: Start, number: int) -> None:
+    engine = await start({"app.py": "import os\ndef handler(event, c):\n    return os.kill(*event) if event else 1\n"})
+    await prepared(engine)
+    (pid,) = engine.zygotes.pids()
+    await call(engine, "app", [pid, number])
+    assert await anew(engine) == 1 and starts(engine) == ["fresh"]
+    await eventually(lambda: engine.zygotes.pids() not in ([], [pid]))
+    assert await anew(engine) == 1 and starts(engine) == ["forked"]
+
+
+async def test_the_end_of_the_spawner_takes_the_zygotes_along_and_new_ones_come(start: Start) -> None:
+    engine = await start({"app.py": "def handler(e, c): return 1\n"})
+    await prepared(engine)
+    os.kill(engine.spawner.pid, signal.SIGKILL)
+    await eventually(lambda: not engine.zygotes.pids() and engine.spawner.present)
+    assert await prepared(engine) == 1
+    assert await anew(engine) == 1 and starts(engine) == ["forked"]
+
+
+async def test_a_zygote_is_no_environment(start: Start) -> None:
+    engine = await start({"app.py": "def handler(e, c): return 1\n"})
+    await prepared(engine)
+    assert len(engine.zygotes.pids()) == 1
+    assert [row.pid for row in engine.environment_rows()] == [one.pid for one in engine.pool]
+    assert engine.zygotes.pids()[0] not in [row.pid for row in engine.environment_rows()]
