@@ -223,11 +223,12 @@ def needs_api_key(template: Template, api: str, reader: Reader, key: str) -> Non
 
 def add_route(template: Template, route: RouteConfig) -> None:
     """Add it; one that its API already has with the same function (a definition's, and its event) is the same one."""
-    for known in template.into.routes:
-        same = (known.api, known.kind, known.method, known.path) == (route.api, route.kind, route.method, route.path)
-        if same and known.function == route.function and not known.refused and route.kind != "alb":
-            return
-    template.into.routes.append(route)
+    into = template.into
+    places = into.route_places.setdefault((route.api, route.kind, route.method, route.path, route.function), [])
+    if route.kind != "alb" and any(not into.routes[place].refused for place in places):
+        return
+    places.append(len(into.routes))
+    into.routes.append(route)
 
 
 class Integration(NamedTuple):

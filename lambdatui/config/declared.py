@@ -44,6 +44,7 @@ class Declared:
     schedules: list[ScheduleConfig] = field(default_factory=list)
     apis: dict[str, ApiConfig] = field(default_factory=dict)
     routes: list[RouteConfig] = field(default_factory=list)
+    route_places: dict[tuple[str, ...], list[int]] = field(default_factory=dict)  # in `routes`; of `apis.add_route`
     pushes: list[PushTrigger] = field(default_factory=list)
     resources: list[ResourceConfig] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

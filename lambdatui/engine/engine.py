@@ -96,6 +96,7 @@ class Engine:
         self.stopping = False
         self.started_us = clock.now_us()
         self._load = load
+        self._problems: tuple[Project | None, dict[str | None, list[Problem]]] = (None, {})  # by function, of a project
         self._broken: tuple[Problem, ...] = ()  # of a template that stopped parsing: what was loaded stays in force
         self._listeners: list[Callable[[Project], Awaitable[None]]] = []
         self._admission = Admission(
@@ -327,15 +328,25 @@ class Engine:
     # --- problems
 
     def problems_of(self, function: Function) -> list[Problem]:
-        declared = [problem for problem in self.project.problems if problem.function == function.name]
+        declared = self._declared_problems().get(function.name)
         found = function.problems()
+        if declared is None:
+            return found
         texts = {(problem.file, problem.line, problem.message) for problem in found}
         return found + [one for one in declared if (one.file, one.line, one.message) not in texts]
 
+    def _declared_problems(self) -> dict[str | None, list[Problem]]:
+        """Of the project in force, by function; looked through once, however many functions ask."""
+        if self._problems[0] is not self.project:
+            found: dict[str | None, list[Problem]] = {}
+            for problem in self.project.problems:
+                found.setdefault(problem.function, []).append(problem)
+            self._problems = (self.project, found)
+        return self._problems[1]
+
     def project_problems(self) -> list[Problem]:
         """Problems that concern no single function."""
-        found = [*self._broken, *(problem for problem in self.project.problems if problem.function is None)]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys([*self._broken, *self._declared_problems().get(None, [])]))
 
     def dlq_names(self) -> list[str]:
         """Queues that are a function's dead-letter queue, a redrive target or an OnFailure destination."""

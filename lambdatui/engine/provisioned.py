@@ -59,6 +59,8 @@ class ProvisionedConfigs:
         """Of the versions and aliases that there are; by qualifier."""
         versions = [version.version for version in self._versions.of(function)]
         aliases = [alias.name for alias in self._versions.aliases(function)]
+        if not versions and not aliases:
+            return []
         declared = self._declared(function)
         found = (self._wanted(function.name, each, declared.get(each)) for each in sorted([*versions, *aliases]))
         return [one for one in found if one is not None]

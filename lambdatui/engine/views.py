@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from lambdatui import __version__, schema
 from lambdatui.clock import MICROS, iso
 from lambdatui.config import stand_ins
 from lambdatui.config.destinations import shown
 from lambdatui.config.function_facts import function_facts
-from lambdatui.config.model import Problem, kept_texts
+from lambdatui.config.model import FunctionConfig, Problem, Project, kept_texts
 from lambdatui.config.triggers import triggers
 from lambdatui.engine.environment import Environment
 from lambdatui.engine.model import LATEST
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from lambdatui.engine.engine import Engine
     from lambdatui.engine.functions import Function
+    from lambdatui.engine.provisioner import Standing
     from lambdatui.telemetry.cost import Usage
     from lambdatui.telemetry.seconds import Spent
 
@@ -37,22 +40,35 @@ class _Gathered:
         self.looped: Counter[str] = Counter()  # by function
 
 
+class _Base(NamedTuple):
+    """A row of what configuration alone says, and the configuration in force and in the files that it was made of;
+    `changed`: the API has put asynchronous settings, which come and go without a change of these."""
+
+    config: FunctionConfig
+    declared: FunctionConfig
+    changed: bool
+    row: schema.FunctionRow
+
+
 class Views:
     """Builds schema rows from the engine's present state."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._processes: dict[str, psutil.Process] = {}
+        self._project: Project | None = None  # whose are:
+        self._triggers: dict[str, list[str]] = {}
+        self._queues: dict[str, str | None] = {}  # the dead-letter queues
+        self._bases: dict[str, _Base] = {}
 
     def functions(self) -> list[schema.FunctionRow]:
-        engine = self._engine
-        runs_by = triggers(engine.project)
-        depths = {config.name: config.dead_letter_queue for config in engine.project.functions}
+        if self._project is not self._engine.project:
+            self._project = self._engine.project
+            self._bases.clear()
+            self._triggers = triggers(self._project)
+            self._queues = {config.name: config.dead_letter_queue for config in self._project.functions}
         gathered = self._gathered()
-        return [
-            self._function(function, runs_by.get(function.name, []), depths.get(function.name), gathered)
-            for function in engine.functions()
-        ]
+        return [self._function(function, gathered) for function in self._engine.functions()]
 
     def _gathered(self) -> _Gathered:
         found = _Gathered(self._engine.event_invoke.changed())
@@ -66,38 +82,21 @@ class Views:
             found.looped[function] += round(life.counts.get("RecursiveInvocationsDropped", 0))
         return found
 
-    def _function(
-        self, function: Function, runs_by: list[str], queue: str | None, gathered: _Gathered
-    ) -> schema.FunctionRow:
-        engine, config = self._engine, function.config
+    def _function(self, function: Function, gathered: _Gathered) -> schema.FunctionRow:
+        engine, changed = self._engine, function.name in gathered.changed
+        base = self._base(function, changed=changed)
         figures = engine.telemetry.metrics.figures(function.name)
-        depth = engine.store.queues.depth(queue) if queue else None
-        return schema.FunctionRow(
-            name=function.name,
-            handler=config.handler,
-            runtime=config.runtime,
-            memory=config.memory,
-            timeout=config.timeout,
-            reserved_concurrency=config.reserved_concurrency,
+        depth = engine.store.queues.depth(base.dead_letter_queue) if base.dead_letter_queue else None
+        standings = engine.provisioner.standings(function.name)
+        return msgspec.structs.replace(
+            base,
             state=function.state,
             problems=[problem_row(one) for one in engine.problems_of(function)],
-            logical_id=config.logical_id,
-            arn=function.arn,
-            description=config.description,
-            code_root=config.code_root,
-            file=config.file,
-            line=config.line,
             code_sha=function.code_sha,
             version=function.version,
-            environment=config.environment,
-            overrides=function.overrides | engine.event_invoke.override(function),
-            triggers=runs_by,
-            dead_letter_queue=queue,
+            overrides=function.overrides | engine.event_invoke.override(function) if changed else function.overrides,
             packages=function.packages,
             zygote=engine.zygotes.text(function.key),
-            aliases=list(config.aliases),
-            layers=[stand_ins.shown(layer) for layer in config.layers],
-            kept=kept_texts(config),
             interpreter=function.interpreter.path if function.interpreter else "",
             invocations=figures.invocations,
             errors=figures.errors,
@@ -132,9 +131,9 @@ class Views:
                 )
                 for one in engine.versions.aliases(function)
             ],
-            monthly_usd=monthly_usd([self._month(function, figures.spent)], free_tier=False),
+            monthly_usd=monthly_usd([_month(function, figures.spent, standings)], free_tier=False),
             recursive_dropped=gathered.looped[function.name],
-            asynchronous=self._asynchronous(function, gathered.changed),
+            asynchronous=self._asynchronous(function, changed=True) if changed else base.asynchronous,
             provisioned=[
                 schema.ProvisionedRow(
                     qualifier=one.wanted.qualifier,
@@ -146,18 +145,50 @@ class Views:
                     reason=one.reason,
                     spillover=gathered.spilled[f"{function.name}:{one.wanted.qualifier}"],
                 )
-                for one in engine.provisioner.standings(function.name)
+                for one in standings
             ],
-            **function_facts(config),
         )
 
-    def _asynchronous(self, function: Function, changed: set[str]) -> list[schema.AsyncRow]:
-        """$LATEST's settings, and those of what has others: by the files one qualifier, by the API any."""
+    def _base(self, function: Function, *, changed: bool) -> schema.FunctionRow:
+        """What configuration alone says, built when it changes: a screen asks five times a second."""
+        config, declared = function.config, function.declared
+        kept = self._bases.get(function.name)
+        if kept is not None and kept.config is config and kept.declared is declared and kept.changed is changed:
+            return kept.row
+        row = schema.FunctionRow(
+            name=function.name,
+            handler=config.handler,
+            runtime=config.runtime,
+            memory=config.memory,
+            timeout=config.timeout,
+            reserved_concurrency=config.reserved_concurrency,
+            state="",
+            problems=[],
+            logical_id=config.logical_id,
+            arn=function.arn,
+            description=config.description,
+            code_root=config.code_root,
+            file=config.file,
+            line=config.line,
+            environment=config.environment,
+            triggers=self._triggers.get(function.name, []),
+            dead_letter_queue=self._queues.get(function.name),
+            aliases=list(config.aliases),
+            layers=[stand_ins.shown(layer) for layer in config.layers],
+            kept=kept_texts(config),
+            asynchronous=self._asynchronous(function, changed=changed),
+            **function_facts(config),
+        )
+        self._bases[function.name] = _Base(config, declared, changed, row)
+        return row
+
+    def _asynchronous(self, function: Function, *, changed: bool) -> list[schema.AsyncRow]:
+        """$LATEST's settings, and those of what has others: by the files one qualifier, by the API (`changed`) any."""
         engine = self._engine
         latest = engine.event_invoke.of(function, None)
         declared_of = function.declared.event_invoke_qualifier
         names = [declared_of] if declared_of not in (None, LATEST) else []
-        if function.name in changed:
+        if changed:
             names = [one.name for one in engine.versions.aliases(function)]
             names += [one.version for one in engine.versions.of(function)]
         found = [(name, engine.event_invoke.of(function, name)) for name in names]
@@ -172,10 +203,6 @@ class Views:
             for qualifier, settings in [(LATEST, latest), *found]
             if qualifier == LATEST or settings != latest
         ]
-
-    def _month(self, function: Function, spent: Spent | None) -> Usage | None:
-        standings = self._engine.provisioner.standings(function.name)
-        return month_of(function.config, spent, sum(one.wanted.requested for one in standings))
 
     def environments(self) -> list[schema.EnvironmentRow]:
         now = self._engine.clock.now_us()
@@ -246,7 +273,9 @@ class Views:
             concurrency=engine.in_flight(),
             concurrency_limit=limit,
             cost_usd=sum(each.cost_usd for _, each in own),
-            monthly_usd=monthly_usd([self._month(one, each.spent) for one, each in own], free_tier=True),
+            monthly_usd=monthly_usd(
+                [_month(one, each.spent, engine.provisioner.standings(one.name)) for one, each in own], free_tier=True
+            ),
             host_wait=engine.pool.waiting,
             dlq_depth=sum(one.visible + one.in_flight for one in dlq),
             in_flight=engine.in_flight(),
@@ -258,6 +287,10 @@ class Views:
             version=__version__,
             problems=[problem_row(one) for one in engine.project_problems()],
         )
+
+
+def _month(function: Function, spent: Spent | None, standings: list[Standing]) -> Usage | None:
+    return month_of(function.config, spent, sum(one.wanted.requested for one in standings))
 
 
 def _tmp_mb(one: Environment) -> float | None:

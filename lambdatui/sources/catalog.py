@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from lambdatui.config.dead_letters import dlq_names
@@ -31,17 +31,19 @@ class Catalog:
         self.project = project
         self._functions = {function.name: function for function in project.functions}
         self._queues = {queue.name: queue for queue in project.queues}
+        self._queues_by_any = _by_any_name(project.queues)
+        self._streams_by_any = _by_any_name(project.streams)
 
     def queue(self, name: str) -> QueueConfig:
         """By logical id, name, ARN or queue URL. Raises NotFound."""
-        found = _find(self.project.queues, name, ("sqs",))
+        found = _find(self._queues_by_any, name, ("sqs",))
         if found is None:
             raise _missing("queue", name, self.project.queues)
         return found
 
     def stream(self, name: str) -> StreamConfig:
         """By logical id, name or ARN. Raises NotFound."""
-        found = _find(self.project.streams, name, ("kinesis", "dynamodb"))
+        found = _find(self._streams_by_any, name, ("kinesis", "dynamodb"))
         if found is None:
             raise _missing("stream", name, self.project.streams)
         return found
@@ -65,8 +67,12 @@ class Catalog:
         return names.get(short) or next((one.name for one in held if one.name == short), None)
 
     def _named(self, name: str) -> QueueConfig | StreamConfig | None:
-        queue = _find(self.project.queues, name, ("sqs",))
-        return queue or _find(self.project.streams, name, ("kinesis", "dynamodb"))
+        queue = _find(self._queues_by_any, name, ("sqs",))
+        return queue or _find(self._streams_by_any, name, ("kinesis", "dynamodb"))
+
+    def has_queue(self, name: str) -> bool:
+        """Whether a queue has exactly that name."""
+        return name in self._queues
 
     def dlq_names(self) -> list[str]:
         """Function DLQs, redrive targets and OnFailure destinations that the project has, each once."""
@@ -109,8 +115,16 @@ class Catalog:
         return function if function in owners else owners[0] if len(owners) == 1 else None
 
 
-def _find(items: Iterable[_Named], name: str, services: Sequence[str]) -> _Named | None:
-    """Name before logical id; an ARN or URL means its last part."""
+def _by_any_name(items: Sequence[_Named]) -> dict[str | None, _Named]:
+    """By name before logical id; of several with one of these, the first."""
+    last_first = items[::-1]
+    found: dict[str | None, _Named] = {item.logical_id: item for item in last_first}
+    found.update((item.name, item) for item in last_first)
+    return found
+
+
+def _find(items: Mapping[str | None, _Named], name: str, services: Sequence[str]) -> _Named | None:
+    """By a key of `items`; an ARN or URL means its last part."""
     if name.startswith("arn:"):
         parts = name.split(":", 5)
         if len(parts) < 6 or parts[2] not in services:
@@ -118,9 +132,7 @@ def _find(items: Iterable[_Named], name: str, services: Sequence[str]) -> _Named
         name = resource_name(name)
     elif name.startswith(("http://", "https://")):
         name = name.rstrip("/").rpartition("/")[2]
-    known = list(items)
-    by_name = next((item for item in known if item.name == name), None)
-    return by_name or next((item for item in known if item.logical_id == name), None)
+    return items.get(name)
 
 
 def _missing(kind: str, name: str, *groups: Sequence[QueueConfig | StreamConfig]) -> NotFound:

@@ -214,7 +214,7 @@ class SourceManager:
         project = self._catalog.project
         source: AnySource
         if isinstance(config, QueueMapping):
-            source = QueueSource(self._engine, self._timer, project, config, self.queue(config.queue), paused)
+            source = QueueSource(self._engine, self._timer, self._catalog, config, self.queue(config.queue), paused)
         elif isinstance(config, StreamMapping):
             source = StreamSource(self._engine, self._timer, project, config, self.stream(config.stream), paused)
         else:
@@ -235,7 +235,7 @@ class SourceManager:
         project = self._catalog.project
         was_enabled = _config(source).enabled
         if isinstance(source, QueueSource) and isinstance(config, QueueMapping):
-            source.update(project, config, self.queue(config.queue))
+            source.update(self._catalog, config, self.queue(config.queue))
         elif isinstance(source, StreamSource) and isinstance(config, StreamMapping):
             source.update(project, config, self.stream(config.stream))
         elif isinstance(source, ScheduleSource) and isinstance(config, ScheduleConfig):

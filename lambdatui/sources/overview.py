@@ -120,12 +120,14 @@ def _queue(
 def _streams(engine: Engine, catalog: Catalog, sources: Mapping[str, AnySource]) -> list[schema.StreamRow]:
     """One row for each consumer; a stream without one has a row of its own."""
     found = []
-    readers = [source for source in sources.values() if isinstance(source, StreamSource)]
+    readers: dict[str, list[StreamSource]] = {}
+    for source in sources.values():
+        if isinstance(source, StreamSource):
+            readers.setdefault(source.stream.name, []).append(source)
     for stream in catalog.project.streams:
         consumers = [
             msgspec.structs.replace(reader.snapshot(), settings=_mapping(engine, reader.mapping, reader))
-            for reader in readers
-            if reader.stream.name == stream.name
+            for reader in readers.get(stream.name, ())
         ]
         state = engine.store.streams.state(stream.name)
         shards = [schema.ShardRow(id=shard.id, closed=not shard.open) for shard in (state.shards if state else ())]

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 from lambdatui.clock import MICROS
-from lambdatui.config.model import Project, QueueConfig, QueueMapping
+from lambdatui.config.model import QueueConfig, QueueMapping
 from lambdatui.engine import recursion
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.errors import NotFound
 from lambdatui.sources import shapes
+from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.filters import Filters
 from lambdatui.sources.ports import Engine
 from lambdatui.sources.queue_rules import Item, Scale, Verdict, Window, backoff, judge
@@ -39,7 +40,7 @@ class QueueSource(Loop):
     """One mapping from a queue to a function."""
 
     def __init__(
-        self, engine: Engine, timer: Timer, project: Project, mapping: QueueMapping, queue: QueueConfig, paused: bool
+        self, engine: Engine, timer: Timer, catalog: Catalog, mapping: QueueMapping, queue: QueueConfig, paused: bool
     ) -> None:
         super().__init__(engine, timer, label=f"queue {queue.name}", paused=paused)
         self._window = Window()
@@ -48,9 +49,9 @@ class QueueSource(Loop):
         self._scale = Scale(mapping.maximum_concurrency)
         self._filters = Filters(mapping.filters)
         self.mapping = mapping
-        self.update(project, mapping, queue)
+        self.update(catalog, mapping, queue)
 
-    def update(self, project: Project, mapping: QueueMapping, queue: QueueConfig) -> None:
+    def update(self, catalog: Catalog, mapping: QueueMapping, queue: QueueConfig) -> None:
         """Takes over changed settings from the next batch on."""
         if self.mapping.maximum_concurrency != mapping.maximum_concurrency:
             self._scale = Scale(mapping.maximum_concurrency)
@@ -58,9 +59,9 @@ class QueueSource(Loop):
             self._filters = Filters(mapping.filters)
         self.mapping = mapping
         self.queue = queue
-        self._region = project.region
-        self._arn = shapes.queue_arn(project.region, project.account, queue.name)
-        self._queues = frozenset(config.name for config in project.queues)
+        self._catalog = catalog
+        self._region = catalog.project.region
+        self._arn = shapes.queue_arn(catalog.project.region, catalog.project.account, queue.name)
         self.wake()
 
     def retry_now(self) -> None:
@@ -157,9 +158,7 @@ class QueueSource(Loop):
             return False
         queues, target = self.engine.store.queues, self.queue.redrive_queue
         before = _total(queues.depth(target)) if target else 0
-        messages = await queues.receive(
-            self.queue, want, self.queue.visibility_timeout, known=self._queues.__contains__
-        )
+        messages = await queues.receive(self.queue, want, self.queue.visibility_timeout, known=self._catalog.has_queue)
         moved = _total(queues.depth(target)) - before if target else 0
         if target and moved > 0:
             self._say_moved(moved, target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lambdatui.config.model import Destination
 from lambdatui.engine.event_invoke import EventInvoke
 from tests.engine.conftest import Start, call, eventually
@@ -53,3 +55,48 @@ async def test_provisioned_concurrency_is_told_by_function_and_environment(start
     assert (row.provisioned[0].allocated, row.provisioned[0].spillover, row.versions[0].invocations) == (1, 0, 1)
     assert (bars.provisioned, bars.provisioned_used) == (1, 0)
     assert (environment.start, environment.version) == ("provisioned", "1")
+
+
+QUEUED = """[functions.f]
+handler = "f.handler"
+memory = {memory}
+[[functions.f.events]]
+type = "queue"
+queue = "{queue}"
+[queues.{queue}]
+"""
+
+
+async def test_a_row_follows_its_files_and_what_the_api_changes(start: Start, tmp_path: Path) -> None:
+    engine = await start({"f.py": CODE, "lambdatui.toml": QUEUED.format(memory=256, queue="orders")})
+    [row] = engine.function_rows()
+    assert (row.memory, row.triggers[0].split()[1], row.reserved_concurrency) == (256, "orders", None)
+    (tmp_path / "lambdatui.toml").write_text(QUEUED.format(memory=512, queue="bills"))
+    await engine.reload_project()
+    await engine.set_reserved_concurrency("f", 3)
+    [row] = engine.function_rows()
+    assert (row.memory, row.triggers[0].split()[1], row.reserved_concurrency) == (512, "bills", 3)
+    await engine.reset_override("f", "reserved_concurrency")
+    assert engine.function_rows()[0].reserved_concurrency is None
+
+
+async def test_asynchronous_settings_are_those_of_the_files_again_once_the_apis_are_reset(start: Start) -> None:
+    engine = await start({"f.py": CODE})
+    function = engine.function("f")
+    await engine.event_invoke.put(function, "$LATEST", EventInvoke(maximum_retry_attempts=1))
+    [row] = engine.function_rows()
+    assert (row.asynchronous[0].maximum_retry_attempts, list(row.overrides)) == (1, ["event_invoke_config"])
+    await engine.event_invoke.reset(function)
+    [row] = engine.function_rows()
+    assert (row.asynchronous[0].maximum_retry_attempts, row.overrides) == (2, {})
+
+
+async def test_problems_of_the_files_stand_with_their_function(start: Start, tmp_path: Path) -> None:
+    engine = await start({"f.py": CODE, "g.py": CODE, "lambdatui.toml": 'functions.f.handler = "f.handler"\n'})
+    functions = '[functions.f]\nhandler = "f.handler"\nmemory = 20000\n[functions.g]\nhandler = "g.handler"\n'
+    (tmp_path / "lambdatui.toml").write_text(functions + "[queues.q]\nx = 1\n")
+    await engine.reload_project()
+    told = {row.name: [problem.message for problem in row.problems] for row in engine.function_rows()}
+    assert "20000" in told["f"][0]
+    assert told["g"] == []
+    assert any("no key x" in problem.message for problem in engine.project_problems())
