@@ -64,12 +64,14 @@ class Console:
             self._print(
                 f"… {dropped} log lines came faster than they could be printed: `lambdatui logs` has them", sys.stderr
             )
+        texts: list[str] = []
         for packed in batches:
             self._log_id = packed.last
             batch = packed.batch()
             head = f"{batch.time[11:23]} {batch.function} "
-            text = f"\n{head}".join(batch.messages).replace("\r", "\n    ")
-            self._print(head + text, sys.stdout)
+            texts.append(head + f"\n{head}".join(batch.messages).replace("\r", "\n    "))
+        if texts:  # in one piece: the printer's thread wants the interpreter's lock for each
+            self._print("\n".join(texts), sys.stdout)
 
     def _print(self, text: str, file: TextIO) -> None:
         self._printer.put(text, file)
