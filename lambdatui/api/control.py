@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 
 from lambdatui import schema
+from lambdatui.api import profiling
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws.call import Door
 from lambdatui.api.guards import Guards
@@ -114,6 +115,8 @@ class Control:
         self._guards = guards
         routes: tuple[tuple[str, str, Handler], ...] = (
             ("GET", "functions", self._functions),
+            ("GET", "functions/([^/]+)/cold_start", self._cold_start),
+            ("POST", "functions/([^/]+)/profile", self._profile),
             ("GET", "sources", self._list_sources),
             ("GET", "header", self._header),
             ("GET", "environments", self._environments),
@@ -269,7 +272,20 @@ class Control:
     async def _info(self, _: Asked) -> Any:
         return {k: v for k, v in msgspec.to_builtins(self._door.settings.info()).items() if k != "token"}
 
+    async def _cold_start(self, asked: Asked) -> Any:
+        return await profiling.last_cold_start(self._door, asked.parts[0])
+
     # --- acting
+
+    async def _profile(self, asked: Asked) -> Any:
+        return await profiling.profiled(
+            self._door,
+            asked.parts[0],
+            asked.text("qualifier"),
+            asked.body,
+            rate_hz=asked.number("rate"),
+            cold=asked.text("cold") in ("1", "true"),
+        )
 
     async def _replay_invocation(self, asked: Asked) -> Any:
         return await self._sources.replay_invocation(asked.parts[0], asked.body or None)

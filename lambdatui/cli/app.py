@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("functions", "List functions with their configuration and problems."),
     "check": ("functions", "Say what would load, and every problem with its remedy."),
     "invoke": ("invoke", "Invoke a function; its result goes to stdout."),
+    "profile": ("profile", "Show where an invocation's time goes, and what a cold start imports."),
     "invocations": ("history", "List invocations, newest first."),
     "show": ("history", "Show one invocation whole."),
     "stats": ("history", "Show metrics by their CloudWatch names."),

@@ -139,8 +139,9 @@ def _print_detail(detail: InvocationDetail) -> None:
         "started": clock(row.started_at),
         "type": f"{row.type} from {row.source}, {_called(row)}, attempt {row.attempt}",
         "queued": _ms(row.queued_ms),
-        "init": _ms(row.init_ms),
+        "init": _ms(row.init_ms) + _init_parts(row),
         "duration": _ms(row.duration_ms) + _billed(row),
+        "overhead": _ms(row.overhead_ms),
         "memory": f"{row.max_memory_mb} MB at most" if row.max_memory_mb is not None else FAINT,
         "environment": _environment(row),
     }
@@ -167,8 +168,16 @@ def _called(row: InvocationRow) -> str:
 
 
 def _environment(row: InvocationRow) -> str:
-    notes = ", ".join(note for note, true in (("cold start", row.cold), ("provisioned", row.provisioned)) if true)
+    labels = (("cold start", row.cold), ("forked", row.forked), ("provisioned", row.provisioned))
+    notes = ", ".join(note for note, true in labels if true)
     return (row.environment or FAINT) + (f" ({notes})" if notes else "")
+
+
+def _init_parts(row: InvocationRow) -> str:
+    """Runtime counts from the start of the process, which is not billed: together they are more than the init."""
+    parts = (("runtime", row.init_runtime_ms), ("libraries", row.init_libraries_ms), ("own module", row.init_own_ms))
+    told = ", ".join(f"{name} {_ms(value)}" for name, value in parts if value is not None)
+    return f" ({told})" if told else ""
 
 
 def _billed(row: InvocationRow) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -26,6 +26,8 @@ from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageErr
 if TYPE_CHECKING:
     from lambdatui.client.invoking import InvokeClient, InvokeReply
     from lambdatui.schema import FunctionRow, ReplayResult
+
+T = TypeVar("T")
 
 # How long a call waits for an engine that is starting or stopping on the same state.
 BUSY_SECONDS = 15.0
@@ -74,28 +76,43 @@ def invoke_command(
 
 
 def _invoked(place: Place, name: str, payload: bytes, kind: str, log: bool, *, use_venv: bool) -> InvokeReply:
-    """The reply of the running engine, or of one for this call. An engine that is just ending is waited for."""
+    """The reply; the log and what keeps the function from loading are told on stderr."""
+
+    def call(client: InvokeClient) -> InvokeReply:
+        with installation_told(client, name):
+            return _checked(client, name, payload, kind, log)
+
+    def told(client: InvokeClient, reply: InvokeReply) -> None:
+        if log:
+            _print_log(client, reply)
+        if reply.function_error:
+            say_remedies(client, name)
+
+    return on_an_engine(place, call, told, use_venv=use_venv)
+
+
+def on_an_engine(
+    place: Place, call: Callable[[InvokeClient], T], told: Callable[[InvokeClient, T], None], *, use_venv: bool
+) -> T:
+    """What `call` gives of the running engine, or of one for this call, which `told` may ask further. An engine that is
+    just ending is waited for."""
     from lambdatui.client.http import Unavailable
 
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         with _engine_for_one_call(place, deadline, use_venv=use_venv) as client:
             try:
-                with installation_told(client, name):
-                    reply = _checked(client, name, payload, kind, log)
+                reply = call(client)
             except Unavailable:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
                 continue
-            if log:
-                _print_log(client, reply)
-            if reply.function_error:
-                _say_remedies(client, name)
+            told(client, reply)
             return reply
 
 
-def _say_remedies(client: InvokeClient, name: str) -> None:
+def say_remedies(client: InvokeClient, name: str) -> None:
     """What keeps the function from loading, with the next step (a module to install, a line to correct)."""
     for row in named_rows(client, name):
         for problem in row.problems:
@@ -105,9 +122,15 @@ def _say_remedies(client: InvokeClient, name: str) -> None:
 
 
 def _checked(client: InvokeClient, name: str, payload: bytes, kind: str, log: bool) -> InvokeReply:
-    """The reply; a name that does not exist gets the near misses instead of AWS's ARN."""
-    try:
+    with near_misses(client, name):
         return client.invoke(name, payload, type=kind, log=log)
+
+
+@contextmanager
+def near_misses(client: InvokeClient, name: str) -> Iterator[None]:
+    """A name that does not exist gets the near misses instead of AWS's ARN."""
+    try:
+        yield
     except NotFound as error:
         rows = client.whole().functions()
         plain, _, qualifier = name.rpartition(":function:")[2].partition(":")
@@ -176,9 +199,8 @@ def _engine_for_one_call(place: Place, deadline: float, *, use_venv: bool) -> It
             place.say_not_applied()
             yield client
             return
-        from lambdatui.client.host_command import LaunchOptions
         from lambdatui.client.invoking import InvokeClient
-        from lambdatui.client.launch import one_shot
+        from lambdatui.client.launch import LaunchOptions, one_shot
         from lambdatui.client.locate import is_locked
 
         launch = LaunchOptions(

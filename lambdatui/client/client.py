@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -15,6 +15,7 @@ from lambdatui.client.http import raise_control_error as _raise_control
 from lambdatui.client.invoking import INVOKE_TIMEOUT, InvokeClient, InvokeReply
 from lambdatui.schema import (
     CodeChange,
+    ColdStart,
     DlqEntry,
     EngineInfo,
     EnvironmentRow,
@@ -24,6 +25,7 @@ from lambdatui.schema import (
     InvocationRow,
     LogLine,
     PeekedMessage,
+    ProfileReply,
     ReplayResult,
     Sources,
     Stats,
@@ -154,7 +156,27 @@ class Client(InvokeClient):
         """The event of the function's last invocation, or of its last failed one."""
         return self._get_or_none("last_event", {"function": function, "failed": int(failed)}, StoredEvent)
 
+    def cold_start(self, function: str) -> ColdStart | None:
+        """The function's last fresh init with its imports; None where none is stored."""
+        return self._get_or_none(f"functions/{quote(function, safe='')}/cold_start", {}, ColdStart)
+
     # acting
+
+    def profile(
+        self,
+        name: str,
+        payload: bytes = b"{}",
+        *,
+        qualifier: str | None = None,
+        rate_hz: int | None = None,
+        cold: bool = False,
+        timeout: float = INVOKE_TIMEOUT,
+    ) -> ProfileReply:
+        """One invocation under the sampling profiler. `cold`: in a fresh environment, its init too."""
+        query = urlencode(
+            {k: v for k, v in (("qualifier", qualifier), ("rate", rate_hz), ("cold", int(cold))) if v is not None}
+        )
+        return self._post(f"functions/{quote(name, safe='')}/profile?{query}", payload, ProfileReply, timeout)
 
     def put_reserved_concurrency(self, function: str, value: int) -> None:
         """PutFunctionConcurrency; 0 stops the function at once."""

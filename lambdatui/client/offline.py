@@ -13,6 +13,7 @@ from lambdatui.client import rows
 from lambdatui.errors import NotFound, UsageError
 from lambdatui.schema import (
     CodeChange,
+    ColdStart,
     DlqEntry,
     FunctionRow,
     InvocationDetail,
@@ -109,6 +110,15 @@ class Offline:
             after_id=after_id,
             limit=limit,
         )
+
+    def cold_start(self, function: str) -> ColdStart | None:
+        """The function's last fresh init with its imports; None where none is stored."""
+        from lambdatui.telemetry.profile import cold_start
+
+        config = next((one for one in self.project.functions if one.name == function), None)
+        if config is None:
+            return None
+        return cold_start(self._reader, config.name, config.memory, config.architecture, config.ephemeral_storage)
 
     def stats(self, *, function: str | None = None, since_us: int | None = None) -> dict[str, Stats]:
         """Stored metrics by function name, totals under `_account`."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lambdatui.schema import (
     CodeChange,
+    ColdStart,
     DlqEntry,
     FunctionRow,
     InvocationDetail,
@@ -55,6 +56,10 @@ class Reading(Protocol):
         limit: int | None = None,
     ) -> list[LogLine]:
         """The last `limit` matching lines, oldest first. `pattern` is a regular expression, `min_level` of LEVELS."""
+        ...
+
+    def cold_start(self, function: str) -> ColdStart | None:
+        """The function's last fresh init with its imports; None where none is stored."""
         ...
 
     def stats(self, *, function: str | None = None, since_us: int | None = None) -> dict[str, Stats]:

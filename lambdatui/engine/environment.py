@@ -20,6 +20,7 @@ from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
 from lambdatui.engine.libraries import Parts
 from lambdatui.engine.limit import Alarm, Limit
+from lambdatui.engine.measured import Frames
 from lambdatui.engine.model import LATEST
 from lambdatui.engine.spawner import Exit
 from lambdatui.spawner import tree
@@ -128,6 +129,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     frames: bytes | None = None
     peak_mb: int = 0
     exit: Exit | None = None
+    start_us: int = 0  # of an init: from the order to start to its answer
+    measured: Frames = {}
     of_init: bool = False  # an invocation's that an init kept from its handler
 
 
@@ -176,6 +179,7 @@ class Environment:
         self._answer: asyncio.Future[Outcome] | None = None
         self._frames: bytes | None = None
         self._libraries: list[tuple[str, str | None]] = []
+        self._measured: Frames = {}
         self._freezing = Alarm(self.freeze)
         self._timeout = Alarm(self._timed_out)
         self._memory: tree.ResidentSize | None = None
@@ -223,14 +227,15 @@ class Environment:
         self._memory = tree.ResidentSize(self.pid)
         self._channel.send(wire.START, b"", msgspec.json.encode(self.launch.start), wire.NO_REQUEST, 0)
         outcome = await self._await(answer, max(0.0, until - self._clock.monotonic()))
+        outcome.start_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
+        outcome.measured, self._measured = self._measured, {}
         if outcome.kind == "result":
             self.init_us = outcome.duration_us
             self.state = State.IDLE
             self._pipe.drain()
             self._zygotes.learn(self.launch, self._libraries, fork)
         else:
-            if not outcome.duration_us:
-                outcome.duration_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
+            outcome.duration_us = outcome.duration_us or outcome.start_us
             self.failed = True
             await self.end()
             if self._exited.done():
@@ -299,6 +304,8 @@ class Environment:
         if not outcome.duration_us:
             outcome.duration_us = round((self._clock.monotonic() - started) * 1_000_000)
         outcome.frames = self._frames
+        if self._measured:
+            outcome.measured, self._measured = self._measured, {}
         outcome.peak_mb = max(outcome.peak_mb, self.peak_mb(), outcome.exit.peak_mb if outcome.exit else 0)
         if outcome.kind in ("result", "error"):
             self.state = State.IDLE
@@ -411,6 +418,8 @@ class Environment:
         try:
             if header.kind == wire.DIAGNOSTICS:
                 self._frames = payload
+            elif header.kind in (wire.IMPORTS, wire.PROFILE):
+                self._measured[header.kind] = meta, payload
             elif not self._is_answer(header):
                 return
             elif header.kind == wire.READY:

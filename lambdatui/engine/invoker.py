@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lambdatui.clock import MICROS, new_request_id
-from lambdatui.engine import recursion, results
+from lambdatui.engine import measured, recursion, results
 from lambdatui.engine.admission import HOST, Refusal
 from lambdatui.engine.environment import Environment, Outcome
 from lambdatui.engine.installer import NotInstalled
@@ -47,6 +47,8 @@ class _Run(msgspec.Struct, kw_only=True):
     arrived_us: int
     started_us: int = 0
     init_us: int | None = None
+    parts: measured.InitParts | None = None  # of the start that this invocation waited for
+    profiles: list[bytes] = []
     cold: bool = False
     environment: Environment | None = None
     code_sha: str = ""
@@ -163,14 +165,16 @@ class Invoker:
         """An environment, warm or started; where its init failed, its sandbox, to be started inside the invocation."""
         function, request = run.function, run.request
         wait = None if request.patient else function.config.timeout
-        lease = await self._pool.lease(function, log, wait=wait, provisioned=run.provisioned_key)
+        profiling = request.profiling
+        rate_hz = profiling.rate_hz if profiling is not None and profiling.cold else None
+        lease = await self._pool.lease(function, log, wait=wait, provisioned=run.provisioned_key, profile_hz=rate_hz)
         self._note_init(run, lease.environment, lease.init)
         if lease.init is not None and lease.init.kind != "result":
             self._pool.release(lease)
             lease = await self._pool.lease(function, log, wait=wait, provisioned=run.provisioned_key)
             self._note_init(run, lease.environment, lease.init)
         if lease.init is not None:
-            run.init_us = lease.init.duration_us
+            run.init_us, run.parts = lease.init.duration_us, measured.init_parts(lease.init)
         return lease
 
     async def _invoke(self, run: _Run, lease: Lease, log: InvocationLog) -> Outcome:
@@ -189,6 +193,8 @@ class Invoker:
         left = max(0.0, timeout - spent_us / MICROS)
         outcome = await environment.invoke(run.request_id, run.request.payload, self._meta(run), left)
         outcome.duration_us += spent_us
+        if run.request.profiling is not None:
+            run.profiles += measured.profile(outcome)
         return outcome
 
     def _note_init(self, run: _Run, environment: Environment, init: Outcome | None) -> None:
@@ -196,6 +202,11 @@ class Invoker:
         if init is None:
             return
         run.cold = True
+        if run.request.profiling is not None:
+            run.profiles += measured.profile(init)
+        record = measured.init_record(run.function.name, environment, init)
+        if record is not None:
+            self._history.add(inits=[record])
         if init.kind == "result":
             run.function.init_problem = None
             self._reloader.imported(run.function, environment.project_files)
@@ -211,6 +222,8 @@ class Invoker:
             meta["client_context"] = run.request.client_context
         if run.request.tenant_id:
             meta["tenant_id"] = run.request.tenant_id
+        if run.request.profiling is not None:
+            meta["profile"] = run.request.profiling.rate_hz
         return meta
 
     # --- recording
@@ -267,6 +280,7 @@ class Invoker:
             log_tail=tail,
             duration_ms=duration_ms,
             record=record,
+            profiles=run.profiles,
         )
 
     def _stopped(self, run: _Run) -> InvokeResult:
@@ -326,6 +340,10 @@ class Invoker:
                 provisioned=provisioned,
                 storage_mb=config.ephemeral_storage,
             )
+        parts, overhead_us = run.parts, None
+        started_in_us = parts.start_us if parts is not None else run.init_us or 0
+        if duration_us is not None:
+            overhead_us = max(0, self._clock.now_us() - run.started_us - duration_us)
         record = InvocationRecord(
             id=self._history.next_invocation_id(),
             request_id=run.request_id,
@@ -337,7 +355,7 @@ class Invoker:
             error_type=failure.error_type if failure else error_type,
             error_message=failure.error_message if failure else error_message,
             started_us=run.started_us,
-            queued_us=max(0, run.started_us - run.arrived_us - (run.init_us or 0)),
+            queued_us=max(0, run.started_us - run.arrived_us - started_in_us),
             init_us=run.init_us,
             duration_us=duration_us,
             billed_ms=billed_ms,
@@ -356,6 +374,11 @@ class Invoker:
             result=result,
             error=results.error_text(failure) if failure else None,
             frames=frames,
+            runtime_us=parts.runtime_us if parts else None,
+            libraries_us=parts.libraries_us if parts else None,
+            own_us=parts.own_us if parts else None,
+            overhead_us=overhead_us,
+            forked=run.cold and environment is not None and environment.forked,
         )
         self._telemetry.invocation(record)
         return record

@@ -9,6 +9,13 @@ from lambdatui.store.records import InvocationRecord
 LATEST = "$LATEST"  # the version that follows the files
 
 
+class Profiling(msgspec.Struct, frozen=True):
+    """How an invocation is sampled."""
+
+    rate_hz: int
+    cold: bool = False  # in a fresh environment, its init too
+
+
 class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to run a function. `payload` is passed on untouched."""
 
@@ -27,6 +34,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     replay_of: str | None = None
     patient: bool = False  # asynchronous events and pollers wait for host capacity, however long
     queued_since_us: int | None = None  # when the event was accepted or received
+    profiling: Profiling | None = None
 
 
 class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,3 +52,4 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     throttle_reason: str | None = None
     recursive: bool = False  # stopped as one call too many of a loop: nothing has run
     record: InvocationRecord | None = None  # as history keeps it
+    profiles: list[bytes] = []  # JSON of schema.Profile each, as the environment sent it

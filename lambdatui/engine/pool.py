@@ -77,10 +77,12 @@ class Pool:
         init_limit: float = INIT_LIMIT,
         wait: float | None = None,
         provisioned: str | None = None,
+        profile_hz: int | None = None,
     ) -> Lease:
         """A warm environment of that generation, else a new one; `wait` seconds for the machine, None: forever.
 
-        `provisioned` names the provisioned concurrency whose environments come first.
+        `provisioned` names the provisioned concurrency whose environments come first. `profile_hz`: a fresh one in any
+        case, whose init is sampled.
         Raises HostFull. A lease whose `init` failed carries an environment that has already ended.
         """
         until = None if wait is None else self._clock.monotonic() + wait
@@ -88,8 +90,10 @@ class Pool:
         while True:
             if self._closed:
                 raise HostFull
-            warm = self._warm(blueprint, provisioned) if provisioned is not None else None
-            warm = warm or self._warm(blueprint, blueprint.key)
+            warm = None
+            if profile_hz is None:
+                warm = self._warm(blueprint, provisioned) if provisioned is not None else None
+                warm = warm or self._warm(blueprint, blueprint.key)
             if warm is not None:
                 warm.write_to(output)
                 self._take(warm)
@@ -100,8 +104,9 @@ class Pool:
                 break
             else:
                 await self._wait(until)
-        left = self._sandboxes.take(blueprint.key, blueprint.generation)
-        environment = self._make(blueprint, output, left or uuid.uuid4().hex, private_tmp=private_tmp)
+        left = None if profile_hz is not None else self._sandboxes.take(blueprint.key, blueprint.generation)
+        id = left or uuid.uuid4().hex
+        environment = self._make(blueprint, output, id, private_tmp=private_tmp, profile_hz=profile_hz)
         if left is not None:
             return Lease(environment, None, again=True)
         return Lease(environment, await self._start(environment, init_limit))
@@ -140,7 +145,14 @@ class Pool:
         return len(self._all) < self.limit or self._evict()
 
     def _make(
-        self, blueprint: Blueprint, output: Output, id: str, *, private_tmp: bool, provisioned: str | None = None
+        self,
+        blueprint: Blueprint,
+        output: Output,
+        id: str,
+        *,
+        private_tmp: bool,
+        provisioned: str | None = None,
+        profile_hz: int | None = None,
     ) -> Environment:
         """A new environment that takes its room, and is not started yet."""
         try:
@@ -151,6 +163,8 @@ class Pool:
         if provisioned is not None:
             variables = launch.variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
             launch = msgspec.structs.replace(launch, variables=variables)
+        if profile_hz is not None:  # without parts that others share it is a fresh process
+            launch = msgspec.structs.replace(launch, start=launch.start | {"profile": profile_hz}, parts=None)
         environment = Environment(launch, self._spawner, self._zygotes, self._clock, output)
         environment.provisioned = provisioned
         self._all[environment.id] = environment

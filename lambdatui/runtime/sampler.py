@@ -26,13 +26,13 @@ MAX_NODES = 30_000  # of the call tree; what is called beyond counts for its cal
 STEP = 10_000  # after so many samples the interval doubles: memory grows with the logarithm of the time
 MOST_HZ = 10_000
 BEFORE_DEADLINE_NS = 100_000_000  # what was seen is sent before a timeout ends the process
-# Whose frames are not shown at the root of a stack: ours, and that of import_module.
-_ROOT = (
+# Whose frames are left out: ours, and those of the import system.
+_HIDDEN = (
     os.path.dirname(os.path.abspath(__file__)) + os.sep,
-    os.path.join(os.path.dirname(os.__file__), "importlib", ""),
+    os.path.join(os.path.dirname(os.__file__), "importlib", "__init__.py"),
+    "<frozen importlib",
 )
 _getpid = os.getpid
-_HIDDEN = "<frozen importlib"
 _encode = encoder(ascii=True)
 
 
@@ -115,15 +115,13 @@ class Sampler:
             self._interval_ns *= 2
 
     def _node(self, frame: FrameType | None) -> int:
-        """The stack's place in the call tree: without the runtime's frames at its root, and those of importlib."""
+        """The stack's place in the call tree."""
         stack: list[CodeType] = []
         while frame is not None:
             code = frame.f_code
             if not code.co_filename.startswith(_HIDDEN):
                 stack.append(code)
             frame = frame.f_back
-        while stack and stack[-1].co_filename.startswith(_ROOT):
-            stack.pop()
         node = 0
         for code in stack[: -MAX_DEPTH - 1 : -1]:
             below = self._below[node].get(id(code))
@@ -155,7 +153,7 @@ class Sampler:
         return _encode(profile).encode()
 
     def _frame(self, code: CodeType) -> list[object]:
-        name = getattr(code, "co_qualname", code.co_name)
+        name = getattr(code, "co_qualname", code.co_name).replace(".<locals>", "")
         file = code.co_filename.encode("utf-8", "replace").decode()
         return [name, file, code.co_firstlineno, self._places.kind(file)]
 

@@ -12,7 +12,7 @@ from lambdatui.store import history_rows
 from lambdatui.store.history_rows import Batch
 from lambdatui.store.limits import BACKLOG_BYTES, BUFFER_ROWS, FLUSH_BYTES, FLUSH_ROWS, FLUSH_S, ID_BLOCK
 from lambdatui.store.readpool import ReadPool
-from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecords, MetricDelta
+from lambdatui.store.records import HappeningRecord, InitRecord, InvocationRecord, LogRecords, MetricDelta
 from lambdatui.store.writer import Writer
 
 _TABLES = ("invocation", "log", "happening")
@@ -79,6 +79,7 @@ class HistoryStore:
         logs: Sequence[LogRecords] = (),
         metrics: Sequence[MetricDelta] = (),
         happenings: Sequence[HappeningRecord] = (),
+        inits: Sequence[InitRecord] = (),
     ) -> None:
         """Buffer rows; never waits. On the loop only."""
         batch = self._batch
@@ -87,6 +88,7 @@ class HistoryStore:
             batch.log(each)
         batch.metrics.extend(metrics)
         batch.happenings.extend(happenings)
+        batch.inits.update((each.function, each) for each in inits)
         self.touch()
 
     def on_flush(self, collect: Callable[[], Sequence[MetricDelta]]) -> None:
@@ -168,6 +170,7 @@ class HistoryStore:
             batch.log(each)
         batch.metrics.extend(newer.metrics)
         batch.happenings.extend(newer.happenings)
+        batch.inits.update(newer.inits)
         self.lost += batch.keep_lines(BUFFER_ROWS)
         rows: list[list[object]] = [batch.invocations, batch.metrics, batch.happenings]  # type: ignore[list-item]
         for kind in rows:
@@ -180,8 +183,7 @@ class HistoryStore:
         """Give up what retention no longer covers (limits.py), in small steps; returns how many rows went."""
         total = 0
         now_us = self._clock.now_us()
-        extra = await self._writer.run(history_rows.too_many)
-        while gone := await self._writer.run(lambda connection: history_rows.trim_step(connection, now_us, extra)):
+        while gone := await self._writer.run(lambda connection: history_rows.trim_step(connection, now_us)):
             total += gone
             if self._closing:
                 return total

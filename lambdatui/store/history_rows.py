@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from lambdatui.clock import MICROS
-from lambdatui.store import log_rows
+from lambdatui.store import inits, log_rows
 from lambdatui.store.ids import clean, pack_id, pack_optional, put_payload
 from lambdatui.store.limits import (
     HISTORY_AGE_US,
@@ -23,7 +23,7 @@ from lambdatui.store.limits import (
     STEP_ROWS,
     STEP_VACUUM_PAGES,
 )
-from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecords, MetricDelta
+from lambdatui.store.records import HappeningRecord, InitRecord, InvocationRecord, LogRecords, MetricDelta
 
 MINUTE_US = 60 * MICROS
 ROWS_AT_ONCE = 50
@@ -38,10 +38,11 @@ class Batch(msgspec.Struct):
     logs: list[LogRecords] = []
     metrics: list[MetricDelta] = []
     happenings: list[HappeningRecord] = []
+    inits: dict[str, InitRecord] = {}  # by function: the last one is kept
     log_bytes: int = 0  # that `logs` takes in memory, about
 
     def __len__(self) -> int:
-        return len(self.invocations) + self._lines() + len(self.metrics) + len(self.happenings)
+        return len(self.invocations) + self._lines() + len(self.metrics) + len(self.happenings) + len(self.inits)
 
     def log(self, lines: LogRecords) -> None:
         """Add lines."""
@@ -69,7 +70,7 @@ def _bytes_of(lines: LogRecords) -> int:
 
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
     """Write `batch`, and how far ids are reserved."""
-    _insert(connection, "invocation", 28, [_invocation(connection, each) for each in batch.invocations])
+    _insert(connection, "invocation", 33, [_invocation(connection, each) for each in batch.invocations])
     _insert(connection, "log", 8, log_rows.insert(connection, batch.logs))
     _insert(
         connection,
@@ -79,6 +80,7 @@ def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]
     )
     for delta in batch.metrics:
         merge_metric(connection, delta)
+    inits.write(connection, batch.inits.values())
     connection.executemany("INSERT OR REPLACE INTO counter VALUES (?,?)", list(reserved.items()))
 
 
@@ -124,6 +126,11 @@ def _invocation(connection: sqlite3.Connection, row: InvocationRecord) -> tuple[
         row.qualifier,
         row.provisioned,
         row.cost_usd,
+        row.runtime_us,
+        row.libraries_us,
+        row.own_us,
+        row.overhead_us,
+        row.forked,
     )
 
 
@@ -151,31 +158,17 @@ def add_histogram(counts: dict[int, int], packed: bytes) -> None:
         counts[bucket] = counts.get(bucket, 0) + count
 
 
-def too_many(connection: sqlite3.Connection) -> dict[str, int]:
-    """{table: id of the newest row that is too many}. A look through a full table: once for all steps of a trimming."""
-    found = {}
-    for table in _TABLES:
-        first, last = connection.execute(f"SELECT ifnull(min(id), 0), ifnull(max(id), 0) FROM {table.name}").fetchone()
-        if last - first < table.most:
-            continue
-        sql = f"SELECT id FROM {table.name} ORDER BY id DESC LIMIT 1 OFFSET ?"
-        if (extra := connection.execute(sql, (table.most,)).fetchone()) is not None:
-            found[table.name] = extra[0]
-    return found
-
-
-def trim_step(
-    connection: sqlite3.Connection, now_us: int, extra: Mapping[str, int], *, max_bytes: int = HISTORY_BYTES
-) -> int:
-    """Give up the oldest rows beyond age, count (`extra`: `too_many`) and size; how many went. 0: nothing is left."""
+def trim_step(connection: sqlite3.Connection, now_us: int, *, max_bytes: int = HISTORY_BYTES) -> int:
+    """Give up the oldest rows beyond age, count and size; how many went. 0: nothing is left to do."""
     before_us = now_us - HISTORY_AGE_US
-    gone = sum(_trim_table(connection, table, before_us, extra.get(table.name)) for table in _TABLES)
+    gone = sum(_trim_table(connection, table, before_us) for table in (_INVOCATIONS, _LOGS, _HAPPENINGS))
     gone += connection.execute(
         "DELETE FROM metric WHERE minute < ? AND minute <= (SELECT max(minute) FROM"
         " (SELECT minute FROM metric ORDER BY minute LIMIT ?))",
         (before_us // MINUTE_US, STEP_ROWS),
     ).rowcount
     gone += _roll_up(connection, now_us // MINUTE_US - MINUTES_KEPT)
+    gone += inits.trim(connection, before_us)
     log_rows.forget_empty_streams(connection)
     if not gone and used_bytes(connection) > max_bytes:
         gone = _give_up_oldest(connection)
@@ -220,9 +213,6 @@ _HAPPENINGS = _Table(
 )
 
 
-_TABLES = (_INVOCATIONS, _LOGS, _HAPPENINGS)
-
-
 def _portion(connection: sqlite3.Connection, table: _Table) -> list[tuple[int, int]]:
     """(id, time) of the oldest rows, as many as one step may take: few where they are large."""
     rows: list[tuple[int, int]] = []
@@ -235,8 +225,8 @@ def _portion(connection: sqlite3.Connection, table: _Table) -> list[tuple[int, i
     return rows
 
 
-def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int, extra: int | None) -> int:
-    """Delete a portion of the oldest rows, while they are too old or too many (up to `extra`)."""
+def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int) -> int:
+    """Delete a portion of the oldest rows, while they are too old or too many."""
     oldest = _portion(connection, table)
     if not oldest:
         return 0
@@ -245,8 +235,11 @@ def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int, e
         if time_us >= before_us:
             break
         until = row_id
+    extra = connection.execute(
+        f"SELECT id FROM {table.name} ORDER BY id DESC LIMIT 1 OFFSET ?", (table.most,)
+    ).fetchone()
     if extra is not None:
-        until = max(until, min(extra, oldest[-1][0]))
+        until = max(until, min(extra[0], oldest[-1][0]))
     return _delete_until(connection, table, until) if until >= oldest[0][0] else 0
 
 

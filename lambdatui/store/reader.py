@@ -14,11 +14,12 @@ from typing import Any
 from lambdatui import schema
 from lambdatui.clock import Clock, SystemClock, iso
 from lambdatui.config.made import Made
-from lambdatui.store import code_change, made, metric_minutes, queue_rows, reader_rows, reader_stats
+from lambdatui.store import code_change, inits, made, metric_minutes, queue_rows, reader_rows, reader_stats
 from lambdatui.store.database import NewerError, check_version, explain, open_readonly
 from lambdatui.store.ids import pack_id, unpack_id
+from lambdatui.store.inits import Spending
 from lambdatui.store.metric_minutes import Samples, Wanted
-from lambdatui.store.records import QueueDepth
+from lambdatui.store.records import InitRecord, QueueDepth
 from lambdatui.store.shards import seq_text
 from lambdatui.store.tables import HISTORY, STATE
 
@@ -243,6 +244,14 @@ class Reader:
                 ).fetchone()
                 changed_at = None if row is None else iso(row[0])
         return schema.CodeChange(function=function, old_sha=old_sha, new_sha=new_sha, changed_at=changed_at, diff=lines)
+
+    def last_init(self, function: str) -> tuple[InitRecord, schema.ImportTree, Spending] | None:
+        """The function's last fresh init, and what its stored invocations came to; None where there was none."""
+        with self._history() as connection:
+            if connection is None or not reader_stats.has_column(connection, "init", "tree"):
+                return None
+            found = inits.read(connection, function)
+            return None if found is None else (*found, inits.spending(connection, function))
 
     def failed_event(self, function: str) -> tuple[str, bytes] | None:
         """Request id and event of the newest failed invocation (throttles are none)."""

@@ -21,6 +21,8 @@ INVOCATION = (
 )
 _BILLED = ", i.qualifier, i.provisioned, i.cost_usd"
 _NOT_BILLED = ", NULL, 0, NULL"
+_SPLIT = ", i.runtime_us, i.libraries_us, i.own_us, i.overhead_us, i.forked"
+_NOT_SPLIT = ", NULL, NULL, NULL, NULL, 0"
 _LOG = "l.id, l.time_us, l.function, l.request_id, l.level, l.message"
 _STREAMED = f"SELECT {_LOG}, s.name FROM log l LEFT JOIN log_stream s ON s.id = l.stream"
 _UNSTREAMED = f"SELECT {_LOG}, NULL FROM log l"
@@ -36,7 +38,8 @@ def _ms(us: int | None) -> float | None:
 
 def invocation_columns(connection: sqlite3.Connection) -> str:
     """INVOCATION and what a file that an older lambdatui left does not have."""
-    return INVOCATION + (_BILLED if has_column(connection, "invocation", "cost_usd") else _NOT_BILLED)
+    billed = _BILLED if has_column(connection, "invocation", "cost_usd") else _NOT_BILLED
+    return INVOCATION + billed + (_SPLIT if has_column(connection, "invocation", "overhead_us") else _NOT_SPLIT)
 
 
 def invocation(row: Sequence[Any]) -> schema.InvocationRow:
@@ -66,6 +69,11 @@ def invocation(row: Sequence[Any]) -> schema.InvocationRow:
         qualifier=row[21],
         provisioned=bool(row[22]),
         cost_usd=row[23],
+        init_runtime_ms=_ms(row[24]),
+        init_libraries_ms=_ms(row[25]),
+        init_own_ms=_ms(row[26]),
+        overhead_ms=_ms(row[27]),
+        forked=bool(row[28]),
     )
 
 

@@ -59,6 +59,26 @@ class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True):
     result: bytes | None = None
     error: str | None = None  # with its traceback, as text
     frames: bytes | None = None  # JSON list of schema.TraceFrame, or {"frames": [...]}
+    # as of schema.InvocationRow
+    runtime_us: int | None = None
+    libraries_us: int | None = None
+    own_us: int | None = None
+    overhead_us: int | None = None
+    forked: bool = False
+
+
+class InitRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A fresh init; of each function the last one is kept. `tree`: JSON of schema.ImportTree."""
+
+    function: str
+    version: str
+    code_sha: str
+    at_us: int
+    init_us: int
+    runtime_us: int
+    libraries_us: int
+    own_us: int
+    tree: bytes
 
 
 class LogStream(NamedTuple):

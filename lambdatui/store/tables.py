@@ -158,4 +158,16 @@ HISTORY: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX log_group_time ON log(log_group, time_us) WHERE log_group IS NOT NULL",
         "CREATE INDEX log_stream_time ON log(stream, time_us) WHERE stream IS NOT NULL",
     ),
+    (
+        "ALTER TABLE invocation ADD COLUMN runtime_us INTEGER",
+        "ALTER TABLE invocation ADD COLUMN libraries_us INTEGER",
+        "ALTER TABLE invocation ADD COLUMN own_us INTEGER",
+        "ALTER TABLE invocation ADD COLUMN overhead_us INTEGER",
+        "ALTER TABLE invocation ADD COLUMN forked INTEGER NOT NULL DEFAULT 0",
+        # The last fresh init of each function; `tree` is zlib of the JSON of schema.ImportTree.
+        """CREATE TABLE init (
+            function TEXT PRIMARY KEY, version TEXT NOT NULL, code_sha TEXT NOT NULL, at_us INTEGER NOT NULL,
+            init_us INTEGER NOT NULL, runtime_us INTEGER NOT NULL, libraries_us INTEGER NOT NULL,
+            own_us INTEGER NOT NULL, tree BLOB NOT NULL)""",
+    ),
 )

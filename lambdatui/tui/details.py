@@ -173,11 +173,18 @@ def log_lines(lines: Sequence[LogLine], width: int) -> list[Line]:
 
 
 def waterfall(row: InvocationRow, width: int) -> list[Line]:
-    """Queued, init and handler as bars on one time axis."""
-    steps = [("queued", row.queued_ms, "warn"), ("init", row.init_ms, "info"), ("handler", row.duration_ms, "ok")]
+    """Queued, the parts of the init, handler and the engine's overhead as bars on one time axis."""
+    whole = [("init", row.init_ms, "info")]
+    parts = [("runtime", row.init_runtime_ms), ("libraries", row.init_libraries_ms), ("own init", row.init_own_ms)]
+    steps = [
+        ("queued", row.queued_ms, "warn"),
+        *([(name, value, "info") for name, value in parts] if row.init_runtime_ms is not None else whole),
+        ("handler", row.duration_ms, "ok"),
+        ("overhead", row.overhead_ms, "dim"),
+    ]
     known = [(name, value, tag) for name, value, tag in steps if value is not None]
     total = sum(value for _, value, _ in known)
-    room = max(8, width - 22)
+    room = max(8, width - 23)
     out, before = [], 0.0
     for name, value, tag in known:
         start = round(before / total * room) if total else 0
@@ -187,7 +194,7 @@ def waterfall(row: InvocationRow, width: int) -> list[Line]:
         bar = " " * start + "▆" * cells + " " * (room - start - cells)
         out.append(
             line(
-                (f"{name:9}", "dim"),
+                (f"{name:10}", "dim"),
                 (bar, "err" if name == "handler" and row.status != "ok" else tag),
                 (f" {millis(value):>10}", ""),
             )
@@ -251,4 +258,5 @@ def _billed(row: InvocationRow) -> str:
 def _environment(row: InvocationRow) -> str:
     if row.environment is None:
         return DASH
-    return f"{short_id(row.environment)} {'cold' if row.cold else 'warm'}{', provisioned' if row.provisioned else ''}"
+    start = "cold, forked" if row.forked else "cold" if row.cold else "warm"
+    return f"{short_id(row.environment)} {start}{', provisioned' if row.provisioned else ''}"

@@ -7,12 +7,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
+from lambdatui.api.profiling import _read
 from lambdatui.client.client import Client, OutgoingMessage
+from lambdatui.engine.model import Profiling
 from lambdatui.errors import NotFound, UsageError
 from tests.api.api_support import TOKEN, Running
 from tests.api.test_guards import ask
+from tests.client.test_profile import profile as sampled
+from tests.store.test_inits import TREE, init
 
 
 @pytest.fixture
@@ -135,3 +140,33 @@ def test_overrides_are_forgotten_and_stop_is_heard(fresh: Callable[..., Running]
     while not own.stops and time.monotonic() < end:
         client.info()
     assert own.stops == [2.5]
+
+
+def test_a_profile_is_one_invocation_that_asks_for_samples(control: Client, door: Running) -> None:
+    reply = control.profile("echo", b'{"n": 7}', rate_hz=250, cold=True)
+    assert (reply.status, reply.payload, reply.profiles) == ("ok", b'{"n": 7}', [])
+    request = door.engine.requests[-1]
+    assert (request.source, request.profiling) == ("profile", Profiling(250, cold=True))
+    assert control.profile("fail").error_type == "KeyError"
+    with pytest.raises(UsageError, match="samples a second"):
+        control.profile("echo", rate_hz=100_000)
+    with pytest.raises(UsageError, match="not JSON"):
+        control.profile("echo", b"{")
+    with pytest.raises(NotFound):
+        control.profile("gone")
+
+
+def test_what_was_sampled_comes_typed_and_what_is_forged_does_not_come(door: Running) -> None:
+    sound = msgspec.json.encode(sampled())
+    forged = msgspec.json.encode(msgspec.structs.replace(sampled(), nodes=[-1, -1, 5, 0]))
+    assert _read([sound, forged, b"\xff", b"{}"]) == [sampled()]
+
+
+def test_the_last_cold_start_is_read_with_its_price(control: Client, door: Running) -> None:
+    assert control.cold_start("echo") is None
+    door.engine.store.history.add(inits=[init("echo")])
+    flush(door)
+    found = control.cold_start("echo")
+    assert found is not None
+    assert found.imports == TREE
+    assert found.usd_per_1000 is not None and found.usd_per_1000 > 0

@@ -106,6 +106,8 @@ class FakeEngine:
         self.peeked = [schema.PeekedMessage(id="m-1", body="hi", sent_at=T0)]
         self.reply: tuple[int, dict[str, str], bytes] = (200, {"x-amzn-RequestId": "r-9"}, b'{"ok":true}')
         self.last: dict[str, Any] | None = None
+        self.cold_start: schema.ColdStart | None = None
+        self.profiled: schema.ProfileReply | None = None
         self.calls: list[tuple[str, str, dict[str, list[str]], bytes]] = []
         self.headers: list[dict[str, str]] = []
         self.stopped: list[float | None] = []
@@ -214,6 +216,10 @@ class FakeEngine:
             if not waiting:
                 raise RefusalError(404, f"nothing called {wanted} is stored", 2)
             return waiting.pop(0)
+        if room == "functions" and verb == "cold_start" and self.cold_start is not None:
+            return self.cold_start
+        if room == "functions" and verb == "profile" and self.profiled is not None:
+            return self.profiled
         if room == "invocations" and wanted == self.detail.row.request_id:
             return self.detail
         if room == "dlq":
