@@ -37,14 +37,10 @@ class Imports:
     def add_code(self, snapshot: loader.Snapshot, settings: dict[str, Any]) -> None:
         """The user's code comes first from now on, out of its snapshot."""
         sys.path[:] = [snapshot.root, *self._path(settings, snapshot.root)]
-        hook = loader.path_hook(snapshot)
-        sys.path_hooks.insert(0, hook)
+        sys.path_hooks.insert(0, loader.path_hook(snapshot))
         for entry in list(sys.path_importer_cache):  # which were found before the hook was there
-            try:
-                hook(entry)
-            except ImportError:
-                continue
-            del sys.path_importer_cache[entry]
+            if snapshot.claimed(entry) is not None:
+                del sys.path_importer_cache[entry]
         self.first.after("linecache", loader.use_snapshot_lines(snapshot))
 
     def modules(self) -> list[str]:

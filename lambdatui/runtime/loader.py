@@ -35,6 +35,7 @@ class Snapshot:
 
     def __init__(self, root: str, manifest: str | None, bytecode: str | None) -> None:
         self.root = root
+        self._real_root = os.path.realpath(root)
         self.bytecode = bytecode if manifest else None
         self.files: dict[str, str] | None = None
         self._folders: set[str] = set()
@@ -66,6 +67,14 @@ class Snapshot:
         if self.files is not None:
             return name in self._folders
         return "site-packages" not in name.split("/") and os.path.isdir(os.path.join(self.root, name))
+
+    def claimed(self, entry: str) -> str | None:
+        """The relative path of the folder that an entry of sys.path leads to; None where it is not ours."""
+        path = os.path.abspath(entry)
+        name = self.relative(path)
+        if name is None and (path == self._real_root or path.startswith(self._real_root + os.sep)):
+            name = path[len(self._real_root) + 1 :]
+        return name if name is not None and self.owns(name) else None
 
     def is_folder(self, name: str) -> bool:
         """Whether a relative path can be a namespace package."""
@@ -190,14 +199,10 @@ def _spec(fullname: str, loader: Any, path: str, locations: list[str] | None = N
 
 def path_hook(snapshot: Snapshot) -> Callable[[str], _FolderFinder]:
     """The hook for sys.path_hooks: claims folders of the snapshot, by their own path or by what links lead to them."""
-    real_root = os.path.realpath(snapshot.root)
 
     def hook(entry: str) -> _FolderFinder:
-        path = os.path.abspath(entry)
-        name = snapshot.relative(path)
-        if name is None and (path == real_root or path.startswith(real_root + os.sep)):
-            name = path[len(real_root) + 1 :]
-        if name is None or not snapshot.owns(name):
+        name = snapshot.claimed(entry)
+        if name is None:
             raise ImportError("not a folder of the code snapshot")
         return _FolderFinder(snapshot, name)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from .logging_handler import Installation
+
 _write = os.write
 _TIME = "%Y-%m-%dT%H:%M:%S"
 _ERROR = 40
@@ -59,7 +61,7 @@ class LogCapture:
     def __init__(self) -> None:
         self.request_id = ""
         self.tenant_id: str | None = None
-        self._logging: ModuleType | None = None
+        self._logging: Installation | None = None
         self.renew()
         for name, errors in (("stdout", "strict"), ("stderr", "backslashreplace")):
             stream = getattr(sys, name)
@@ -73,7 +75,7 @@ class LogCapture:
         # A descriptor of our own: user code may close 1 and 2.
         self._fd = move_high(1, 1)
         if self._logging is not None:
-            self.equip(self._logging)
+            self._logging.renew()
 
     def record(self, message: str, type: int) -> None:
         """Put `message` into the log as one record, past whatever sys.stdout is now. UnicodeError: lone surrogates."""
@@ -116,11 +118,10 @@ class LogCapture:
         self.record("\n".join(lines), kind)
 
     def equip(self, logging: ModuleType) -> None:
-        """Give the root logger Lambda's handler; called once `logging` has been imported, and when this is renewed."""
-        from .logging_handler import install
+        """Give the root logger Lambda's handler; called once `logging` has been imported."""
+        from .logging_handler import Installation
 
-        install(logging, self, again=self._logging is not None)
-        self._logging = logging
+        self._logging = Installation(logging, self)
 
     def _breakpoint(self, *args: Any, **kwargs: Any) -> None:
         frame = sys._getframe(1)

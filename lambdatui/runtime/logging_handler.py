@@ -38,11 +38,43 @@ class _Sink:
         self._capture.record(msg, frame_type or _PLAIN)
 
 
-def install(logging: Any, capture: LogCapture, again: bool) -> None:
-    """Handler, format and level: WARNING unless AWS_LAMBDA_LOG_LEVEL says otherwise.
+class Installation:
+    """What `LogCapture` has put into `logging`."""
 
-    `again`: in a fork, the handler takes the place of its zygote's, if libraries have left that there.
-    """
+    def __init__(self, logging: Any, capture: LogCapture) -> None:
+        self._logging = logging
+        self._capture = capture
+        self._settings = _settings(capture)
+        logging.Formatter.converter = gmtime
+        root = logging.getLogger()
+        self._level_before = root.level
+        self._handler = _handler(logging, capture, self._settings)
+        if self._settings[1] in logging._nameToLevel:
+            root.setLevel(self._settings[1])
+        root.addHandler(self._handler)
+
+    def renew(self) -> None:
+        """In a fork: the handler for its variables, in the place of the zygote's if libraries have left that there."""
+        logging = self._logging
+        logging._startTime = time_ns() if isinstance(logging._startTime, int) else time()
+        settings = _settings(self._capture)
+        if settings == self._settings:
+            return
+        root = logging.getLogger()
+        if settings[1] in logging._nameToLevel and root.level == self._level_before:
+            root.setLevel(settings[1])
+        old, self._handler = self._handler, _handler(logging, self._capture, settings)
+        root.handlers[:] = [self._handler if each is old else each for each in root.handlers]
+
+
+def _settings(capture: LogCapture) -> tuple[bool, str]:
+    """Whether in JSON, and the level: WARNING unless AWS_LAMBDA_LOG_LEVEL says otherwise."""
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+    return capture.json_format, "DEBUG" if level == "TRACE" else level.upper()
+
+
+def _handler(logging: Any, capture: LogCapture, settings: tuple[bool, str]) -> Any:
+    """Handler and format."""
 
     class LambdaLoggerHandler(logging.Handler):  # type: ignore[misc]
         def __init__(self, log_sink: _Sink) -> None:
@@ -64,21 +96,12 @@ def install(logging: Any, capture: LogCapture, again: bool) -> None:
             record.tenant_id = capture.tenant_id
             return True
 
-    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
-    level = "DEBUG" if level == "TRACE" else level.upper()
-    kind = LambdaLoggerHandlerWithFrameType if capture.json_format or level else LambdaLoggerHandler
+    json_format, level = settings
+    kind = LambdaLoggerHandlerWithFrameType if json_format or level else LambdaLoggerHandler
     handler = kind(_Sink(capture))
-    handler.setFormatter(_json_formatter(logging) if capture.json_format else logging.Formatter(_TEXT, _TIME))
+    handler.setFormatter(_json_formatter(logging) if json_format else logging.Formatter(_TEXT, _TIME))
     handler.addFilter(LambdaLoggerFilter())
-    root = logging.getLogger()
-    if level in logging._nameToLevel and (not again or root.level == logging.WARNING):
-        root.setLevel(level)
-    if again:
-        root.handlers[:] = [handler if hasattr(each, "log_sink") else each for each in root.handlers]
-        logging._startTime = time_ns() if isinstance(logging._startTime, int) else time()
-    else:
-        logging.Formatter.converter = gmtime
-        root.addHandler(handler)
+    return handler
 
 
 def _rounded(level: int) -> int:

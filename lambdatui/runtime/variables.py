@@ -58,9 +58,11 @@ class Watch:
 def replace(variables: dict[str, str]) -> None:
     """These and no others from now on, for C code and children too."""
     zone = os.environ.get("TZ")
-    coerced = {_COERCED: os.environ[_COERCED]} if _COERCED in os.environ else {}
-    os.environ.clear()
-    os.environ.update({**coerced, **variables})
+    for name in [each for each in os.environ if each not in variables and each != _COERCED]:
+        del os.environ[name]
+    for name, value in variables.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
     if variables.get("TZ") != zone:
         from time import tzset
 

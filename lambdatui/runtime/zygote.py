@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from .channel import Channel
 
 MAX_NOISE = 64 * 1024  # what a pipe takes before anybody reads
+_kept: list[object] = []  # in a fork: what it never needs again, and what to free would copy pages
 _ADOPTION_S = 0.0001
+_AT_ONCE = 4  # forks by one child, where requests wait
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PACKAGE = __name__.partition(".")[0]
 _MAIN = ("__main__", "__mp_main__")  # the second is what multiprocessing calls the first
@@ -57,13 +59,15 @@ def serve(channel: Channel, settings: dict[str, Any]) -> tuple[LogCapture, Impor
         tools.protocol.send(control, {"say": "unprepared", "error": failure[:1000]})
         os._exit(0)
     tools.tree.stop_being_subreaper()  # what is forked by a fork of this goes to the spawner
-    report = libraries.report()
+    prepared = libraries.report()
     libraries.imports.begin_anew()
     zygote = _Zygote(tools, control, libraries, _read(noise), settings["nice"])
+    tools.protocol.send(control, {"say": "prepared", "rss_kb": _resident_kb(), **prepared})
+    del prepared
     tools.gc.collect()
     tools.gc.freeze()
-    tools.protocol.send(control, {"say": "prepared", "rss_kb": _resident_kb(), **report})
     zygote.serve()
+    _kept.append(zygote)
     return log, libraries.imports
 
 
@@ -72,7 +76,7 @@ class _Libraries:
 
     def __init__(self, settings: dict[str, Any], log: LogCapture) -> None:
         self._settings = settings
-        self._log = log
+        self.log = log
         self._logged = False
         self._watch = variables.Watch()
         self._missed = _Missed()
@@ -85,7 +89,7 @@ class _Libraries:
         """Raises what an import raises."""
         self.imports.first.after("random", self._note_generators)
         self.imports.first.after("logging", self._equip)
-        self._log.record = self._note_record  # type: ignore[method-assign]
+        self.log.record = self._note_record  # type: ignore[method-assign]
         sys.meta_path.append(self._missed)
         self._watch.begin()
         try:
@@ -97,8 +101,8 @@ class _Libraries:
             sys.meta_path.remove(self._missed)
             self.imports.first.forget("random")
             if "logging" not in sys.modules:
-                self.imports.first.after("logging", self._log.equip)
-            del self._log.record
+                self.imports.first.after("logging", self.log.equip)
+            del self.log.record
             if self._random is not None:
                 random, seed = self._random
                 random.Random.seed = seed
@@ -139,8 +143,7 @@ class _Libraries:
         return {"modules": modules, "missed": sorted(self._missed.names), "reads": sorted(self._watch.reads)}
 
     def renew(self) -> None:
-        """In a fork: log and random numbers of its own. (The module `random` reseeds its own generator at a fork.)"""
-        self._log.renew()
+        """In a fork: random numbers of its own. (The module `random` reseeds its own generator at a fork.)"""
         for each in self._unseeded:
             generator = each()
             if generator is not None:
@@ -163,7 +166,7 @@ class _Libraries:
 
     def _equip(self, logging: ModuleType) -> None:
         self._watch.end()  # what we read is read again in each fork
-        self._log.equip(logging)
+        self.log.equip(logging)
         self._watch.begin()
 
     def _note_record(self, message: str, type: int) -> None:
@@ -200,12 +203,13 @@ class _Tools:
     def __init__(self) -> None:
         before = set(sys.modules)
         import gc
+        import select
         import socket
 
         from ..spawner import child, private_tmp, protocol, tree
 
         self.child, self.private_tmp, self.protocol, self.tree = child, private_tmp, protocol, tree
-        self.gc, self.socket = gc, socket
+        self.gc, self.select, self.socket = gc, select, socket
         for name in [each for each in sys.modules if each not in before]:
             module = sys.modules.pop(name)
             parent, _, last = name.rpartition(".")
@@ -214,90 +218,99 @@ class _Tools:
 
 
 class _Zygote:
-    """The process once it is prepared."""
+    """The process once it is prepared. A fork always waits, set up as far as it can be, to take the next request."""
 
     def __init__(self, tools: _Tools, control: Any, libraries: _Libraries, noise: bytes, nice: int) -> None:
         self._tools = tools
         self._control = control
-        self._receiver = tools.protocol.Receiver(control)
         self._libraries = libraries
         self._noise = noise
         self._nice = nice
         self._spawner = os.getppid()
+        self._turn, give = os.pipe()  # a byte, which the fork holds that reads the next request
+        os.write(give, b"1")
+        self._give = give
 
     def serve(self) -> None:
-        """Fork for one request after the other; returns in each fork."""
+        """Returns in each fork that a request has been made an environment for."""
+        count = 1
         while True:
-            messages = self._receiver.receive()
-            if messages is None:
-                os._exit(0)
-            for request, fds in messages:
-                if self._fork(request, fds):
-                    return
+            taken, take = os.pipe()
+            between = os.fork()
+            if between == 0:
+                os.close(taken)
+                self._fork_again(count)
+                self._wait(take)
+                return
+            os.close(take)
+            os.waitpid(between, 0)
+            if _bytes_until_end(taken) < count:
+                os._exit(1)  # a fork has ended by itself, or was killed
+            count = _AT_ONCE if self._asked() else 1
 
-    def _fork(self, request: dict[str, Any], fds: list[int]) -> bool:
-        """By way of a child that ends at once, so that the spawner inherits the fork. True in the fork."""
-        different = variables.differs(request["env"])
-        if different is not None:
-            self._say("failed", request, error="its zygote was started with another value of " + different)
-        else:
-            try:
-                between = os.fork()
-            except OSError as error:
-                self._say("failed", request, error=str(error))
+    def _asked(self) -> bool:
+        """Whether a request waits to be taken."""
+        poll = self._tools.select.poll()
+        poll.register(self._control, self._tools.select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _fork_again(self, count: int) -> None:
+        """Returns in so many children, when this process has ended and the spawner has inherited them."""
+        between = os.getpid()
+        try:
+            for _ in range(count):
+                pid = os.fork()
+                if pid == 0:
+                    break
+                self._say("waits", pid=pid)  # before the spawner has it as a child: it knows it then
             else:
-                if between == 0:
-                    between = os.getpid()
-                    self._fork_again(request)
-                    self._become(request, fds, between)
-                    return True
-                os.waitpid(between, 0)
-        for fd in fds:
-            os.close(fd)
-        return False
+                os._exit(0)
+        except OSError:
+            os._exit(1)
+        self._tools.child.lead()
+        while os.getppid() == between:
+            time.sleep(_ADOPTION_S)
+        self._tools.tree.die_with_parent(self._spawner)
 
-    def _fork_again(self, request: dict[str, Any]) -> None:
-        """Returns in the child only."""
-        try:
-            pid = os.fork()
-        except OSError as error:
-            self._say("failed", request, error=str(error))
-            os._exit(0)
-        if pid != 0:
-            self._say("forked", request, pid=pid)  # before the spawner has it as a child: it knows it then
-            os._exit(0)
-
-    def _become(self, request: dict[str, Any], fds: list[int], parent: int) -> None:
-        """What `spawner.child` does for a fresh process, and then what is a fork's alone."""
+    def _wait(self, take: int) -> None:
+        """For a request, to do then what `spawner.child` does for a fresh process, and what is a fork's alone."""
         tools = self._tools
+        self._close_all_but(take, self._turn, self._give, self._control.fileno())
+        self._libraries.renew()
+        os.read(self._turn, 1)
+        message = tools.protocol.receive(self._control)
+        if message is None:
+            os._exit(0)
+        os.write(self._give, b"1")
+        os.write(take, b"1")
+        os.close(take)
+        request, fds = message
+        id, pid = request["id"], os.getpid()
         try:
+            different = variables.differs(request["env"])
+            if different is not None:
+                raise ValueError("its zygote was started with another value of " + different)  # noqa: TRY301
             channel, log, *namespaces = fds
             held = tools.private_tmp.Namespaces.held(namespaces) if namespaces else None
-            tools.child.settle(request, channel, log, held, self._nice)
-            self._close_all_but_mine()
+            tools.child.settle(request, channel, log, self._spawner, held, self._nice)
+            self._close_all_but(tools.child.FD_CHANNEL, self._control.fileno())
             variables.replace(request["env"])
-            self._libraries.renew()
+            self._libraries.log.renew()
             _write(self._noise)
-            while os.getppid() == parent:
-                time.sleep(_ADOPTION_S)
-            tools.tree.die_with_parent(self._spawner)
-            self._say("started", request)
         except BaseException as error:  # whatever it was, it ends here
-            self._say("failed", request, error="%s: %s" % (type(error).__name__, error))
+            self._say("failed", id=id, pid=pid, error=("%s: %s" % (type(error).__name__, error))[:1000])
             os._exit(127)
+        self._say("started", id=id, pid=pid)
         os.close(self._control.detach())
 
-    def _close_all_but_mine(self) -> None:
-        mine = (0, 1, 2, self._tools.child.FD_CHANNEL, self._control.fileno())
+    def _close_all_but(self, *mine: int) -> None:
         for name in os.listdir("/proc/self/fd"):
-            if int(name) not in mine:
+            if int(name) not in (0, 1, 2, *mine):
                 os.closerange(int(name), int(name) + 1)  # no error for the listing's own, which is gone
 
-    def _say(self, say: str, request: dict[str, Any], **more: Any) -> None:
-        if "error" in more:
-            more["error"] = more["error"][:1000]
+    def _say(self, say: str, **more: Any) -> None:
         try:
-            self._tools.protocol.send(self._control, {"say": say, "id": request["id"], **more})
+            self._tools.protocol.send(self._control, {"say": say, **more})
         except OSError:
             os._exit(127)  # the spawner has gone, or has given this zygote up
 
@@ -312,6 +325,17 @@ def _catch_output() -> int:
 
 def _read(fd: int) -> bytes:
     return os.pread(fd, MAX_NOISE + 1, 0)
+
+
+def _bytes_until_end(pipe: int) -> int:
+    """How many there were when its writers have gone; closes it."""
+    count = 0
+    while True:
+        data = os.read(pipe, 64)
+        if not data:
+            os.close(pipe)
+            return count
+        count += len(data)
 
 
 def _write(data: bytes) -> None:

@@ -56,10 +56,9 @@ def _become(
     namespaces: private_tmp.Namespaces | None,
 ) -> None:
     try:
+        lead()
         _protect_the_engine()
-        settle(request, channel, log, namespaces)
-        # Behind the namespaces: what changes credentials takes the signal back.
-        tree.die_with_parent(parent)
+        settle(request, channel, log, parent, namespaces)
         _default_signals()
         os.execve(request["argv"][0], request["argv"], request["env"])
     except BaseException as error:  # noqa: BLE001 - whatever it was, it ends here
@@ -68,20 +67,31 @@ def _become(
         os._exit(127)
 
 
+def lead() -> None:
+    """Let this process, a fork, lead a session of its own."""
+    os.setsid()
+    # Daemons below come back to the environment, not to the spawner: one walk down the tree finds them all.
+    tree.become_subreaper()
+
+
 def settle(
-    request: dict[str, Any], channel: int, log: int, namespaces: private_tmp.Namespaces | None, nice: int = 0
+    request: dict[str, Any],
+    channel: int,
+    log: int,
+    parent: int,
+    namespaces: private_tmp.Namespaces | None,
+    nice: int = 0,
 ) -> None:
-    """Make of this process, a fork, what the request asks for, but for its program, variables and parent.
+    """Make of this process what the request asks for, but for its program and variables.
 
     `nice`: what it has of that already. Raises OSError, ValueError.
     """
-    os.setsid()
     if namespaces is not None:
         namespaces.enter()
     elif request.get("tmp"):
         private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"])
-    # Daemons below come back to the environment, not to the spawner: one walk down the tree finds them all.
-    tree.become_subreaper()
+    # Behind the namespaces: what changes credentials takes the signal back.
+    tree.die_with_parent(parent)
     os.nice(request["nice"] - nice)
     for number, value in _limits(request).items():
         _limit(number, value)

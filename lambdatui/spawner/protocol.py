@@ -128,6 +128,40 @@ def _wait_writable(sock: socket.socket) -> None:
     poll.poll()
 
 
+def receive(sock: socket.socket) -> Message | None:
+    """Wait for one message and read no byte beyond it: others may read the next one. None at the end of the stream."""
+    data, ancillary, _, _ = sock.recvmsg(LENGTH.size, socket.CMSG_SPACE(4 * _MAX_FDS), _CLOEXEC)
+    fds = _descriptors(ancillary)
+    (length,) = LENGTH.unpack(data + _exactly(sock, LENGTH.size - len(data))) if data else (0,)
+    text = _exactly(sock, length)
+    if not text:
+        return None
+    body = json.loads(text)
+    body.pop("fds", None)
+    return Message(body, fds)
+
+
+def _exactly(sock: socket.socket, count: int) -> bytes:
+    """So many bytes; none at the end of the stream."""
+    data = bytearray()
+    while len(data) < count:
+        piece = sock.recv(count - len(data))
+        if not piece:
+            return b""
+        data += piece
+    return bytes(data)
+
+
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    found: list[int] = []
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds = array.array("i")
+            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+            found.extend(fds)
+    return found
+
+
 class Receiver:
     """Puts messages together again from what arrives; works on blocking and non-blocking sockets."""
 
@@ -144,11 +178,7 @@ class Receiver:
             return []
         except ConnectionError:
             data, ancillary = b"", []
-        for level, kind, payload in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                fds = array.array("i")
-                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
-                self._fds.extend(fds)
+        self._fds += _descriptors(ancillary)
         if not data:
             return None
         self._data += data

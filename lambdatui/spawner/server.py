@@ -140,27 +140,23 @@ class Spawner:
                 self._say({**body, "id": zygote.id, "pid": zygote.pid})
             elif body["say"] == "unprepared":
                 self._unprepared(zygote, body["error"])
-            elif fork is None:
-                continue  # it has been given up
-            elif body["say"] == "forked":
-                fork.forked(body["pid"])
-                self._know(fork.id, body["pid"])
-            elif body["say"] == "started" and fork.pid is not None:
-                del zygote.forks[fork.id]
-                self._started(fork.id, fork.pid, fork.private_tmp)
-            elif body["say"] == "failed":
-                self._fork_failed(zygote, fork, body["error"])
-            if fork is not None and fork.killed and fork.pid is not None:
-                tree.kill_tree(fork.pid)
+            elif body["say"] == "waits":
+                zygote.waiting.add(body["pid"])
+            elif body["say"] in ("started", "failed"):
+                zygote.waiting.discard(body["pid"])
+                if fork is not None:
+                    self._forked(zygote, fork, body)
 
-    def _fork_failed(self, zygote: Zygote, fork: Fork, error: str) -> None:
-        """What there is of it is an orphan from now on."""
+    def _forked(self, zygote: Zygote, fork: Fork, body: dict[str, Any]) -> None:
+        """What came of an environment that was asked for."""
         del zygote.forks[fork.id]
-        if fork.pid is not None:
-            self._ids.pop(fork.pid, None)
-            self._pids.pop(fork.id, None)
-            tree.kill_tree(fork.pid)
-        self._say({"say": "failed", "id": fork.id, "error": error})
+        if body["say"] == "failed":
+            self._say({"say": "failed", "id": fork.id, "error": body["error"]})
+            return
+        self._know(fork.id, body["pid"])
+        self._started(fork.id, body["pid"], fork.private_tmp)
+        if fork.killed:
+            tree.kill_tree(body["pid"])
 
     def _unprepared(self, zygote: Zygote, error: str) -> None:
         zygote.given_up = True
@@ -172,8 +168,10 @@ class Spawner:
         self._poll.unregister(zygote)
         zygote.close()
         del self._zygotes[zygote.id]
-        for fork in list(zygote.forks.values()):
-            self._fork_failed(zygote, fork, "its zygote has ended")
+        for pid in zygote.waiting:
+            tree.kill_tree(pid)
+        for id in zygote.forks:
+            self._say({"say": "failed", "id": id, "error": "its zygote has ended"})
         if zygote.prepared:
             self._say(how)
         elif not zygote.given_up:
@@ -181,19 +179,16 @@ class Spawner:
             self._say({"say": "unprepared", "id": zygote.id, "error": "ends with " + by})
 
     def _end_overdue(self) -> None:
-        """Kill what owes an answer for too long; its end says the rest."""
+        """Kill zygotes that owe an answer for too long; their end says the rest."""
         now = time.monotonic()
-        for pid, due in self._overdue():
-            if due < now:
-                tree.kill_tree(pid)
-
-    def _overdue(self) -> list[tuple[int, float]]:
-        return [each for zygote in self._zygotes.values() for each in zygote.overdue().items()]
+        for zygote in self._zygotes.values():
+            if zygote.overdue is not None and zygote.overdue < now:
+                tree.kill_tree(zygote.pid)
 
     def _patience_ms(self) -> float | None:
-        """Until somebody has to have answered; None: nobody owes anything."""
-        first = min((due for _, due in self._overdue()), default=None)
-        return None if first is None else max(0.0, first - time.monotonic()) * 1000 + 1
+        """Until the first zygote has to have answered; None: none owes anything."""
+        times = [zygote.overdue for zygote in self._zygotes.values() if zygote.overdue is not None]
+        return max(0.0, min(times) - time.monotonic()) * 1000 + 1 if times else None
 
     # --- ends
 
@@ -218,9 +213,7 @@ class Spawner:
                 return
             if pid == 0:
                 return
-            for zygote in self._zygotes.values():
-                if zygote.forks:
-                    self._hear(zygote)  # of an environment that has come and gone meanwhile
+            self._fork_ended(pid)
             id = self._ids.pop(pid, None)
             if id is None:
                 continue
@@ -237,11 +230,15 @@ class Spawner:
             self._end_orphans(pid)
             return
         self._end_orphans(pid)
-        for zygote in self._zygotes.values():
-            if id in zygote.forks:
-                self._fork_failed(zygote, zygote.forks[id], "it ended while it was set up")
-                return
         self._say(how)
+
+    def _fork_ended(self, pid: int) -> None:
+        """Where it was no environment yet, a request may have ended with it, and nobody can tell which."""
+        for zygote in self._zygotes.values():
+            self._hear(zygote)  # of those that came and went meanwhile
+            if pid in zygote.waiting:
+                zygote.waiting.discard(pid)
+                tree.kill_tree(zygote.pid)
 
     def _end_orphans(self, ended: int) -> None:
         """Descendants outlive an environment only by coming to us: whatever child we did not start is one."""
@@ -251,10 +248,11 @@ class Spawner:
         deadline = time.monotonic() + _ORPHAN_WAIT_S
         while True:
             below = tree.children(os.getpid())
+            known = set(self._ids)
             for zygote in self._zygotes.values():
-                if zygote.forks:
-                    self._hear(zygote)  # of forks that have come to us: it is told before they come
-            orphans = [pid for pid in below if pid not in self._ids]
+                self._hear(zygote)  # of forks that have come to us: it is told before they come
+                known |= zygote.waiting
+            orphans = [pid for pid in below if pid not in known and pid not in self._ids]
             for pid in orphans:
                 if not _reaped(pid):
                     tree.kill_tree(pid)

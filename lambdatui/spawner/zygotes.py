@@ -23,17 +23,12 @@ _SEND_PATIENCE_S = 2.0
 
 
 class Fork:
-    """An environment that is being forked; `pid` once it is, `since` then or when it was asked for."""
+    """An environment that has been asked for; `killed` where it is not wanted any more."""
 
     def __init__(self, id: str, private_tmp: bool) -> None:
         self.id = id
         self.private_tmp = private_tmp
-        self.pid: int | None = None
         self.killed = False
-        self.since = time.monotonic()
-
-    def forked(self, pid: int) -> None:
-        self.pid = pid
         self.since = time.monotonic()
 
 
@@ -46,6 +41,7 @@ class Zygote:
         self.prepared = False
         self.given_up = False  # said to be unprepared
         self.forks: dict[str, Fork] = {}
+        self.waiting: set[int] = set()  # process ids of forks that are no environments yet
         self._heard = time.monotonic()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         # What the interpreter finds as its output while it starts is a pipe, as in an environment.
@@ -66,15 +62,15 @@ class Zygote:
             self._socket.sendall(wire.pack(wire.PREPARE, b"", prepare) + prepare)
         self._socket.setblocking(False)
 
-    def overdue(self) -> dict[int, float]:
-        """When the zygote, and each fork that is being set up, has to have said something: process id -> time."""
+    @property
+    def overdue(self) -> float | None:
+        """When it has to have said something; None where it owes nothing."""
         if not self.prepared:
-            return {self.pid: self._heard + BUILD_PATIENCE_S}
-        times = {fork.pid: fork.since + FORK_PATIENCE_S for fork in self.forks.values() if fork.pid is not None}
-        asked = [fork.since for fork in self.forks.values() if fork.pid is None]
-        if asked:  # it forks one after the other
-            times[self.pid] = max(min(asked), self._heard) + FORK_PATIENCE_S
-        return times
+            return self._heard + BUILD_PATIENCE_S
+        if not self.forks:
+            return None
+        oldest = min(fork.since for fork in self.forks.values())
+        return max(oldest, self._heard) + FORK_PATIENCE_S
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -87,7 +87,7 @@ class SpawnerProcess:
     def expect(self, say: str, id: str) -> dict[str, Any]:
         """The next thing said of this kind about this environment."""
         body = self.hear(say, "failed", id=id)
-        assert body["say"] == say, body
+        assert body["say"] == say, body["error"]
         return body
 
     def spawn(
