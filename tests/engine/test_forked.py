@@ -229,6 +229,8 @@ async def test_a_handler_that_kills_or_stops_a_zygote_costs_a_fresh_start(start:
     await prepared(engine)
     (pid,) = engine.zygotes.pids()
     await call(engine, "app", [pid, number])
+    if number == signal.SIGSTOP:
+        assert await anew(engine) == 1  # the fork that waited already
     assert await anew(engine) == 1 and starts(engine) == ["fresh"]
     await eventually(lambda: engine.zygotes.pids() not in ([], [pid]))
     assert await anew(engine) == 1 and starts(engine) == ["forked"]
