@@ -36,7 +36,8 @@ class Channel:
         self._sock = sock
         self._on_frame = on_frame
         self._on_close = on_close
-        self._buffer = bytearray()
+        self._pieces: list[bytes] = []  # of what has not been handed on
+        self._missing = wire.HEADER.size  # bytes until there is more to see
         self._out: list[memoryview] = []
         sock.setblocking(False)
         self._loop.add_reader(sock.fileno(), self._readable)
@@ -83,25 +84,34 @@ class Channel:
         if not data:
             self.close()
             return
-        self._buffer += data
+        self._pieces.append(data)
+        self._missing -= len(data)
+        if self._missing > 0:
+            return
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         try:
-            self._frames()
+            self._frames(data)
         except ValueError:  # garbage on the channel: this environment is lost, the engine is not
             self.close()
 
-    def _frames(self) -> None:
-        while len(self._buffer) >= wire.HEADER.size and not self.closed:
-            header = wire.unpack_header(bytes(self._buffer[: wire.HEADER.size]))
-            start = wire.HEADER.size + header.meta_length
-            end = start + header.payload_length
+    def _frames(self, data: bytes) -> None:
+        """Hand on the frames that are whole; a large one is put together only once all of it is there."""
+        start, size = 0, wire.HEADER.size
+        while len(data) - start >= size and not self.closed:
+            header = wire.unpack_header(data[start : start + wire.HEADER.size])
             if header.meta_length > wire.MAX_META or header.payload_length > wire.MAX_RESULT:
                 raise ValueError("frame too large")
-            if len(self._buffer) < end:
-                return
-            meta = bytes(self._buffer[wire.HEADER.size : start])
-            payload = bytes(self._buffer[start:end])
-            del self._buffer[:end]
-            self._on_frame(header, meta, payload)
+            meta = start + wire.HEADER.size
+            payload = meta + header.meta_length
+            end = payload + header.payload_length
+            size = end - start
+            if len(data) < end:
+                break
+            self._on_frame(header, data[meta:payload], data[payload:end])
+            start, size = end, wire.HEADER.size
+        rest = data[start:]
+        self._pieces = [rest] if rest else []
+        self._missing = size - len(rest)
 
     def close(self) -> None:
         if self.closed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from marshal import dumps
 
 from .faults import Fault
 from .quickjson import decode, encoder, quote_ascii, quote_unicode
@@ -16,7 +17,7 @@ TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-_ATOMS = frozenset((str, int, float, bool, type(None)))
+_NO_REFERENCES = 2  # version of the format: later ones look for objects that come twice
 # As simplejson comes to its limit, which is that of the standard encoder in C.
 _TOO_DEEP = "maximum recursion depth exceeded while " + (
     "calling a Python object" if sys.version_info >= (3, 12) else "encoding a JSON object"
@@ -65,8 +66,8 @@ class Marshaller:
             if _is_plain(value):
                 try:
                     return self._fast(value)
-                except ValueError:
-                    pass  # not finite, or circular: the slow way words it as simplejson does
+                except (ValueError, TypeError):
+                    pass  # not finite, circular, or not JSON: the slow way does it, or words it, as simplejson does
             return self._slow(value)
         except RecursionError:
             raise RecursionError(_TOO_DEEP) from None
@@ -139,25 +140,15 @@ class Marshaller:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether the standard encoder writes `value` as simplejson does: exact built-in types all the way down."""
-    rest = [value]
-    seen: set[int] = set()
-    while rest:
-        each = rest.pop()
-        kind = type(each)
-        if kind in _ATOMS or id(each) in seen:
-            continue
-        seen.add(id(each))
-        if kind is dict:
-            if not _ATOMS.issuperset(map(type, each)):
-                return False
-            inside = each.values()
-        elif kind is list or kind is tuple:
-            inside = each
-        else:
-            return False
-        if not _ATOMS.issuperset(map(type, inside)):
-            rest.extend([one for one in inside if type(one) not in _ATOMS])
+    """Whether the standard encoder writes `value` as simplejson does: exact built-in types all the way down.
+
+    The interpreter's own marshal takes nothing else, and finds that out in C. What it takes and JSON has not (bytes,
+    sets) the standard encoder refuses.
+    """
+    try:
+        dumps(value, _NO_REFERENCES)
+    except ValueError:
+        return False
     return True
 
 
