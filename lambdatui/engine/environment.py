@@ -204,14 +204,7 @@ class Environment:
         else:
             self._output.starting(self.launch)
         try:
-            try:
-                self.pid = await self._spawn((theirs.fileno(), log_write), limit_s, fork)
-            except OSError:
-                if fork is None:
-                    raise
-                self._zygotes.lost(fork)
-                fork = None
-                self.pid = await self._spawn((theirs.fileno(), log_write), max(0.0, until - self._clock.monotonic()))
+            fork = await self._start_process((theirs.fileno(), log_write), until, fork)
         except OSError as error:
             self.failed = True
             self._close()
@@ -242,6 +235,18 @@ class Environment:
                 outcome.peak_mb = max(outcome.peak_mb, self._exited.result().peak_mb)
         self._output.initialised(outcome)
         return outcome
+
+    async def _start_process(self, fds: tuple[int, int], until: float, fork: Fork | None) -> Fork | None:
+        """By a fork, or afresh where there is none or it fails; what it was forked from."""
+        if fork is not None:
+            try:
+                async with fork.turns:
+                    self.pid = await self._spawn(fds, max(0.0, until - self._clock.monotonic()), fork)
+                return fork
+            except OSError:
+                self._zygotes.lost(fork)
+        self.pid = await self._spawn(fds, max(0.0, until - self._clock.monotonic()))
+        return None
 
     async def _spawn(self, fds: tuple[int, int], limit_s: float, fork: Fork | None = None) -> int:
         tmp = self.launch.tmp

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CHECK_EVERY = 1.0  # seconds between looks at the files that a zygote stands on
 _BUILD_LIMIT = 60.0  # seconds; the slowest libraries take ten on a busy machine
+_FORKS_AT_ONCE = 4  # of one zygote, which forks one after the other; what waits with the engine can be given up
 _MOST_LOSSES = 3  # ends of one zygote that nobody asked for: then it is left alone
 _MOST_LEARNED = 2000  # functions and versions
 
@@ -62,6 +63,7 @@ class Fork(msgspec.Struct, frozen=True):
 
     zygote: str
     learned: Learned
+    turns: asyncio.Semaphore  # to be held while it is forked
 
 
 class Recipe(msgspec.Struct, frozen=True):
@@ -83,6 +85,7 @@ class Zygote(msgspec.Struct, kw_only=True):
     marks: Marks  # of the files that it stands on, as they were when it was built
     checked_at: float  # monotonic seconds
     used_at: float
+    turns: asyncio.Semaphore
 
 
 class Processes(Protocol):
@@ -154,7 +157,7 @@ class Zygotes:
             return None
         self._why.pop(launch.key, None)
         zygote.used_at = self._clock.monotonic()
-        return Fork(zygote.id, learned)
+        return Fork(zygote.id, learned, zygote.turns)
 
     async def _keeps(self, learned: Learned, launch: Launch) -> bool:
         """Whether the code still imports all that the zygote has imported for it."""
@@ -192,7 +195,8 @@ class Zygotes:
         return f"a library looks at {'all variables' if name == libraries.ANYTHING else name} when it is imported"
 
     def lost(self, fork: Fork) -> None:
-        """It could not be forked from, and has been ended."""
+        """It could not be forked from: it goes, if it has not gone already."""
+        self._processes.kill(fork.zygote)
         for zygote in [one for one in self._zygotes.values() if one.id == fork.zygote]:
             self._lose(zygote)
 
@@ -296,6 +300,7 @@ class Zygotes:
         zygote = Zygote(
             id=id, key=recipe.key, pid=prepared.pid, bytes=prepared.rss_kb * 1024, modules=prepared.modules,
             missed=tuple(prepared.missed), marks=after, checked_at=now, used_at=now,
+            turns=asyncio.Semaphore(_FORKS_AT_ONCE),
         )  # fmt: skip
         why = self._fault(zygote, learned)
         unsettled = libraries.changed_since(after, began_ns)
