@@ -60,7 +60,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     generation: str
     code_sha: str
-    home: str  # the environment's own folder, TMPDIR
+    home: str | None  # a folder of its own, TMPDIR; None where it needs none
     log_stream: LogStream
     runtime: str  # as INIT_START names it: "python:3.13.v0"
     runtime_arn: str

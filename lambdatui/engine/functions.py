@@ -22,7 +22,7 @@ from lambdatui.engine.interpreters import Boto3, Interpreter
 from lambdatui.engine.libraries import Parts
 from lambdatui.engine.model import LATEST as LATEST
 from lambdatui.engine.provision import Need, Plan
-from lambdatui.engine.tmp import below_tmp
+from lambdatui.engine.tmp import TMP, below_tmp
 from lambdatui.engine.variables import CERTIFICATES, Surroundings, build, log_group, log_stream, owners
 from lambdatui.store.records import LogStream
 
@@ -80,6 +80,7 @@ class Function:
         self._around = around
         self._data = data
         self._status = status
+        self._tmp_of: tuple[tuple[str, int], Tmp | None] = (("", 0), None)  # the last answer, and what it was for
         self._made_of: tuple[object, ...] = ()
         self._generation = ""
 
@@ -107,31 +108,38 @@ class Function:
     def build(self, environment_id: str, *, private_tmp: bool) -> Launch:
         assert self.interpreter is not None and self.snapshot is not None
         stream = log_stream(self.config, self.version, environment_id, time.strftime("%Y/%m/%d", time.gmtime()))
-        home = self._data / "tmp" / environment_id
-        home.mkdir(parents=True, mode=0o700, exist_ok=True)
-        tmp = self._tmp() if private_tmp else None
-        python = self.interpreter
+        generation, python = self.generation, self.interpreter
+        tmp = self._tmp(generation) if private_tmp else None
+        cwd = self.config.code_root if Path(self.config.code_root).is_dir() else None
+        home = None if tmp and cwd else self._home(environment_id)
+        own = None if tmp else home
         return Launch(
             id=environment_id,
             function=self.config.name,
             version=self.version,
-            generation=self.generation,
+            generation=generation,
             code_sha=self.code_sha,
-            home=str(home),
+            home=home,
             log_stream=LogStream(self.log_group, stream),
             runtime=f"python:{python.version}.v0",  # AWS counts the releases of its runtimes; this is none of them
             runtime_arn=self.runtime_arn,
             argv=(python.path, *python.flags, START_SCRIPT),
             variables=self._library_path() | build(
                 self.config, self._around, version=self.version, python=python.version, path=self._path(),
-                stream=stream, home=None if tmp else str(home), mark=environment_id,
+                stream=stream, home=own, mark=environment_id,
             ),
-            cwd=self.config.code_root if Path(self.config.code_root).is_dir() else str(home),
+            cwd=cwd or home or TMP,
             start=self._start(),
             memory_mb=self.config.memory,
             tmp=tmp,
-            parts=self._parts(None if tmp else str(home)),
+            parts=self._parts(own),
         )  # fmt: skip
+
+    def _home(self, environment_id: str) -> str:
+        """A folder of an environment's own, made."""
+        folder = self._data / "tmp" / environment_id
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        return str(folder)
 
     def _parts(self, home: str | None) -> Parts:
         """What of it a library zygote may be shared by."""
@@ -149,8 +157,17 @@ class Function:
             outside_changes=self.outside_changes,
         )
 
-    def _tmp(self) -> Tmp | None:
-        """A /tmp of its own, unless the project is all of /tmp. What it needs may lie below."""
+    def _tmp(self, generation: str) -> Tmp | None:
+        """A /tmp of its own, unless the project is all of /tmp. What it needs may lie below.
+
+        Links are followed once a generation: a millisecond of each cold start.
+        """
+        key = (generation, self.config.ephemeral_storage)
+        if self._tmp_of[0] != key:
+            self._tmp_of = (key, self._tmp_now())
+        return self._tmp_of[1]
+
+    def _tmp_now(self) -> Tmp | None:
         assert self.interpreter is not None
         needed = [self._around.root, str(self._data), self.config.code_root, *self.config.layers]
         needed += self._packages_path()

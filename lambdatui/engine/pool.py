@@ -309,7 +309,8 @@ class Pool:
 
     async def _remove(self, launch: Launch) -> None:
         self._spawner.forget(launch.id)
-        await asyncio.to_thread(shutil.rmtree, launch.home, ignore_errors=True)
+        if launch.home is not None:
+            await asyncio.to_thread(shutil.rmtree, launch.home, ignore_errors=True)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -292,7 +292,7 @@ async def test_a_handler_that_stops_the_spawner_holds_neither_its_call_nor_the_n
         assert (await call(engine, "echo")).status == "ok"
         os.kill(engine.spawner.pid, signal.SIGSTOP)
         await engine.pool.close()
-    assert not list((engine.store.data / "tmp").iterdir())
+    assert not list(engine.store.data.glob("tmp/*"))
 
 
 async def test_memory_over_the_limit_ends_the_init(start: Start) -> None:
@@ -308,7 +308,11 @@ async def test_memory_over_the_limit_ends_the_init(start: Start) -> None:
 
 
 async def test_a_folder_that_cannot_be_made_is_an_error_and_no_exception(start: Start) -> None:
-    engine = await start({"echo.py": ECHO})
+    inline = (  # such a function runs in a folder of its environment's own
+        "Transform: AWS::Serverless-2016-10-31\nResources:\n  echo:\n    Type: AWS::Serverless::Function\n"
+        '    Properties: {Runtime: python3.11, Handler: index.handler, InlineCode: "def handler(e, c): return e"}\n'
+    )
+    engine = await start({"template.yaml": inline})
     (engine.store.data / "tmp").write_text("in the way")
     result = await call(engine, "echo")
     assert (result.status, result.error_type) == ("error", "Runtime.InvalidEntrypoint")
