@@ -69,11 +69,15 @@ STATE = {
     "socket": "import os, socket\nPAIR = socket.socketpair()\nSTATE['socket'] = os.fstat(PAIR[0].fileno()).st_ino",
 }
 COUNTED = """
-import time
+import pathlib, time
 
 def handler(event, context):
-    time.sleep(0.3)
     CALLS.append(1)
+    if event:  # wait until so many run at once
+        folder, count = pathlib.Path(event[0]), event[1]
+        (folder / context.aws_request_id).touch()
+        while len(list(folder.iterdir())) < count:
+            time.sleep(0.01)
     return [STATE, len(CALLS)]
 """
 
@@ -82,13 +86,16 @@ async def test_what_a_module_makes_of_itself_is_never_shared_between_environment
     """Any choice of what modules do when they are imported, in any order: each environment does it for itself."""
     draw = random.Random(5)
     engine = await start({"app.py": "STATE = {}\nCALLS = []\n" + COUNTED})
-    for _ in range(4):
+    for number in range(4):
         names = draw.sample(sorted(STATE), draw.randint(4, len(STATE)))
         source = "\n".join(["STATE = {}\nCALLS = []", *(STATE[name] for name in names), COUNTED])
         await saved(engine, tmp_path / "app.py", source)
         await prepared(engine)
         engine.pool.retire("app")
-        answers = [json.loads(one.payload) for one in await asyncio.gather(*(call(engine, "app") for _ in range(4)))]
+        together = tmp_path / f"{number}.tmp"
+        together.mkdir()
+        calls = [call(engine, "app", [str(together), 4]) for _ in range(4)]
+        answers = [json.loads(one.payload) for one in await asyncio.gather(*calls)]
         assert starts(engine) == ["forked"] * 4
         assert [count for _, count in answers] == [1] * 4
         for (one, _), (other, _) in combinations(answers, 2):
