@@ -569,6 +569,7 @@ class Update(msgspec.Struct, kw_only=True, omit_defaults=True):
     version: int = FEED_VERSION
     header: Header | None = None
     functions: list[FunctionRow] | None = None
+    function_changes: list[FunctionRow] | None = None  # instead of the rows of the same names
     series: Series | None = None
     new_logs: list[LogBatch] | None = None
     logs_reset: bool = False

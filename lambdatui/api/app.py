@@ -65,6 +65,7 @@ class _LambdaApp:
             else:
                 await feed.refuse(send, 404, b"the feed is at /feed\n")
         else:
+            self._feed.stir()
             service = service_of(scope, headers)
             if service is not None:
                 await self._dispatcher.call(service, scope, receive, send)

@@ -23,6 +23,8 @@ from lambdatui.telemetry.loghub import batches_of, newest_of, pack
 logger = logging.getLogger("lambdatui.api")
 
 INTERVAL_S = 0.2
+STILL_TICKS = 5  # without any change, after which it is looked only every RESTING_S until something stirs
+RESTING_S = 1.0
 LEAST_S = 0.04  # between two ticks, however often screens change their mind
 LOGS_FIRST = 1000
 LOG_BYTES_MOST = 2_000_000  # five times a second; lines that are left out are counted
@@ -78,12 +80,15 @@ class Screen:
         self.changed = False
         self._told_at = now
         frame: dict[str, Any] = {}
-        shown = ["header", "functions"]
+        shown = ["header"]
         shown += ["dlq"] if wanted.dlq else []
         shown += ["sources"] if wanted.sources else []
         shown += ["environments", "concurrency"] if wanted.environments else []
         for name in shown:
             self._section(frame, name, name, sections)
+        if (news := sections.functions.news(self._sent.get("functions", -1))) is not None:
+            member, frame[member] = news
+            self._sent["functions"] = sections.functions.number
         if wanted.function is not None:
             self._section(frame, "series", f"series:{wanted.function}", sections)
         self._happenings(frame, door)
@@ -164,6 +169,15 @@ class Feed:
         self._ticker: asyncio.Task[None] | None = None
         self._ticked = asyncio.Event()
         self._wake = asyncio.Event()
+        self._stirred = False  # something may have happened since the last tick
+        self._resting = False
+        door.engine.telemetry.on_news(self.stir)
+
+    def stir(self) -> None:
+        """Something happens: while nothing did, the ticker slept longer."""
+        self._stirred = True
+        if self._resting:
+            self._wake.set()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One WebSocket from its handshake to its end."""
@@ -220,9 +234,10 @@ class Feed:
 
     async def _tick(self) -> None:
         """Refresh, tell everyone, wait; a shorter while where a screen asks for something else."""
-        failures = 0
+        failures = still = 0
         while True:
             self._wake.clear()
+            stirred, self._stirred, number = self._stirred, False, self._sections.number
             try:
                 await self._sections.refresh([screen.wanted for screen in self._screens])
                 self._sections.forget({s.wanted.function for s in self._screens if s.wanted.function is not None})
@@ -233,10 +248,16 @@ class Feed:
                     logger.exception("the feed could not be refreshed")
             self._ticked.set()
             self._ticked = asyncio.Event()
+            still = 0 if stirred or self._sections.number != number else still + 1
             await asyncio.sleep(LEAST_S)
+            rest = RESTING_S if still > STILL_TICKS else INTERVAL_S * 2**failures
+            self._resting = still > STILL_TICKS
+            if self._resting and self._stirred:
+                continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(INTERVAL_S * 2**failures, MAX_CATCH_UP_S) - LEAST_S):
+                async with asyncio.timeout(min(rest, MAX_CATCH_UP_S) - LEAST_S):
                     await self._wake.wait()
+            self._resting = False
 
 
 async def refuse(send: Send, status: int, sentence: bytes) -> None:

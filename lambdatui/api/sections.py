@@ -9,6 +9,7 @@ import msgspec
 
 from lambdatui import schema
 from lambdatui.api.aws.call import Door
+from lambdatui.api.function_section import FunctionSection
 
 INVOCATIONS_FIRST = 200
 INVOCATIONS_MOST = 500  # a tick; what is beyond stays in history
@@ -34,11 +35,17 @@ class Sections:
         self._sections: dict[str, Section] = {}
         self._keys: dict[str, bytes] = {}
         self._number = 0
+        self.functions = FunctionSection(door.engine)
         self._tick = 0
         self._counted = (-1, -1, -1)
         self._unsettled = 0
         self._depths: object = None
         self._recent: dict[str | None, list[schema.InvocationRow]] = {}
+
+    @property
+    def number(self) -> int:
+        """Rises with every change of anything."""
+        return self._number + self.functions.number
 
     def section(self, name: str) -> Section | None:
         return self._sections.get(name)
@@ -53,7 +60,7 @@ class Sections:
         engine = self._engine
         header = engine.header()
         self._set("header", header)
-        self._set("functions", engine.function_rows())
+        self.functions.refresh(asyncio.get_running_loop().time())
         if any(one.environments for one in wanted):
             self._set("environments", engine.environment_rows())
             self._set("concurrency", engine.concurrency_rows())
@@ -108,6 +115,7 @@ class Sections:
             if settled and function in self._recent:
                 continue
             limit = INVOCATIONS_MOST if function in self._recent else INVOCATIONS_FIRST
-            self._recent[function] = await asyncio.to_thread(
-                self._engine.reader.invocations, function=function, limit=limit
-            )
+            newest = await asyncio.to_thread(self._engine.reader.invocations, function=function, limit=limit)
+            if newest != self._recent.get(function):
+                self._recent[function] = newest
+                self._number += 1

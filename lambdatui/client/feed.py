@@ -81,6 +81,10 @@ def merge(state: State, update: Update) -> State:
     for name in ("functions", "dlq", "environments", "concurrency"):
         if (value := getattr(update, name)) is not None:
             changed[name] = tuple(value)
+    if update.function_changes:
+        news = {row.name: row for row in update.function_changes}
+        rows = changed.get("functions", state.functions)
+        changed["functions"] = tuple(news.get(row.name, row) for row in rows)
     for name, limit in (("logs", MAX_LOGS), ("invocations", MAX_INVOCATIONS), ("happenings", MAX_HAPPENINGS)):
         new = _lines(update) if name == "logs" else tuple(getattr(update, f"new_{name}") or ())
         reset = getattr(update, f"{name}_reset")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -408,8 +408,12 @@ class Engine:
 
     # --- rows
 
-    def function_rows(self) -> list[schema.FunctionRow]:
-        return self._views.functions()
+    def function_rows(self, names: Collection[str] | None = None) -> list[schema.FunctionRow]:
+        return self._views.functions(names)
+
+    def function_marks(self) -> dict[str, Hashable]:
+        """See `Views.marks`."""
+        return self._views.marks()
 
     def environment_rows(self) -> list[schema.EnvironmentRow]:
         return self._views.environments()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -61,14 +62,34 @@ class Views:
         self._queues: dict[str, str | None] = {}  # the dead-letter queues
         self._bases: dict[str, _Base] = {}
 
-    def functions(self) -> list[schema.FunctionRow]:
+    def functions(self, names: Collection[str] | None = None) -> list[schema.FunctionRow]:
+        """Of the named functions, or of all."""
         if self._project is not self._engine.project:
             self._project = self._engine.project
             self._bases.clear()
             self._triggers = triggers(self._project)
             self._queues = {config.name: config.dead_letter_queue for config in self._project.functions}
         gathered = self._gathered()
-        return [self._function(function, gathered) for function in self._engine.functions()]
+        functions = self._engine.functions()
+        return [self._function(one, gathered) for one in functions if names is None or one.name in names]
+
+    def marks(self) -> dict[str, Hashable]:
+        """For each function what is another value once anything of its row has changed that changes with every call:
+        what it costs to ask is a small part of what a row costs.
+        """
+        in_flight, counted = self._engine.in_flight, self._engine.telemetry.metrics.counted
+        return {
+            one.name: (
+                one.config,
+                one.code_sha,
+                one.settled.is_set(),
+                one.last_error,
+                one.failing,
+                in_flight(one.name),
+                counted(one.name),
+            )
+            for one in self._engine.functions()
+        }
 
     def _gathered(self) -> _Gathered:
         found = _Gathered(self._engine.event_invoke.changed())
@@ -258,7 +279,9 @@ class Views:
     def header(self) -> schema.Header:
         engine = self._engine
         metrics = engine.telemetry.metrics
-        figures, own = metrics.figures(), [(one, metrics.figures(one.name)) for one in engine.functions()]
+        # A function that never ran costs nothing, unless it has a version, which can be provisioned.
+        ran = [one for one in engine.functions() if metrics.knows(one.name) or engine.versions.of(one)]
+        figures, own = metrics.figures(), [(one, metrics.figures(one.name)) for one in ran]
         dlq = [engine.store.queues.depth(name) for name in engine.dlq_names()]
         limit, _ = engine.account_concurrency()
         return schema.Header(

@@ -316,6 +316,15 @@ class Metrics:
         each = self._functions.get(function, _IDLE)
         return each.figures(self._clock.now_us() // MICROS, self._began, round(self._level(function, CONCURRENT)))
 
+    def knows(self, function: str) -> bool:
+        """Whether anything of a function was counted, measured or charged since the engine started."""
+        return function in self._functions
+
+    def counted(self, function: str) -> int:
+        """How much was counted for a function by the second since the engine started: it rises with each attempt."""
+        ring = self._functions.get(function)
+        return 0 if ring is None else sum(ring.counts.values())
+
     def series(self, function: str = ACCOUNT) -> Series:
         """Per-second values of the last two minutes, the current second included (its end is still growing)."""
         return self._functions.get(function, _IDLE).series(function, self._clock.now_us() // MICROS)

@@ -29,7 +29,7 @@ class Telemetry:
         self._clock = clock
         self._ticker: asyncio.Task[None] | None = None
         self._said_problem = False
-        self._heard: Callable[[], None] | None = None
+        self._hearers: list[Callable[[], None]] = []
         self.metrics = Metrics(clock)
         self.logs = LogHub()
         self.happenings = Happenings(clock, history.next_happening_id, self._store_happening)
@@ -51,7 +51,7 @@ class Telemetry:
 
     def on_news(self, heard: Callable[[], None]) -> None:
         """Call `heard` after each sentence and each piece of log; it must only take note."""
-        self._heard = heard
+        self._hearers.append(heard)
 
     def say(self, kind: str, function: str | None, message: str) -> None:
         """One sentence of what happened; bursts are told with a count."""
@@ -127,8 +127,8 @@ class Telemetry:
         self._tell()
 
     def _tell(self) -> None:
-        if self._heard is not None:
-            self._heard()
+        for heard in self._hearers:
+            heard()
 
     async def _tick(self) -> None:
         while True:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Hashable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -179,9 +179,15 @@ class FakeEngine:
     def in_flight(self, function: str | None = None) -> int:
         return 0
 
-    def function_rows(self) -> list[schema.FunctionRow]:
+    def function_marks(self) -> dict[str, Hashable]:
+        names = [function.config.name for function in self.functions()]
+        return {name: (self.telemetry.metrics.counted(name), self.reserves.get(name)) for name in names}
+
+    def function_rows(self, names: Collection[str] | None = None) -> list[schema.FunctionRow]:
         rows = []
         for function in self.functions():
+            if names is not None and function.config.name not in names:
+                continue
             config, figures = function.config, self.telemetry.metrics.figures(function.config.name)
             rows.append(
                 schema.FunctionRow(

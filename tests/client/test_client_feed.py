@@ -34,6 +34,13 @@ def test_what_an_update_leaves_out_stays_the_same_object() -> None:
     assert after.connected
 
 
+def test_rows_of_functions_that_changed_take_the_place_of_the_old_ones() -> None:
+    state = merge(State(), Update(functions=[function("one"), function("two")]))
+    after = merge(state, Update(function_changes=[function("two", errors=3)]))
+    assert [(row.name, row.errors) for row in after.functions] == [("one", 0), ("two", 3)]
+    assert after.functions[0] is state.functions[0]
+
+
 def test_news_gather_until_they_are_taken() -> None:
     state = merge(merge(State(), Update(new_logs=[batch(1)], logs_reset=True)), Update(new_logs=[batch(2)]))
     assert [entry.id for entry in state.new_logs] == [1, 2]
