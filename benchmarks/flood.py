@@ -1,6 +1,6 @@
 """200 MB of prints from one function: what the engine grows by, and what another function's callers notice.
 
-    python -m benchmarks.flood [--megabytes 200] [--line 200] [--rounds N] [--json FILE]
+    python -m benchmarks.flood [--megabytes 200] [--line 250] [--rounds N] [--json FILE]
 
 The neighbour's p50 is measured before, during and after in one run; every line has to be in the history or in what
 its retention gave up.
@@ -114,7 +114,7 @@ def _stored(data: Path) -> int:
 def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--megabytes", type=int, default=200)
-    arguments.add_argument("--line", type=int, default=200, help="bytes of a line, newline included")
+    arguments.add_argument("--line", type=int, default=250, help="bytes of a line, newline included")
     asked = arguments.parse_args()
     before = load()
     found = [once(asked.megabytes, asked.line) for _ in range(max(1, min(asked.rounds, 2)))]

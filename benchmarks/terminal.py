@@ -30,7 +30,7 @@ class Terminal:
         for name in ("LINES", "COLUMNS", "NO_COLOR"):
             variables.pop(name, None)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lambdatui", "attach", str(project)],
+            [sys.executable, "-P", "-m", "lambdatui", "--project", str(project), "attach"],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -199,8 +199,9 @@ def _engine_for_one_call(place: Place, deadline: float, *, use_venv: bool) -> It
             place.say_not_applied()
             yield client
             return
+        from lambdatui.client.host_command import LaunchOptions
         from lambdatui.client.invoking import InvokeClient
-        from lambdatui.client.launch import LaunchOptions, one_shot
+        from lambdatui.client.launch import one_shot
         from lambdatui.client.locate import is_locked
 
         launch = LaunchOptions(

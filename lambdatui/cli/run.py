@@ -22,7 +22,7 @@ from lambdatui.cli.project import Place, chosen, loading_options, place_options
 from lambdatui.errors import NoEngine, OperationFailed, UsageError
 
 if TYPE_CHECKING:
-    from lambdatui.client.launch import LaunchOptions
+    from lambdatui.client.host_command import LaunchOptions
     from lambdatui.schema import EngineInfo
 
 PORT = click.IntRange(0, 65_535)
@@ -93,7 +93,7 @@ def run_command(directory: str | None, project: str | None, headless: bool, **op
       lambdatui run ./sample_functions
       lambdatui run --headless --port 0
     """
-    from lambdatui.client.launch import LaunchOptions
+    from lambdatui.client.host_command import LaunchOptions
 
     options["data"] = chosen("data", options["data"])
     folder = Path(directory or chosen("project", project) or ".").expanduser()
@@ -109,7 +109,7 @@ def run_command(directory: str | None, project: str | None, headless: bool, **op
 
 
 def _headless(place: Place, launch: LaunchOptions) -> int:
-    from lambdatui.client.launch import exec_headless
+    from lambdatui.client.host_command import exec_headless
     from lambdatui.client.locate import await_engine
 
     if (info := await_engine(place.data, STARTING)) is not None:

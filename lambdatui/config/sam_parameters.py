@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambdatui.config import toml_table
 from lambdatui.config.finding import SAMCONFIG
 from lambdatui.config.intrinsics import Resolved, Unresolved, as_written
 from lambdatui.config.problems import Problems, did_you_mean
@@ -43,6 +41,10 @@ def samconfig(folder: Path, shown: str, problems: list[Problems]) -> Given | Non
     path = folder / SAMCONFIG
     if not path.is_file():
         return None
+    import tomllib  # for those who have the file
+
+    from lambdatui.config import toml_table
+
     here = Problems(shown)
     problems.append(here)
     values: dict[str, str] = {}

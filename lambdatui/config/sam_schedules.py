@@ -7,7 +7,6 @@ from lambdatui.config.declared import qualifier_of
 from lambdatui.config.model import ScheduleConfig
 from lambdatui.config.sam_mappings import say_unserved
 from lambdatui.config.sam_rules import declare_pattern
-from lambdatui.config.schedules import expression_problem, timezone_problem
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
 from lambdatui.config.yaml_lines import Map
@@ -32,6 +31,8 @@ def add_schedule(
         if key not in reader:
             reader.warn(key, f"{key} is missing", f"Set {key}: rate(5 minutes).")
         return
+    from lambdatui.config.schedules import expression_problem, timezone_problem  # for those who have schedules
+
     problem = expression_problem(expression, once=scheduler)
     if problem:
         reader.warn(key, problem, "Write it as AWS does, e.g. rate(5 minutes) or cron(0 12 * * ? *).")

@@ -172,7 +172,7 @@ class Engine:
     # --- life
 
     async def start(self) -> None:
-        """Start the spawner, read the code, watch it, and dispatch what an earlier engine had accepted."""
+        """Start the spawner and dispatch what an earlier engine had accepted. Calls may come; `settle_in` is next."""
         await self.spawner.start()
         await self._installer.start()
         self._installer.on_settled = self._installed
@@ -181,13 +181,25 @@ class Engine:
         if not self.options.one_shot:
             self._reloader.on_outside = self._watch.outside
             self._installer.before_first = self._watch.renew  # so that no watch covers the thousands of files to come
-            await self._watch.renew()
             self.on_project(self.provisioner.project_changed)
             self._begin(self.provisioner.run())
             self._begin(charge_provisioned(self))
             self._begin(self._say_shared_tmp())
         self._begin(self.pool.recycle())
         self._events.start()
+
+    def settle_in(self) -> asyncio.Task[None]:
+        """Watch the files and read all code beside the first calls, which read what they need themselves.
+
+        The task ends when the files are watched.
+        """
+        return self._begin(self._settle_in())
+
+    async def _settle_in(self) -> None:
+        if not self.options.one_shot:
+            await self._watch.renew()
+            self._reloader.recheck()
+        self._begin(self._load_all())
 
     async def _say_shared_tmp(self) -> None:
         if not await self.spawner.private_tmp():
@@ -223,11 +235,12 @@ class Engine:
         named = any(f"{one.function}:{one.qualifier}" == key for one in self.project.mappings)
         return named or any(one.launch.key == key for one in self.pool)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the rest; a fault in it is said, not lost."""
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
@@ -471,7 +484,6 @@ class Engine:
         for sentence in said:
             self.telemetry.say("config", None, sentence)
         self._reloader.serve(self._registry)
-        self._begin(self._load_all())
 
     async def _load_all(self) -> None:
         await self._reloader.load_all()
@@ -500,6 +512,7 @@ class Engine:
         self.declared = project
         self.project = with_made(project, self.store.made.all())
         await self._take_over(self.project)
+        self._begin(self._load_all())
         await self._tell_project()
         self.telemetry.say("config", None, difference)
 

@@ -173,6 +173,10 @@ class Reloader:
         for unit in list(self._units.values()):
             await self._load(unit)
 
+    def recheck(self) -> None:
+        """Look again at what was read before its folder was watched: a save in between was told by nobody."""
+        self.touched({str(unit.tree.root) for unit in self._units.values() if unit.served is not None})
+
     async def _load(self, unit: _Unit) -> None:
         async with unit.loaded:
             waiting = [function for function in unit.functions.values() if not function.loaded]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
 
 _PAUSE_S = 0.1  # between two looks, however much happens
-_AT_ONCE, _AT_ONCE_BYTES = 5000, 1024 * 1024
+_AT_ONCE, _AT_ONCE_BYTES = 5000, 512 * 1024
 _MAX_WAITING = 2 * 1024 * 1024  # bytes that wait for a reader who is slow
 _LAST_PATIENCE = 1.0  # seconds for what is still to print when the engine ends
 

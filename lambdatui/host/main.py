@@ -202,7 +202,9 @@ class Host:
             self._say_ready(info)
             if console is not None:
                 console.start(info)
+            engine.settle_in()
             gc.freeze()  # what start-up made stays: later collections need not look at it
+            gc.enable()
             await self._ending.wait()
         finally:
             steps = [local_aws.stop, *self._ending_steps(engine, sources, servers, telemetry, store)]

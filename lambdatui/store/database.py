@@ -107,7 +107,8 @@ def _settle_pragmas(connection: sqlite3.Connection, path: Path, *, full: bool, w
     if full:
         connection.execute("PRAGMA fullfsync=1")  # macOS: its fsync alone does not reach the disk
     connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute("PRAGMA cache_size=-16384")
+    # KB. History is only appended to and read by others: what it had in the cache a flood of log would leave there.
+    connection.execute(f"PRAGMA cache_size={-16384 if full else -2048}")
     connection.execute("PRAGMA journal_size_limit=67108864")
     return fallback
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -158,10 +158,25 @@ def add_histogram(counts: dict[int, int], packed: bytes) -> None:
         counts[bucket] = counts.get(bucket, 0) + count
 
 
-def trim_step(connection: sqlite3.Connection, now_us: int, *, max_bytes: int = HISTORY_BYTES) -> int:
-    """Give up the oldest rows beyond age, count and size; how many went. 0: nothing is left to do."""
+def too_many(connection: sqlite3.Connection) -> dict[str, int]:
+    """{table: id of the newest row that is too many}. A look through a full table: once for all steps of a trimming."""
+    found = {}
+    for table in _TABLES:
+        first, last = connection.execute(f"SELECT ifnull(min(id), 0), ifnull(max(id), 0) FROM {table.name}").fetchone()
+        if last - first < table.most:
+            continue
+        sql = f"SELECT id FROM {table.name} ORDER BY id DESC LIMIT 1 OFFSET ?"
+        if (extra := connection.execute(sql, (table.most,)).fetchone()) is not None:
+            found[table.name] = extra[0]
+    return found
+
+
+def trim_step(
+    connection: sqlite3.Connection, now_us: int, extra: Mapping[str, int], *, max_bytes: int = HISTORY_BYTES
+) -> int:
+    """Give up the oldest rows beyond age, count (`extra`: `too_many`) and size; how many went. 0: nothing is left."""
     before_us = now_us - HISTORY_AGE_US
-    gone = sum(_trim_table(connection, table, before_us) for table in (_INVOCATIONS, _LOGS, _HAPPENINGS))
+    gone = sum(_trim_table(connection, table, before_us, extra.get(table.name)) for table in _TABLES)
     gone += connection.execute(
         "DELETE FROM metric WHERE minute < ? AND minute <= (SELECT max(minute) FROM"
         " (SELECT minute FROM metric ORDER BY minute LIMIT ?))",
@@ -213,6 +228,9 @@ _HAPPENINGS = _Table(
 )
 
 
+_TABLES = (_INVOCATIONS, _LOGS, _HAPPENINGS)
+
+
 def _portion(connection: sqlite3.Connection, table: _Table) -> list[tuple[int, int]]:
     """(id, time) of the oldest rows, as many as one step may take: few where they are large."""
     rows: list[tuple[int, int]] = []
@@ -225,8 +243,8 @@ def _portion(connection: sqlite3.Connection, table: _Table) -> list[tuple[int, i
     return rows
 
 
-def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int) -> int:
-    """Delete a portion of the oldest rows, while they are too old or too many."""
+def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int, extra: int | None) -> int:
+    """Delete a portion of the oldest rows, while they are too old or too many (up to `extra`)."""
     oldest = _portion(connection, table)
     if not oldest:
         return 0
@@ -235,11 +253,8 @@ def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int) -
         if time_us >= before_us:
             break
         until = row_id
-    extra = connection.execute(
-        f"SELECT id FROM {table.name} ORDER BY id DESC LIMIT 1 OFFSET ?", (table.most,)
-    ).fetchone()
     if extra is not None:
-        until = max(until, min(extra[0], oldest[-1][0]))
+        until = max(until, min(extra, oldest[-1][0]))
     return _delete_until(connection, table, until) if until >= oldest[0][0] else 0
 
 

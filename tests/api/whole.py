@@ -29,6 +29,7 @@ class Whole(Running):
         )  # fmt: skip
         engine = Engine(self._project, self.store, self.telemetry, SystemClock(), options, self._load)
         await engine.start()
+        await engine.settle_in()
         return engine
 
     async def _end_engine(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdatui.client.launch import LaunchOptions
+from lambdatui.client.host_command import LaunchOptions
 from lambdatui.errors import UsageError
 from lambdatui.host.arguments import parse
 from tests.cli.conftest import Run

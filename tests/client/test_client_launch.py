@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lambdatui.client import launch
-from lambdatui.client.launch import LaunchOptions, one_shot, start_engine
+from lambdatui.client.host_command import LaunchOptions
+from lambdatui.client.launch import one_shot, start_engine
 from lambdatui.errors import NoEngine, OperationFailed, UsageError
 
 HOST = """

@@ -45,6 +45,7 @@ async def running(root: Path, **options: Any) -> AsyncIterator[Engine]:
     )
     try:
         await engine.start()
+        await engine.settle_in()
         yield engine
     finally:
         await engine.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdatui.client.launch import LaunchOptions
+from lambdatui.client.host_command import LaunchOptions
 from lambdatui.errors import UsageError
 from lambdatui.host.arguments import parse
 

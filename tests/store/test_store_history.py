@@ -199,7 +199,7 @@ def test_rows_beyond_their_age_go(connection: sqlite3.Connection) -> None:
         logs=[log(n, n * 1_000_000) for n in range(1, 101)],
         metrics=[MetricDelta(minute=0, function="f", name="Invocations", sum=1)],
     )
-    while history_rows.trim_step(connection, now_us):
+    while history_rows.trim_step(connection, now_us, {}):
         pass
     assert connection.execute("SELECT min(id), count(*) FROM invocation").fetchone() == (50, 51)
     assert connection.execute("SELECT min(id), count(*) FROM log").fetchone() == (50, 51)
@@ -209,9 +209,11 @@ def test_rows_beyond_their_count_go_in_small_steps(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_rows, "_LOGS", history_rows._LOGS._replace(most=1_000))
+    monkeypatch.setattr(history_rows, "_TABLES", (history_rows._LOGS,))
     write(connection, logs=[log(3 * n) for n in range(1, 9_001)])
     steps = []
-    while gone := history_rows.trim_step(connection, 0):
+    extra = history_rows.too_many(connection)
+    while gone := history_rows.trim_step(connection, 0, extra):
         steps.append(gone)
     assert max(steps) <= limits.STEP_ROWS
     assert connection.execute("SELECT count(*), max(id) FROM log").fetchone() == (1_000, 27_000)
@@ -225,7 +227,7 @@ def test_a_database_beyond_its_size_gives_up_the_oldest_and_shrinks(
             connection, invocations=[invocation(part + n, event=bytes([part % 256, n]) * 20_000) for n in range(1, 41)]
         )
     before = history_rows.used_bytes(connection)
-    while history_rows.trim_step(connection, 0, max_bytes=before // 2):
+    while history_rows.trim_step(connection, 0, {}, max_bytes=before // 2):
         pass
     left = [key for (key,) in connection.execute("SELECT id FROM invocation ORDER BY id")]
     assert left == list(range(left[0], 401))
@@ -247,7 +249,7 @@ def test_minutes_older_than_a_day_become_hours(connection: sqlite3.Connection) -
         ],
     )
     now_us = (limits.MINUTES_KEPT + 125) * history_rows.MINUTE_US
-    while history_rows.trim_step(connection, now_us):
+    while history_rows.trim_step(connection, now_us, {}):
         pass
     rows = connection.execute("SELECT minute, sum, max, last FROM metric WHERE minute < 120").fetchall()
     assert rows == [(0, 59, 59, 59), (60, 60, 119, 119)]

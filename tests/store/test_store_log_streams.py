@@ -65,9 +65,9 @@ def test_a_stream_is_made_once_and_knows_its_newest_line(connection: sqlite3.Con
 def test_a_stream_goes_with_its_last_line_and_its_number_is_not_given_again(connection: sqlite3.Connection) -> None:
     write(connection, line(1, LogStream(GROUP, "old"), 1), line(2, LogStream(GROUP, "kept"), 2))
     write(connection, line(3, LogStream(GROUP, "new"), limits.HISTORY_AGE_US + 5))
-    while history_rows.trim_step(connection, limits.HISTORY_AGE_US + 2):
+    while history_rows.trim_step(connection, limits.HISTORY_AGE_US + 2, {}):
         pass
-    history_rows.trim_step(connection, limits.HISTORY_AGE_US + 2)
+    history_rows.trim_step(connection, limits.HISTORY_AGE_US + 2, {})
     assert connection.execute("SELECT name FROM log_stream ORDER BY id").fetchall() == [("kept",), ("new",)]
     connection.execute("DELETE FROM log_stream WHERE name = 'new'")
     write(connection, line(4, LogStream(GROUP, "newer"), limits.HISTORY_AGE_US + 6))
