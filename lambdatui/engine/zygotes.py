@@ -210,6 +210,8 @@ class Zygotes:
         known = None if fork is None else fork.learned
         if known is not None and known.code_sha == launch.code_sha and not loaded:
             return
+        self._why.pop(launch.key, None)
+        self._used.pop(launch.key, None)
         self._news[launch.key] = (launch, dict(loaded) if known is None else {**known.modules, **dict(loaded)})
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
@@ -381,7 +383,7 @@ class Zygotes:
             return f"none: {self._why[key]}"
         zygote = self._zygotes.get(self._used.get(key, ""))
         if zygote is None:
-            return "being prepared" if key in self._learned else ""
+            return "being prepared" if key in self._news or key in self._learned else ""
         return f"{len(zygote.modules)} modules imported ahead, {zygote.bytes >> 20} MB"
 
 

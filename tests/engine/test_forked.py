@@ -82,19 +82,20 @@ def handler(event, context):
 """
 
 
-async def test_what_a_module_makes_of_itself_is_never_shared_between_environments(start: Start, tmp_path: Path) -> None:
+async def test_what_a_module_makes_of_itself_is_never_shared_between_environments(
+    start: Start, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Any choice of what modules do when they are imported, in any order: each environment does it for itself."""
     draw = random.Random(5)
     engine = await start({"app.py": "STATE = {}\nCALLS = []\n" + COUNTED})
-    for number in range(4):
+    for _ in range(4):
         names = draw.sample(sorted(STATE), draw.randint(4, len(STATE)))
         source = "\n".join(["STATE = {}\nCALLS = []", *(STATE[name] for name in names), COUNTED])
         await saved(engine, tmp_path / "app.py", source)
         await prepared(engine)
         engine.pool.retire("app")
-        together = tmp_path / f"{number}.tmp"
-        together.mkdir()
-        calls = [call(engine, "app", [str(together), 4]) for _ in range(4)]
+        together = str(tmp_path_factory.mktemp("together"))
+        calls = [call(engine, "app", [together, 4]) for _ in range(4)]
         answers = [json.loads(one.payload) for one in await asyncio.gather(*calls)]
         assert starts(engine) == ["forked"] * 4
         assert [count for _, count in answers] == [1] * 4
