@@ -26,7 +26,21 @@ from benchmarks.results import HERE, circumstances, keep, table
 
 APART = ("growth", "peers")
 # As the goals stand in the issue; what is not named here comes last.
-ORDER = ("warm", "payload", "coldstart", "screen", "flood", "logs", "accepted", "sources", "idle", "start", "command")
+ORDER = (
+    "warm",
+    "payload",
+    "coldstart",
+    "screen",
+    "flood",
+    "logs",
+    "accepted",
+    "sources",
+    "memory",
+    "stored",
+    "idle",
+    "start",
+    "command",
+)
 LIMIT_S = 240.0  # of one script; each is made for 60 to 90
 ALL_S = 1500.0
 FAILED = "did not finish"
