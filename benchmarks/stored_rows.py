@@ -10,10 +10,12 @@ from pathlib import Path
 from lambdatui.clock import MICROS, SystemClock, new_request_id
 from lambdatui.config.loader import load_project
 from lambdatui.config.model import LoadOptions, Project
-from lambdatui.store.records import AsyncEvent, InvocationRecord, LogRecord, LogStream, MetricDelta, NewMessage
+from lambdatui.schema import LEVEL_CODES
+from lambdatui.store.records import AsyncEvent, InvocationRecord, LogRecords, LogStream, MetricDelta, NewMessage
 from lambdatui.store.store import Store
 
 BODY = b'{"order": 17, "items": [{"sku": "a-1", "count": 2}], "note": "as usual"}'
+LEVELS = bytes([LEVEL_CODES["INFO"], LEVEL_CODES["PLATFORM"]])
 _PORTION = 5_000
 
 
@@ -86,13 +88,13 @@ async def _history(store: Store, count: int, functions: list[str]) -> None:
                 )
             )  # fmt: skip
             stream = LogStream(f"/aws/lambda/{name}", f"2026/01/01/[$LATEST]{number % 8:032x}")
-            for level, text in (("INFO", f"order {number} is there"), ("PLATFORM", f"REPORT RequestId: {request_id}")):
-                lines.append(
-                    LogRecord(
-                        id=add.next_log_id(), time_us=at_us, function=name, request_id=request_id, level=level,
-                        message=text, stream=stream,
-                    )
-                )  # fmt: skip
+            texts = [f"order {number} is there", f"REPORT RequestId: {request_id}"]
+            lines.append(
+                LogRecords(
+                    id=add.next_log_id(len(texts)), time_us=at_us, function=name, request_id=request_id,
+                    levels=LEVELS, messages=texts, stream=stream,
+                )
+            )  # fmt: skip
         minutes = {row.started_us // (60 * MICROS) for row in rows}
         deltas = [
             MetricDelta(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from lambdatui.clock import MICROS, new_request_id
 from lambdatui.config.model import Destination
+from lambdatui.engine.backlog import BYTES_AHEAD, READ_AHEAD, Backlog, Line
 from lambdatui.engine.destinations import Delivery, dead_letter, destination_record, encoded, object_key
 from lambdatui.engine.functions import LATEST
 from lambdatui.engine.model import InvokeRequest, InvokeResult
@@ -47,10 +49,10 @@ class EventQueue:
         self._engine = engine
         self._delays = delays
         self._held = held
-        self._running: dict[str, str] = {}  # request id -> function
+        self._backlog = Backlog()
         self._starting: Counter[str] = Counter()  # function -> events begun that have not taken their slot yet
         self._backoff: dict[str, tuple[float, int]] = {}  # function -> (monotonic end, throttles in a row)
-        self._blocked: set[str] = set()  # functions that the last round found events of and could not start any
+        self._blocked: set[str] = set()  # functions that have events and may start none
         self._history_refused = False
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,14 +86,21 @@ class EventQueue:
         )
         await self._engine.store.events.accept(event)
         self._engine.telemetry.metrics.count(function.name, "AsyncEventsReceived", qualifier=qualifier)
-        self._wake.set()
         return event.request_id
+
+    def _accepted(self, events: Sequence[AsyncEvent]) -> None:
+        for event in events:
+            self._backlog.arrived(event)
+        self._wake.set()
 
     # --- dispatching
 
     def start(self) -> None:
         if not self._held:
             self._engine.on_project(self._project_changed)
+            self._engine.store.events.on_accepted(self._accepted)
+            for function in self._engine.store.events.functions():
+                self._backlog.found(function)
             self._loop_task = asyncio.get_running_loop().create_task(self._dispatch())
 
     async def _project_changed(self, _: Project) -> None:
@@ -130,20 +139,57 @@ class EventQueue:
                     await self._wake.wait()
 
     async def _round(self) -> float:
-        """Start what may start now; seconds until there may be more to do without being woken."""
-        now = self._engine.clock.now_us()
-        blocked = self._blocked = {function for function in self._blocked if self._waits(function)}
-        # Asked again without the functions that turn out blocked, so that their events never hide the others'.
-        while (room := _AT_ONCE - len(self._running)) > 0:
-            due = await self._engine.store.events.pending(now, room, list(self._running), without=blocked)
-            if not due:
-                break
-            for event in due:
-                if event.function not in blocked and self._may_start(event.function, event.qualifier):
-                    self._start(event)
-                else:
-                    blocked.add(event.function)
-        return self._pause(now)
+        """Start what may start now, oldest first; seconds until there may be more to do without being woken."""
+        now_us = self._engine.clock.now_us()
+        backlog = self._backlog
+        backlog.wait_over(now_us)
+        free = [function for function in self._blocked if not self._waits(function)]
+        self._blocked.difference_update(free)
+        backlog.look.update(free)
+        heads: list[tuple[int, str]] = []
+        for function in list(backlog.look):
+            await self._show(function, heads, now_us)
+        while heads and backlog.running < _AT_ONCE:
+            _, function = heapq.heappop(heads)
+            line = backlog.line(function)
+            if self._may_start(function, line.ready[0].qualifier):
+                self._start(backlog.begin(line))
+                await self._show(function, heads, now_us)
+            else:
+                self._block(function)
+        return self._pause()
+
+    async def _show(self, function: str, heads: list[tuple[int, str]], now_us: int) -> None:
+        """Put the time of the function's next event among the `heads`, if it has one."""
+        line = self._backlog.line(function)
+        if not line.ready and line.unread:
+            if self._waits(function):  # what it cannot start is not read either
+                self._block(function)
+                return
+            await self._read(line, now_us)
+        if line.ready:
+            heapq.heappush(heads, (line.ready[0].visible_us, function))
+        elif not line.unread:
+            self._backlog.look.discard(function)
+
+    def _block(self, function: str) -> None:
+        self._blocked.add(function)
+        self._backlog.look.discard(function)
+
+    async def _read(self, line: Line, now_us: int) -> None:
+        store = self._engine.store.events
+        line.unread, line.reading = False, True  # what arrives meanwhile may be among what is read, or not
+        try:
+            events, more = await store.pending(
+                line.function, now_us, READ_AHEAD, tuple(line.running), most_bytes=BYTES_AHEAD // 8
+            )
+            later_us = store.next_visible_us(line.function, now_us)
+        except BaseException:
+            line.unread = True
+            raise
+        finally:
+            line.reading = False
+        self._backlog.read(line, events, more=more, later_us=later_us)
 
     def _waits(self, function: str, qualifier: str | None = None) -> bool:
         """Whether no event of `function` may start now; one of that version or alias, if it is given."""
@@ -172,17 +218,16 @@ class EventQueue:
             self._backoff[function] = (until, throttles + 1)
         return True
 
-    def _pause(self, looked_us: int) -> float:
-        """Until a blocked function's back-off ends or an event becomes visible that was not when we looked."""
+    def _pause(self) -> float:
+        """Until a blocked function's back-off ends or an event becomes due."""
         monotonic = self._engine.clock.monotonic()
         sleeps = [self._backoff[one][0] - monotonic for one in self._blocked if one in self._backoff]
-        visible = self._engine.store.events.next_visible_us(looked_us)
-        if visible is not None:
-            sleeps.append((visible - self._engine.clock.now_us()) / MICROS)
+        due_us = self._backlog.next_us
+        if due_us is not None:
+            sleeps.append((due_us - self._engine.clock.now_us()) / MICROS)
         return max(0.01, min([*sleeps, _LONGEST_SLEEP]))
 
     def _start(self, event: AsyncEvent) -> None:
-        self._running[event.request_id] = event.function
         self._starting[event.function] += 1
         task = asyncio.get_running_loop().create_task(self._attempt(event))
         self._tasks.add(task)
@@ -191,21 +236,23 @@ class EventQueue:
     # --- one event
 
     async def _attempt(self, event: AsyncEvent) -> None:
+        due_us: int | None = event.visible_us  # it stays on disk, whatever happens here
         try:
             try:
                 function = self._engine.function(event.function)
                 await self._engine.follower.caught_up(function, event.qualifier)
             finally:
                 self._starting[event.function] -= 1  # from here to the admission nothing else runs
-            await self._try(event, function)
-        except Exception as error:  # noqa: BLE001 - the edge of this task: the event stays on disk and is due again
+            due_us = await self._try(event, function)
+        except Exception as error:  # noqa: BLE001 - the edge of this task: the event is due again
             self._notice(event.function, f"an event waits: {_told(error)}")
             await asyncio.sleep(_STORE_PAUSE)
         finally:
-            del self._running[event.request_id]
+            self._backlog.ended(event, due_us)
             self._wake.set()
 
-    async def _try(self, event: AsyncEvent, function: Function) -> None:
+    async def _try(self, event: AsyncEvent, function: Function) -> int | None:
+        """When the event is due again, in microseconds; None where it is done with."""
         engine, config = self._engine, function.config
         settings = engine.event_invoke.of(function, event.qualifier)
         policy = RetryPolicy(delays=self._delays, maximum_retries=settings.retries, maximum_age=settings.age)
@@ -221,14 +268,17 @@ class EventQueue:
             try:
                 result = await engine.invoke(_request(event))
             except NotFound as error:
-                await self._without_target(event, str(error))
-                return
+                return await self._without_target(event, str(error))
             if result.error_type == "Runtime.ExitError" and (
                 engine.spawner.deaths != deaths or not engine.spawner.present
             ):
-                return  # the spawner took its environment along: it counts as no attempt, the next round runs it
+                return (
+                    event.visible_us
+                )  # the spawner took its environment along: it counts as no attempt, the next round runs it
             if engine.stopping and result.status != "ok":
-                return  # ended by the engine's own end: it counts as no attempt, the next engine runs it
+                return (
+                    event.visible_us
+                )  # ended by the engine's own end: it counts as no attempt, the next engine runs it
             step = (
                 Finished(condition="RetriesExhausted")
                 if result.recursive
@@ -244,9 +294,9 @@ class EventQueue:
         # The attempt's row first: a kill between the two runs the event again rather than losing its history.
         await self._write_history()
         if isinstance(step, Again):
-            await self._again(event, step, result)
-        else:
-            await self._finished(event, function, step, result)
+            return await self._again(event, step, result)
+        await self._finished(event, function, step, result)
+        return None
 
     async def _write_history(self) -> None:
         """As far as the disk takes it; else the rows wait in memory, and the event is finished all the same."""
@@ -287,7 +337,8 @@ class EventQueue:
         with contextlib.suppress(Exception):  # a listener's fault ends no event and no dispatching
             self._engine.telemetry.say("notice", function, text)
 
-    async def _again(self, event: AsyncEvent, step: Again, result: InvokeResult | None) -> None:
+    async def _again(self, event: AsyncEvent, step: Again, result: InvokeResult | None) -> int:
+        """Put it off; until when, in microseconds."""
         engine = self._engine
         throttled = step.throttles > 0
         if not throttled:
@@ -310,14 +361,16 @@ class EventQueue:
                 result.error_message if result else None,
             ),
         )
+        return visible_us
 
-    async def _without_target(self, event: AsyncEvent, why: str) -> None:
+    async def _without_target(self, event: AsyncEvent, why: str) -> int:
         """Its version or alias is gone: it waits for another of the name, as long as it may. That is said once."""
         if event.error_type != _GONE:
             self._notice(event.function, f"an event waits: {why}")
         at_us = self._engine.clock.now_us() + _GONE_PAUSE_US
         write = self._engine.store.events.retry
         await self._surely(event, lambda: write(event.request_id, event.attempt, at_us, 0, _GONE, why))
+        return at_us
 
     async def _finished(
         self, event: AsyncEvent, function: Function, step: Finished, result: InvokeResult | None

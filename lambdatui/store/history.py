@@ -10,7 +10,7 @@ from lambdatui.clock import Clock
 from lambdatui.errors import StoreError
 from lambdatui.store import history_rows
 from lambdatui.store.history_rows import Batch
-from lambdatui.store.limits import BACKLOG_BYTES, BUFFER_ROWS, FLUSH_BYTES, FLUSH_ROWS, FLUSH_S, ID_BLOCK
+from lambdatui.store.limits import BACKLOG_BYTES, BUFFER_ROWS, FLUSH_BYTES, FLUSH_PAUSE_S, FLUSH_ROWS, FLUSH_S, ID_BLOCK
 from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import HappeningRecord, InitRecord, InvocationRecord, LogRecords, MetricDelta
 from lambdatui.store.writer import Writer
@@ -37,6 +37,8 @@ class HistoryStore:
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self._flushing = asyncio.Lock()  # an empty batch says nothing while another flush has its rows in hand
+        self._next_flush: asyncio.Task[None] | None = None
+        self._flushed_at = -FLUSH_PAUSE_S  # by the loop's time
         self._closing = False
         self.problem: str | None = None
         self.lost = 0
@@ -123,9 +125,25 @@ class HistoryStore:
                     self.touch()
 
     async def flush(self) -> None:
-        """Write all that was added before. StoreError where the disk refuses; the rows then wait for the next try."""
+        """Write all that was added before. StoreError where the disk refuses; the rows then wait for the next try.
+
+        Those who come while a flush is under way share the next one, and under load it is a little while off: each
+        flush writes what every metric gained since the one before.
+        """
+        if self._next_flush is None:
+            self._next_flush = asyncio.get_running_loop().create_task(self._flush_next())
         # A caller that is cancelled must not let go of rows that are neither written nor put back.
-        await asyncio.shield(asyncio.get_running_loop().create_task(self._flush_once()))
+        await asyncio.shield(self._next_flush)
+
+    async def _flush_next(self) -> None:
+        loop = asyncio.get_running_loop()
+        soonest = self._flushed_at + FLUSH_PAUSE_S
+        if not self._closing and loop.time() < soonest:
+            await asyncio.sleep(soonest - loop.time())
+        async with self._flushing:
+            self._next_flush = None  # what is added from here on is the next one's
+            self._flushed_at = loop.time()
+            await self._flush_batch()
 
     async def _flush_once(self) -> None:
         async with self._flushing:
@@ -239,6 +257,8 @@ class HistoryStore:
         self._closing = True
         while self._writing is not None:
             await asyncio.shield(self._writing)
+        if self._next_flush is not None:
+            await asyncio.wait([self._next_flush])
         await self._flush_once()
         reserved = {name: number - 1 for name, number in self._next.items()}
         await self._writer.run(lambda connection: history_rows.write(connection, Batch(), reserved))

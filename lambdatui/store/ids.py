@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+from collections.abc import Sequence
 from functools import lru_cache
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -42,6 +43,18 @@ def put_payload(connection: sqlite3.Connection, data: bytes) -> int:
     ).fetchall()
     key: int = rows[0][0]
     return key
+
+
+def put_payloads(connection: sqlite3.Connection, payloads: Sequence[bytes]) -> list[bytes]:
+    """The hashes of `payloads`, each of them stored with one more reference, in one statement."""
+    digests = [hashlib.sha256(data).digest() for data in payloads]
+    values = [value for pair in zip(digests, payloads, strict=True) for value in pair]
+    connection.execute(
+        f"INSERT INTO payload(hash, refs, data) VALUES {','.join(['(?,1,?)'] * len(payloads))}"
+        " ON CONFLICT(hash) DO UPDATE SET refs = refs + 1",
+        values,
+    )
+    return digests
 
 
 def to_bytes(text: str) -> bytes:

@@ -23,6 +23,7 @@ COLLECT_EVERY = 20  # tidyings: code that nothing names is looked for every ten 
 
 # Buffering.
 FLUSH_S = 0.2
+FLUSH_PAUSE_S = 0.02  # between two flushes that somebody waits for
 FLUSH_ROWS = 5_000  # a flush does not wait for its time when so many rows are there
 FLUSH_BYTES = 256 * 1024  # or so much of log
 BACKLOG_BYTES = 1024 * 1024  # of log that waits for the disk: then the functions that write it wait too

@@ -97,6 +97,11 @@ STATE: tuple[tuple[str, ...], ...] = (
         "DROP TABLE checkpoint_by_shard",
     ),
     ("ALTER TABLE event ADD COLUMN trace_header TEXT",),
+    (
+        # By function: what one function has waiting is never looked at for another's sake.
+        "DROP INDEX event_due",
+        "CREATE INDEX event_of_function ON event(function, visible_us, seq, request_id)",
+    ),
 )
 
 HISTORY: tuple[tuple[str, ...], ...] = (

@@ -130,6 +130,8 @@ class Writer:
         return group, False
 
     def _commit(self, group: list[_Job[Any]]) -> None:
+        if self._together(group):
+            return
         error = self._transaction(group)
         if error is None:
             return
@@ -142,8 +144,22 @@ class Writer:
             if alone is not None:
                 job.error = explain(alone, self._path)
 
+    def _together(self, group: list[_Job[Any]]) -> bool:
+        """Run `group` without savepoints, as all goes well nearly always; False, and nothing done, where it did not."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                job.result = job.work(connection)
+            connection.execute("COMMIT")
+        except Exception:  # noqa: BLE001 - whose it is comes out when they run one by one
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            return False
+        return True
+
     def _transaction(self, group: list[_Job[Any]]) -> sqlite3.Error | None:
-        """Run `group` in one transaction; the error that ended the whole of it, else None."""
+        """Run `group` in one transaction, each job apart; the error that ended the whole of it, else None."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")

@@ -125,7 +125,7 @@ async def test_an_attempt_that_the_engines_end_cut_short_counts_for_nothing(tmp_
         await engine.accept("job", b"{}")
         await eventually(lambda: any(row.state == "busy" for row in engine.environment_rows()))
     async with running(tmp_path, one_shot=True) as engine:
-        (event,) = await engine.store.events.pending(engine.clock.now_us(), 10)
+        (event,), _ = await engine.store.events.pending("job", engine.clock.now_us(), 10)
         assert event.attempt == 1
         assert letters(engine) == 0
 

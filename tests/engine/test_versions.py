@@ -219,9 +219,9 @@ async def test_events_that_wait_for_a_save_to_be_published_are_not_throttled_for
 async def test_an_event_whose_alias_is_gone_waits_for_it(start: Start) -> None:
     engine = await start(FILES)
     await engine.accept("app", b"{}", qualifier="live")
-    await eventually(lambda: engine.store.events.next_visible_us(engine.clock.now_us() + 30_000_000))
+    await eventually(lambda: engine.store.events.next_visible_us("app", engine.clock.now_us() + 30_000_000))
     assert engine.store.events.count() == 1
-    [event] = await engine.store.events.pending(engine.clock.now_us() + 120_000_000, 10, [])
+    [event], _ = await engine.store.events.pending("app", engine.clock.now_us() + 120_000_000, 10)
     assert (event.attempt, event.error_type) == (1, "ResourceNotFoundException")
     said = [one.message for one in engine.telemetry.happenings_after(0)]
     assert "an event waits: app has no version or alias live" in said

@@ -81,7 +81,8 @@ async def test_kill_9_loses_nothing_that_was_confirmed(tmp_path: Path, writer: s
 
     data = tmp_path / "data"
     store = Store.open(data, SystemClock())
-    pending = {each.request_id: each.payload for each in await store.events.pending(SystemClock().now_us(), 100_000)}
+    waiting, _ = await store.events.pending("f", SystemClock().now_us(), 100_000)
+    pending = {each.request_id: each.payload for each in waiting}
     messages = {each.id: each.body for each in Reader(data).peek("q", 100_000)}
     records = {}
     state = store.streams.state("s")
