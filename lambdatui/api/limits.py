@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdatui.api.uvicorn_parts import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers
 HEAD_TIMEOUT_S = 10.0  # from the first byte (or the connection) to the end of the headers
 BODY_IDLE_S = 30.0  # between two pieces of a body that we are reading
 WRITE_STALL_S = 30.0  # a client that does not take its answer
 MAX_CONNECTIONS = 4096
+MAX_JOINED = 64 * 1024  # bytes of a body that is copied to stand behind its head
 
 _REFUSALS = {
     408: b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
@@ -25,6 +29,40 @@ _REFUSALS = {
 
 class _HeadTooLargeError(Exception):
     """Leaves the parser; never leaves this module."""
+
+
+class _HeadWithBody:
+    """What an answer is written to: its head waits for the first of its body, which makes one packet of a small answer.
+
+    By itself the head wakes the client, which finds nothing to read yet: a fifth of a small answer's time.
+    """
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        self._transport = transport
+        self._cycle = cycle
+        self._head: bytes | None = None  # b"": it has gone
+
+    def write(self, data: bytes) -> None:
+        if self._head is None and self._cycle.response_started:  # before it starts: 100 Continue
+            self._head = data
+        elif self._head and len(data) <= MAX_JOINED:
+            self._transport.write(self._head + data)
+            self._head = b""
+        else:
+            self._flush()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
 
 
 class CappedHttpProtocol(HttpToolsProtocol):
@@ -45,8 +83,8 @@ class CappedHttpProtocol(HttpToolsProtocol):
             return
         sock = transport.get_extra_info("socket")
         if sock.family != socket.AF_UNIX:
-            # asyncio does it only for sockets made with proto=IPPROTO_TCP. An answer is two writes, head and body;
-            # without it the second waits 40 ms for the client's delayed ACK of the first.
+            # asyncio does it only for sockets made with proto=IPPROTO_TCP. A large answer is two writes, head and
+            # body; without it the second waits 40 ms for the client's delayed ACK of the first.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
         self._wait(HEAD_TIMEOUT_S)
@@ -91,6 +129,8 @@ class CappedHttpProtocol(HttpToolsProtocol):
             self._refusal = 431
             raise _HeadTooLargeError
         super().on_headers_complete()
+        if self.cycle is not None and self.scope["method"] != "HEAD":  # whose answers have no body
+            self.cycle.transport = _HeadWithBody(self.transport, self.cycle)  # type: ignore[assignment]
 
     def send_400_response(self, msg: str) -> None:
         if self._refusal:

@@ -223,3 +223,26 @@ def test_a_call_in_flight_ends_before_the_server_does(fresh: Callable[..., Runni
         assert receive_all(sock).endswith(b'"done"')
     with pytest.raises(ConnectionRefusedError):
         connect(own)
+
+
+def test_a_small_answer_comes_in_one_piece(door: Running) -> None:
+    path = "/2015-03-31/functions/echo/invocations"
+    with socket.create_connection(("127.0.0.1", door.port), timeout=5) as client:
+        for _ in range(20):
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+            head, _, body = client.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert body
+
+
+def test_heads_that_no_body_follows_at_once_do_not_wait_for_one(door: Running) -> None:
+    """100 Continue, without which the client sends no body; and the answer to HEAD, which has none."""
+    path = "/2015-03-31/functions/echo/invocations"
+    with socket.create_connection(("127.0.0.1", door.port), timeout=5) as client:
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+        client.sendall(head.encode())
+        assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"{}")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+        client.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(65536).endswith(b"\r\n\r\n")
