@@ -22,8 +22,12 @@ Modules = Mapping[str, str | None]  # name -> file; None for what is built in, a
 Manifest = Mapping[str, str]  # relative path of a source -> SHA-256 of its content
 
 _PACKAGE_FOLDERS = frozenset({"site-packages", "dist-packages"})
-# Read by the C library and the loader before any module could tell that it is: a process has them from its start.
-_READ_AT_START = ("LD_", "LC_", "MALLOC_", "GLIBC_", "PYTHON")
+# Read by the loader and the C library, or by C code while a library is imported, without that Python could tell: a
+# process has them from its start.
+_READ_AT_START = (
+    "LD_", "LC_", "MALLOC_", "GLIBC_", "PYTHON",
+    "OMP_", "KMP_", "GOMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "OPENSSL_", "ARROW_", "GRPC_", "RUST_",
+)  # fmt: skip
 _ALSO_AT_START = frozenset({"LANG", "LANGUAGE", "TZ"})
 ANYTHING = "*"  # among the variables that were read: all of them were looked through
 
@@ -206,9 +210,8 @@ def facts(source: bytes) -> Facts | None:
         imports = frozenset(text for node, place in _statements(tree, "") for text in _imports(node, place, calls))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    if any(word in source for word in _PATH_WORDS):
-        lines = (line.strip() for line in source.splitlines())
-        return Facts(imports, frozenset(line for line in lines if any(word in line for word in _PATH_WORDS)))
+    if moves_paths(source):
+        return Facts(imports, frozenset(line.strip() for line in source.splitlines() if moves_paths(line)))
     return Facts(imports)
 
 
@@ -248,9 +251,19 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def keeps(before: Manifest, after: Manifest, facts_of: Callable[[str], Facts | None]) -> bool:
+def moves_paths(source: bytes) -> bool:
+    """Whether a source may change where modules are looked for."""
+    return any(word in source for word in _PATH_WORDS)
+
+
+def keeps(before: Manifest, after: Manifest, facts_of: Callable[[str], Facts | None], *, moving: bool = False) -> bool:
     """Whether the code `after` still imports all that the code `before` has imported, and looks for it in the same
-    places. `facts_of` is asked for what is not the same in both, by SHA-256."""
+    places. `facts_of` is asked for what is not the same in both, by SHA-256.
+
+    `moving`: some source changes where modules are looked for, so that any new file may go before a library.
+    """
+    if moving and after.keys() - before.keys():
+        return False
     for path in before.keys() | after.keys():
         if before.get(path) == after.get(path):
             continue

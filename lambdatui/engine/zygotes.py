@@ -53,6 +53,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     basis: str  # of all but the code: another one may import something else
     code_sha: str
     manifest: Manifest  # the sources that imported it
+    moving: bool  # one of them changes where modules are looked for
     modules: Modules  # every library that was in memory
     names: tuple[str, ...]  # those that a zygote may import, in their order
     digest: str  # of the names
@@ -164,10 +165,12 @@ class Zygotes:
         if learned.code_sha == launch.code_sha:
             return True
         path = _manifest_path(launch)
-        blobs = Path(path).parents[1] / "blobs"
+        blobs = _blobs(path)
 
         def keeps() -> bool:
-            return libraries.keeps(learned.manifest, _manifest(path), lambda sha: _facts(str(blobs / sha)))
+            return libraries.keeps(
+                learned.manifest, _manifest(path), lambda sha: _facts(str(blobs / sha)), moving=learned.moving
+            )
 
         return await asyncio.to_thread(keeps)
 
@@ -229,14 +232,14 @@ class Zygotes:
         parts = launch.parts
         assert parts is not None
         try:
-            manifest = await asyncio.to_thread(_manifest, _manifest_path(launch))
+            manifest, moving = await asyncio.to_thread(_sources, _manifest_path(launch))
         except (OSError, ValueError):
             return  # that code has been tidied away already
         modules = self._kept_once(loaded)
         names = tuple(libraries.libraries(modules.items(), parts, _fallback(launch)))
         learned = self._learned[launch.key] = Learned(
-            basis=_basis(launch, parts), code_sha=launch.code_sha, manifest=manifest, modules=modules, names=names,
-            digest=libraries.digest(sorted(names)),
+            basis=_basis(launch, parts), code_sha=launch.code_sha, manifest=manifest, moving=moving, modules=modules,
+            names=names, digest=libraries.digest(sorted(names)),
         )  # fmt: skip
         if len(self._learned) > _MOST_LEARNED:
             del self._learned[next(iter(self._learned))]
@@ -408,6 +411,21 @@ def _manifest_path(launch: Launch) -> str:
 def _manifest(path: str) -> Manifest:
     """The sources of a snapshot, which is named by its content."""
     return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, str])
+
+
+def _blobs(manifest: str) -> Path:
+    return Path(manifest).parents[1] / "blobs"
+
+
+def _sources(path: str) -> tuple[Manifest, bool]:
+    """The sources of a snapshot, and whether one of them changes where modules are looked for. Reads new ones."""
+    manifest, blobs = _manifest(path), _blobs(path)
+    return manifest, any(_moves_paths(str(blobs / sha)) for sha in set(manifest.values()))
+
+
+@lru_cache(maxsize=16_384)
+def _moves_paths(path: str) -> bool:
+    return libraries.moves_paths(Path(path).read_bytes())
 
 
 @lru_cache(maxsize=64)

@@ -188,6 +188,13 @@ def test_a_source_that_goes_takes_its_imports_along_and_one_that_comes_brings_so
     assert not libraries.keeps({"app.py": "2"}, {"app.py": "2", "new.py": "4"}, look)
 
 
+def test_a_new_file_may_go_before_a_library_where_code_changes_the_places_to_look_in() -> None:
+    before, after = {"app.py": "1"}, {"app.py": "1", "vendor/urllib3.py": "2"}
+    assert libraries.keeps(before, after, lambda sha: Facts())
+    assert not libraries.keeps(before, after, lambda sha: Facts(), moving=True)
+    assert libraries.moves_paths(b"sys.path.insert(0, 'vendor')") and not libraries.moves_paths(b"import sys")
+
+
 def test_sources_that_stayed_are_not_looked_at() -> None:
     def look(sha: str) -> Facts | None:
         raise AssertionError(sha)
