@@ -135,13 +135,16 @@ def folder() -> Iterator[Path]:
 class Engine:
     """A `run --headless` over `project` on free ports; `ready_ms` from its exec until it answers."""
 
-    def __init__(self, project: Path, *options: str, data: Path | None = None) -> None:
+    def __init__(
+        self, project: Path, *options: str, data: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.data = data or project / ".lambdatui"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the engine)
         command = [sys.executable, "-P", "-m", "lambdatui", "run", str(project), "--headless", "--aws", "none"]
         command += ["--port", "0", "--http-port", "0", "--data", str(self.data), *options]
         began = time.perf_counter()
-        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=users_variables())
+        env = users_variables(**(variables or {}))
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=env)
         self.info = self._ready(began + PATIENCE_S)
         self.ready_ms = (time.perf_counter() - began) * 1e3
         self.url: str = self.info["url"]

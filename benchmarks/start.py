@@ -1,128 +1,171 @@
-"""How long a `run --headless` takes until it answers, and what it costs while nothing happens.
+"""How long a `run` takes: to ready without a screen, to the functions on the screen, and with 1 to 500 functions.
 
-    python benchmarks/start.py [--functions 50] [--rounds 5] [--idle 10]
+    python -m benchmarks.start [--rounds 3] [--functions 1 10 100 500]
 
-Prints the median time to ready beside a floor of the same run (a Python that imports asyncio and sqlite3), the
-engine's memory, and its CPU time and wake-ups per second with as many queues as functions and nobody calling. Linux.
+Ready is from exec until /healthz answers, in a data directory that is new (the first start makes two databases). First
+paint is measured in a real terminal: from exec until a row of the function table is on it. The floor of it is a Python
+that imports `textual.app`. Each function of the large projects has a folder of its own, a route and a queue. Linux.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import signal
+import re
+import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-PATIENCE_S = 60.0
+import pexpect
+import pyte
+
+from benchmarks.common import (
+    NOTHING,
+    PATIENCE_S,
+    Engine,
+    Row,
+    at_most,
+    figure,
+    folder,
+    in_turns,
+    load,
+    parser,
+    plain_project,
+    report,
+    rss_mb,
+    users_variables,
+    within,
+)
+
+READY_MS = 400.0
+MANY_S = 2.0
+COLUMNS, LINES = 120, 40
 
 
-def project(folder: Path, functions: int) -> Path:
-    """A SAM template whose functions have a route and a queue each."""
-    folder.mkdir()
-    (folder / "app.py").write_text("def handler(event, context):\n    return None\n")
+def project(root: Path, functions: int) -> Path:
+    """A SAM template whose functions have a folder, a route and a queue each."""
+    root.mkdir()
     runtime = "python{}.{}".format(*sys.version_info[:2])
     lines = ["Transform: AWS::Serverless-2016-10-31", "Resources:"]
     for n in range(functions):
+        plain_project(root / f"f{n}", app=NOTHING)
         lines += [
             f"  F{n}:",
             "    Type: AWS::Serverless::Function",
             "    Properties:",
-            f"      {{CodeUri: ., Handler: app.handler, Runtime: {runtime}, Events: {{",
+            f"      {{CodeUri: f{n}, Handler: app.handler, Runtime: {runtime}, Events: {{",
             f"        A: {{Type: Api, Properties: {{Path: /f{n}, Method: get}}}},",
             f"        Q: {{Type: SQS, Properties: {{Queue: !GetAtt Q{n}.Arn}}}}}}}}",
             f"  Q{n}: {{Type: AWS::SQS::Queue}}",
         ]
-    (folder / "template.yaml").write_text("\n".join(lines) + "\n")
-    return folder
+    (root / "template.yaml").write_text("\n".join(lines) + "\n")
+    return root
 
 
-class Engine:
-    """One that answers; `ready_ms` from its exec on."""
+class Started:
+    """An engine that has answered once; what it took, held and had started by then."""
 
-    def __init__(self, folder: Path, data: Path) -> None:
-        command = [sys.executable, "-m", "lambdatui", "run", str(folder), "--headless", "--aws", "none"]
-        variables = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")}
+    def __init__(self, root: Path, data: Path, invoke: str) -> None:
+        shutil.rmtree(data, ignore_errors=True)
         began = time.perf_counter()
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", "--http-port", "0", "--data", str(data)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=variables,
-        )
-        while not self._answers(data / "engine.json"):
-            if self.process.poll() is not None or time.perf_counter() - began > PATIENCE_S:
-                sys.exit("the engine did not start")
-            time.sleep(0.003)
-        self.ready_ms = (time.perf_counter() - began) * 1e3
-
-    def _answers(self, file: Path) -> bool:
-        try:
-            return bool(urllib.request.urlopen(json.loads(file.read_text())["url"] + "/healthz").read())
-        except (OSError, ValueError):
-            return False
-
-    def spent(self) -> tuple[float, int]:
-        """CPU time in ms and voluntary switches (wake-ups) of all threads so far."""
-        cpu_ns = wakes = 0
-        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
-            cpu_ns += int((thread / "schedstat").read_text().split()[0])
-            status = (thread / "status").read_text().split()
-            wakes += int(status[status.index("voluntary_ctxt_switches:") + 1])
-        return cpu_ns / 1e6, wakes
-
-    def rss_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text().split()
-        return int(status[status.index("VmRSS:") + 1]) / 1024
-
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        with Engine(root, data=data) as engine:
+            urllib.request.urlopen(engine.url + "/healthz").read()
+            self.ready_ms = (time.perf_counter() - began) * 1e3
+            urllib.request.urlopen(f"{engine.url}/2015-03-31/functions/{invoke}/invocations", data=b"{}").read()
+            self.answer_ms = (time.perf_counter() - began) * 1e3
+            time.sleep(1.0)  # what it does beside the first calls
+            self.rss_mb = rss_mb(engine.pid)
+            self.processes = len(below(engine.pid))
 
 
-def floor_ms() -> float:
+def below(pid: int) -> list[int]:
+    """The processes that it has started, and theirs."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            found += [int(child), *below(int(child))]
+    return found
+
+
+def first_paint_ms(root: Path, data: Path, row: str) -> float:
+    """From exec of `run` until `row` is on its screen."""
+    shutil.rmtree(data, ignore_errors=True)
+    screen = pyte.Screen(COLUMNS, LINES)
+    stream = pyte.ByteStream(screen)
+    words = ["-P", "-m", "lambdatui", "run", str(root), "--aws", "none", "--port", "0", "--http-port", "0"]
+    variables = {**users_variables(), "TERM": "xterm-256color"}
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import asyncio, sqlite3"], check=True)
+    terminal = pexpect.spawn(
+        sys.executable, [*words, "--data", str(data)], env=variables, dimensions=(LINES, COLUMNS), timeout=PATIENCE_S
+    )
+    wanted = re.compile(rf"\b{row}\b.*\b(idle|ready|never|python|loading|new)\b|^\W*{row}\b")
+    try:
+        while time.perf_counter() - began < PATIENCE_S:
+            stream.feed(terminal.read_nonblocking(1 << 16, PATIENCE_S))
+            if any(wanted.search(line) for line in screen.display):
+                return (time.perf_counter() - began) * 1e3
+        sys.exit("the screen never showed the function:\n" + "\n".join(screen.display))
+    finally:
+        terminal.send("q")
+        terminal.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=10)
+        terminal.close(force=True)
+
+
+def import_ms(module: str) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True, env=users_variables())
     return (time.perf_counter() - began) * 1e3
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--functions", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--idle", type=float, default=10.0, help="seconds")
-    asked = parser.parse_args()
-    before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="start-") as name:
-        folder = project(Path(name) / "project", asked.functions)
-        Engine(folder, Path(name) / "warm-up").end()  # writes the bytecode
-        ready, floors = [], []
-        for number in range(max(asked.rounds, 1)):
-            floors.append(floor_ms())
-            engine = Engine(folder, Path(name) / f"data-{number}")
-            ready.append(engine.ready_ms)
-            if number < asked.rounds - 1:
-                engine.end()
-        time.sleep(3)  # what start-up left to do
-        cpu_ms, wakes = engine.spent()
-        time.sleep(asked.idle)
-        cpu_after, wakes_after = engine.spent()
-        rss_mb = engine.rss_mb()
-        engine.end()
-    floor, found = statistics.median(floors), statistics.median(ready)
-    print(f"floor: a Python that imports asyncio and sqlite3   median {floor:7.1f} ms")
-    print(f"ready with {asked.functions} functions   median {found:7.1f} ms   {found / floor:.1f} times the floor")
-    print(
-        f"idle: {rss_mb:.1f} MB, {(cpu_after - cpu_ms) / asked.idle:.2f} ms of CPU and "
-        f"{(wakes_after - wakes) / asked.idle:.1f} wake-ups a second"
-    )
-    print(f"load average {before:.2f} before, {os.getloadavg()[0]:.2f} after, {os.cpu_count()} CPUs")
+    arguments = parser(__doc__)
+    arguments.add_argument("--functions", type=int, nargs="*", default=[1, 10, 100, 500])
+    asked = arguments.parse_args()
+    before = load()
+    with folder() as work:
+        plain = plain_project(work / "plain", first_function=NOTHING)
+        projects = {count: project(work / f"sam{count}", count) for count in asked.functions}
+        data = work / "data"
+        Started(plain, data, "first_function")  # writes the bytecode
+        import_ms("textual.app")
+        first_paint_ms(plain, data, "first_function")
+        kept: dict[int, list[Started]] = {count: [] for count in (0, *projects)}
+
+        def start(count: int) -> float:
+            kept[count].append(
+                Started(projects[count], data, "F0") if count else Started(plain, data, "first_function")
+            )
+            return kept[count][-1].ready_ms
+
+        found = in_turns(
+            asked.rounds,
+            {
+                "python": lambda: import_ms("sys"),
+                "textual": lambda: import_ms("textual.app"),
+                "paint": lambda: first_paint_ms(plain, data, "first_function"),
+                **{f"ready {count}": lambda count=count: start(count) for count in kept},  # type: ignore[misc]
+            },
+        )
+
+    def median(count: int, what: str) -> float:
+        return statistics.median(getattr(one, what) for one in kept[count])
+
+    bare = f"`python -c pass` took {found['python']:.0f} ms in the same run"
+    rows: list[Row] = [
+        within("`run --headless` to ready", found["ready 0"], "ms", READY_MS, bare),
+        at_most("first paint of `run`", found["paint"], "ms", "`import textual.app`", found["textual"], 2.5),
+        figure("exec to the first invocation's answer", median(0, "answer_ms"), "ms"),
+    ]
+    for count in projects:
+        what = f"ready with {count} functions, a route and a queue each"
+        note = f"{median(count, 'rss_mb'):.0f} MB, {median(count, 'processes'):.0f} processes below the engine"
+        value = found[f"ready {count}"]
+        rows.append(
+            within(what, value / 1e3, "s", MANY_S, note) if count >= 500 else figure(what, value / 1e3, "s", note)
+        )
+    report(asked, rows, before)
 
 
 if __name__ == "__main__":

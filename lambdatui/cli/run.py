@@ -127,12 +127,16 @@ def _with_screen(place: Place, launch: LaunchOptions) -> int:
         say(f"an engine runs already at {info.url}: attaching a screen to it (options of this start do not apply)")
         return show_screen(str(place.project), info, owned=False, data=place.data)
     with waiting(f"starting {place.project.name or place.project} …"):
-        engine = start_engine(place.project, launch)
+        engine = start_engine(place.project, launch, meanwhile=_import_screen)
     try:
         code = show_screen(str(place.project), engine.info, owned=True, data=place.data)
     finally:
         engine.close(on_wait=lambda: say("stopping…"))
     return code
+
+
+def _import_screen() -> None:
+    import lambdatui.tui.app  # noqa: F401  (takes as long as the engine's start)
 
 
 def refuse_remote(host: str | None, allowed: bool) -> None:

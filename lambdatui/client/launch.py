@@ -63,8 +63,17 @@ class StartedEngine:
             self.process.kill()
 
 
-def start_engine(project: Path, options: LaunchOptions | None = None, *, one_shot: bool = False) -> StartedEngine:
-    """Start an engine in a session of its own and wait until it is ready. Raises the error that it reports."""
+def start_engine(
+    project: Path,
+    options: LaunchOptions | None = None,
+    *,
+    one_shot: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> StartedEngine:
+    """Start an engine in a session of its own and wait until it is ready. Raises the error that it reports.
+
+    `meanwhile` is called while the engine starts.
+    """
     options = options or LaunchOptions()
     leash_read, leash_write = os.pipe()
     ready_read, ready_write = os.pipe()
@@ -91,6 +100,7 @@ def start_engine(project: Path, options: LaunchOptions | None = None, *, one_sho
         os.close(ready_write)
     try:
         with os.fdopen(ready_read, "rb") as ready, said:
+            meanwhile()
             info = _ready(ready.readline(), process, said)
     except BaseException:
         os.close(leash_write)

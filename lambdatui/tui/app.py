@@ -153,6 +153,8 @@ class LambdaTui(App[int]):
         """A newer state of the feed; shown at the next tick, its news added to those that wait."""
         self.latest = join(self.latest, state) if self._pending else state
         self._pending = True
+        if state.connected and not self.shown_state.connected:
+            self.call_later(self.tick)  # what was waited for is not kept until the next look
 
     def tick(self) -> None:
         """Show what changed since the last one; nothing where nothing did."""

@@ -82,6 +82,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.bindings_updated_signal.subscribe(self, lambda _: self.show_keys())
         self.ready = True
         self.page.enter()
+        self.call_after_refresh(self.tui.tick)  # the first state may be there already
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < LEAST[0] or event.size.height < LEAST[1], "-too-small")

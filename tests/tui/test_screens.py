@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -334,3 +336,12 @@ async def test_versions_take_no_room_on_a_small_screen_until_there_is_one() -> N
         rows[0] = msgspec.structs.replace(rows[0], version_aliases=[AliasRow(name="live", version="3")])
         shown.feed.push(functions=tuple(rows))
         await shown.until(lambda: "Versions" in shown.text() and "live → 3" in shown.text())
+
+
+async def test_the_first_state_is_shown_when_it_comes_and_not_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambdatui.tui.app.TICK", 3600.0)
+    app, _, _ = make_app()
+    async with app.run_test(size=(120, 40)):
+        async with asyncio.timeout(5):
+            while "checkout" not in plain(app):
+                await asyncio.sleep(0.01)
