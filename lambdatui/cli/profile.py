@@ -213,7 +213,7 @@ def _print_cold_start(start: ColdStart, every: bool) -> None:
     out(f"\n{colour(f'{start.imports.modules} imports', bold=True)}")
     out(colour(f"{'MS':>10}{'SELF':>9}  {'':{IMPORT_BAR}}  MODULE", bold=True))
     longest = max((call.total_us for call in calls), default=1) or 1
-    for row in rows(calls, least_share=0 if every else IMPORT_SHARE, library_depth=EVERY):
+    for row in rows(calls, least_share=0 if every else IMPORT_SHARE, library_depth=EVERY, indent=1):
         _print_import(row, longest)
 
 

@@ -71,11 +71,18 @@ def call_tree(profile: Profile, thread: ProfileThread) -> list[Call]:
 
 
 def rows(
-    calls: Sequence[Call], *, least_share: float = LEAST_SHARE, library_depth: int = LIBRARY_DEPTH
+    calls: Sequence[Call], *, least_share: float = LEAST_SHARE, library_depth: int = LIBRARY_DEPTH, indent: int = 2
 ) -> Iterator[Shown]:
-    """A tree's rows from the top, without what took less than `least_share` and without the inside of libraries."""
+    """A tree's rows from the top, without what took less than `least_share` and without the inside of libraries.
+    `indent`: cells of a level."""
     least = sum(call.total_us for call in calls) * least_share
-    return _rows(calls, "", least, library_depth, library_depth, None)
+    for row in _rows(calls, "", least, library_depth, library_depth, None):
+        yield row if indent == 2 else msgspec.structs.replace(row, branch=_narrow(row.branch))
+
+
+def _narrow(branch: str) -> str:
+    """One cell a level, and one before the name."""
+    return branch[::2] + " " if branch else ""
 
 
 def _rows(

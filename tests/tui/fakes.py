@@ -17,6 +17,7 @@ from lambdatui.client.feed import State, taken
 from lambdatui.clock import MICROS, ManualClock, from_iso, iso
 from lambdatui.schema import (
     CodeChange,
+    ColdStart,
     ConcurrencyRow,
     DlqEntry,
     EngineInfo,
@@ -29,6 +30,7 @@ from lambdatui.schema import (
     LogLine,
     PeekedMessage,
     ProblemRow,
+    ProfileReply,
     QueueRow,
     ReplayResult,
     RouteRow,
@@ -456,6 +458,8 @@ class FakeClient(Client):
         self.fails: set[str] = set()  # entries whose replay fails
         self.gate: threading.Event | None = None  # replays wait for it
         self.loop = asyncio.get_event_loop()
+        self.cold: dict[str, ColdStart] = {}
+        self.profiled = ProfileReply(request_id=REQUEST, status="ok", payload=b"{}")
 
     def _dlq(self, entries: Sequence[DlqEntry]) -> None:
         self.loop.call_soon_threadsafe(lambda: self.feed.push(dlq=tuple(entries)))
@@ -529,6 +533,14 @@ class FakeClient(Client):
     def last_event(self, function: str, *, failed: bool = False) -> StoredEvent | None:
         self.calls.append(("last_event", function, failed))
         return StoredEvent(request_id=REQUEST, event=b'{"order": 1189}')
+
+    def cold_start(self, function: str) -> ColdStart | None:
+        self.calls.append(("cold_start", function))
+        return self.cold.get(function)
+
+    def profile(self, name: str, payload: bytes = b"{}", **options: object) -> ProfileReply:  # type: ignore[override]
+        self.calls.append(("profile", name, payload))
+        return self.profiled
 
     def invocations(self, **query: object) -> list[InvocationRow]:  # type: ignore[override]
         return [invocation(2)]

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
 
 from lambdatui.client.feed import State
-from lambdatui.schema import Subscription
+from lambdatui.errors import LambdaTuiError, OperationFailed
+from lambdatui.schema import ColdStart, ProfileReply, Subscription
 from lambdatui.tui.function_lines import configuration_lines, has_versions, trigger_lines, version_lines
+from lambdatui.tui.keys import bind
+from lambdatui.tui.profile_lines import cold_start_lines, profile_lines
 from lambdatui.tui.screens.environment_table import EnvironmentTable
 from lambdatui.tui.screens.function_keys import FunctionKeys
 from lambdatui.tui.screens.function_row import state_cell
 from lambdatui.tui.screens.invocation_table import InvocationTable
 from lambdatui.tui.screens.overview import Plots
-from lambdatui.tui.text import clean, plural
+from lambdatui.tui.text import clean, millis, plural
+from lambdatui.tui.widgets.lines import line
 from lambdatui.tui.widgets.pane import Pane
 from lambdatui.tui.widgets.table import Table
+
+SETTLE_S = 0.5
 
 
 class FunctionPage(FunctionKeys):
@@ -25,6 +33,23 @@ class FunctionPage(FunctionKeys):
 
     NAME: ClassVar[str] = "function"
     MAIN: ClassVar[str] = "#function-invocations"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("m", "profile", "profile", "Measure: run the last event under the profiler", "function.profile"),
+        bind(
+            "M",
+            "times",
+            "times",
+            "What the last cold start imported, and the last profile",
+            "function.times",
+            show=False,
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cold: ColdStart | None = None  # of the function `_cold_of`
+        self._cold_of: str | None = None
+        self.profiled: ProfileReply | None = None
 
     def compose(self) -> ComposeResult:
         yield Plots(id="function-plots")
@@ -34,9 +59,13 @@ class FunctionPage(FunctionKeys):
                 with Vertical(id="function-about"):
                     yield Pane("Versions", id="function-versions")
                     yield Pane("Triggers", id="function-triggers")
+                yield Pane("Cold start", id="function-cold")
             with Vertical(id="function-right"):
                 yield InvocationTable(of_one=True, id="function-invocations")
                 yield EnvironmentTable(of_one=True, id="function-environments")
+        with Horizontal(id="function-times"):
+            yield Pane("Cold start", id="function-imports")
+            yield Pane("Profile", id="function-calls")
 
     def subscription(self) -> Subscription:
         name = self.tui.selected
@@ -68,6 +97,9 @@ class FunctionPage(FunctionKeys):
             own = [invocation for invocation in reversed(state.invocations) if invocation.function == name]
             self.query_one(InvocationTable).show_invocations(own)
         self.query_one(EnvironmentTable).show_environments(e for e in state.environments if e.function == name)
+        started = any(each.cold and each.function == name for each in state.new_invocations)
+        if name != self._cold_of or started:
+            self._ask_cold_start(row.name)
         self._fit()
 
     def on_resize(self) -> None:
@@ -77,14 +109,86 @@ class FunctionPage(FunctionKeys):
         """Where there is room for it, versions and triggers are as high as what they say; the rest is the
         configuration's."""
         room = self.query_one("#function-left").size.height
-        for name in ("versions", "triggers"):
+        for name in ("versions", "triggers", "cold"):
             pane = self.query_one(f"#function-{name}", Pane)
             if self.screen.has_class("-narrow") or room < 24:
                 pane.styles.clear_rule("height")
                 continue
-            wanted = max(3, min(pane.total(), room // 3)) + 2
+            wanted = max(3, min(pane.total(), room // (4 if name == "cold" else 3))) + 2
             if pane.styles.height is None or pane.styles.height.value != wanted:
                 pane.styles.height = wanted
+
+    # where the time goes
+
+    def _ask_cold_start(self, name: str) -> None:
+        if name != self._cold_of:
+            self.cold = self.profiled = None
+            self._cold_of = name
+            self._show_times(name)
+        self.run_worker(self._read_cold_start(name), group="cold-start", exclusive=True)
+
+    async def _read_cold_start(self, name: str) -> None:
+        await asyncio.sleep(
+            SETTLE_S
+        )  # history has a row a moment after the screen; of a burst of starts the last is read
+        try:
+            found = await self.tui.off(self.tui.client.cold_start, name)
+        except LambdaTuiError:
+            return  # the screen says elsewhere that the engine is gone
+        if name == self._cold_of:
+            self.cold = found
+            self._show_times(name)
+
+    def _show_times(self, name: str) -> None:
+        start, now = self.cold, self.tui.now_us
+        note = () if start is None else ((millis(start.runtime_ms + start.libraries_ms + start.own_ms), "dim"),)
+        for pane in (self.query_one("#function-cold", Pane), self.query_one("#function-imports", Pane)):
+            pane.note = note
+            pane.set_content(lambda width: cold_start_lines(start, now, width), identity=name)
+        reply, row = self.profiled, self.function_row(name)
+        calls, root = self.query_one("#function-calls", Pane), row.code_root if row is not None else ""
+        if reply is None:
+            hint = line(("press m to run the last event under the profiler", "dim"))
+            calls.set_content(lambda width: [hint], identity=name)
+        else:
+            calls.note = ((reply.error_type or "ok", "err" if reply.error_type else "ok"),)
+            calls.set_content(lambda width: profile_lines(reply, root, width), identity=reply.request_id)
+        self._fit()
+
+    def action_times(self) -> None:
+        """What a cold start imports and what the last profile showed, in the place of the rest."""
+        self.add_class("-times")
+        self.query_one("#function-imports", Pane).focus()
+
+    def back(self) -> bool:
+        if not self.has_class("-times"):
+            return False
+        self.remove_class("-times")
+        self.query_one(InvocationTable).focus()
+        return True
+
+    def action_profile(self) -> None:
+        """Run the last event under the profiler and show its calls."""
+        self.tui.act(self._profile, group="profile", exclusive=True)
+
+    async def _profile(self) -> None:
+        name = self._named()
+        last = await self.tui.off(self.tui.client.last_event, name)
+        if last is None:
+            raise OperationFailed(f"{name} has no event yet: press i to pick one")
+        self.action_times()
+        calls = self.query_one("#function-calls", Pane)
+        calls.note = (("running …", "info"),)
+        calls.set_content(lambda width: [line(("it runs under the profiler …", "dim"))])
+        calls.focus()
+        try:
+            reply = await self.tui.off(self.tui.client.profile, name, last.event)
+        finally:
+            calls.note = ()
+            self._show_times(name)
+        if name == self._cold_of:
+            self.profiled = reply
+            self._show_times(name)
 
     async def on_table_opened(self, event: Table.Opened) -> None:
         event.stop()

@@ -27,6 +27,7 @@ SCREENS = (
 # Words of the footer where it is narrow.
 SHORT_WORDS = {
     "replay all shown": "all",
+    "profile": "prof",
     "edit + replay": "edit",
     "edit + invoke": "edit",
     "open code": "code",
