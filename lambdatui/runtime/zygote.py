@@ -233,20 +233,21 @@ class _Zygote:
 
     def serve(self) -> None:
         """Returns in each fork that a request has been made an environment for."""
-        count = 1
+        taken, take = os.pipe()
+        waiting = 0
         while True:
-            taken, take = os.pipe()
+            asked = self._asked()
+            if waiting and not (asked and waiting < _AT_ONCE):
+                waiting -= len(os.read(taken, _AT_ONCE))
+                continue
+            count = _AT_ONCE if asked else 1
             between = os.fork()
             if between == 0:
-                os.close(taken)
                 self._fork_again(count)
                 self._wait(take)
                 return
-            os.close(take)
             os.waitpid(between, 0)
-            if _bytes_until_end(taken) < count:
-                os._exit(1)  # a fork has ended by itself, or was killed
-            count = _AT_ONCE if self._asked() else 1
+            waiting += count
 
     def _asked(self) -> bool:
         """Whether a request waits to be taken."""
@@ -325,17 +326,6 @@ def _catch_output() -> int:
 
 def _read(fd: int) -> bytes:
     return os.pread(fd, MAX_NOISE + 1, 0)
-
-
-def _bytes_until_end(pipe: int) -> int:
-    """How many there were when its writers have gone; closes it."""
-    count = 0
-    while True:
-        data = os.read(pipe, 64)
-        if not data:
-            os.close(pipe)
-            return count
-        count += len(data)
 
 
 def _write(data: bytes) -> None:

@@ -127,9 +127,9 @@ class Spawner:
             return
         try:
             zygote.fork(request, [*fds, *(kept.fds if kept else ())])
-        except OSError as error:
-            self._say({"say": "failed", "id": id, "error": "its zygote has gone or does not answer: %s" % error})
-            tree.kill_tree(zygote.pid)
+        except (OSError, ValueError) as error:
+            zygote.forks.pop(id, None)
+            self._say({"say": "failed", "id": id, "error": "its zygote has gone, or cannot make it: %s" % error})
 
     def _hear(self, zygote: Zygote) -> None:
         """Take what a zygote and its forks have said."""

@@ -5,6 +5,7 @@ The spawner never waits for one: user code may have stopped or killed it. What g
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -20,6 +21,7 @@ from . import child, protocol
 FORK_PATIENCE_S = 2.0
 BUILD_PATIENCE_S = 120.0
 _SEND_PATIENCE_S = 2.0
+_MAX_VARIABLES = 100_000  # characters: what an empty socket takes in one piece
 
 
 class Fork:
@@ -61,6 +63,9 @@ class Zygote:
         with contextlib.suppress(OSError):  # it has ended, which is heard of
             self._socket.sendall(wire.pack(wire.PREPARE, b"", prepare) + prepare)
         self._socket.setblocking(False)
+        self._unsent: collections.deque[tuple[dict[str, Any], list[int]]] = collections.deque()
+        self._writable = select.poll()
+        self._writable.register(self._socket, select.POLLOUT)
 
     @property
     def overdue(self) -> float | None:
@@ -76,13 +81,21 @@ class Zygote:
         return self._socket.fileno()
 
     def fork(self, request: dict[str, Any], fds: Sequence[int]) -> None:
-        """Ask for a fork: `fds` are the request's and those of its namespaces. OSError where it takes no more."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLOUT)
-        if not poll.poll(0):
-            raise BlockingIOError("it has not read what it was sent")
-        protocol.send(self._socket, {**request, "argv": None}, fds)
+        """Ask for a fork: `fds` are the request's and those of its namespaces. OSError where it has gone."""
+        if sum(len(name) + len(value) for name, value in request["env"].items()) > _MAX_VARIABLES:
+            raise ValueError("there are too many variables for a fork")
+        self._unsent.append(({**request, "argv": None}, [os.dup(fd) for fd in fds]))
         self.forks[request["id"]] = Fork(request["id"], bool(request.get("tmp")))
+        self._send()
+
+    def _send(self) -> None:
+        """What its socket takes, which may be stopped: the rest when it has said that it goes on."""
+        while self._unsent and self._writable.poll(0):
+            request, fds = self._unsent.popleft()
+            try:
+                protocol.send(self._socket, request, fds)
+            finally:
+                _close(fds)
 
     def messages(self) -> list[dict[str, Any]]:
         """What it and its forks have said since."""
@@ -93,6 +106,15 @@ class Zygote:
                 return found
             self._heard = time.monotonic()
             found += [message.body for message in messages]
+            with contextlib.suppress(OSError):  # it has ended, which is heard of
+                self._send()
 
     def close(self) -> None:
         self._socket.close()
+        for _, fds in self._unsent:
+            _close(fds)
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)

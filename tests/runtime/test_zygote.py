@@ -419,9 +419,8 @@ def test_many_are_forked_at_once(
     zygote = prepare("library")
     root = harness.write(tmp_path / "task", {"app.py": RETURN})
     manifest = str(harness.store(root))
-    asked = [
-        spawner.ask(harness.command(harness.PYTHON), harness.SHARED, str(root), zygote=zygote.id) for _ in range(20)
-    ]
+    env = {**harness.SHARED, "LARGE": "x" * 30_000}
+    asked = [spawner.ask(harness.command(harness.PYTHON), env, str(root), zygote=zygote.id) for _ in range(20)]
     settings = {"handler": "app.handler", "code_root": str(root), "manifest": manifest, "packages": [str(site)]}
     frame = json.dumps({**settings, "bytecode": None}).encode()
     for _, channel, _ in asked:
