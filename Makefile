@@ -55,7 +55,7 @@ bench: $(STAMP)
 	$(CLEAN_ENV) $(BIN)/python -m benchmarks
 
 bench-peers: $(STAMP)
-	$(CLEAN_ENV) $(BIN)/python -m benchmarks.peers
+	$(CLEAN_ENV) $(BIN)/python -m benchmarks.peers --keep
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -1,18 +1,20 @@
 """Keep connections busy with one request: `python -m benchmarks.hammer`, a process of its own that shares no GIL.
 
-Its standard input is the request; it prints how many answers came.
+Its standard input is the request; it prints how many answers came, in how long, and how long they took.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import selectors
 import socket
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
-from benchmarks.common import users_variables
+from benchmarks.common import percentile, users_variables
 
 PATIENCE_S = 30.0
 
@@ -22,10 +24,28 @@ def hammered(
 ) -> int:
     """Answers of `status` within so many seconds, or until so many came; any other answer ends the benchmark."""
     found = start(url, request, status=status, connections=connections, seconds=seconds, count=count)
-    said, wrong = found.communicate()
-    if found.returncode:
-        sys.exit(f"the client failed: {wrong.decode(errors='replace')}")
-    return int(said)
+    return answered(found).answers
+
+
+class Answers(NamedTuple):
+    """What came of it: in how many seconds, and how long an answer took."""
+
+    answers: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        return self.answers / self.seconds
+
+
+def answered(client: subprocess.Popen[bytes]) -> Answers:
+    """What a client says that was started; one that failed ends the benchmark."""
+    said, wrong = client.communicate()
+    if client.returncode:
+        sys.exit(f"the client failed: {wrong.decode(errors='replace').strip()}")
+    return Answers(*json.loads(said))
 
 
 def start(
@@ -70,21 +90,24 @@ def main() -> None:
     request, begins = sys.stdin.buffer.read(), f"HTTP/1.1 {asked.status}".encode()
     host, _, port = asked.url.removeprefix("http://").partition(":")
     ready, answers, sent = selectors.DefaultSelector(), 0, 0
+    took: list[float] = []
     for _ in range(min(asked.connections, asked.count)):
         connection = socket.create_connection((host, int(port)))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ready.register(connection, selectors.EVENT_READ, bytearray())
+        ready.register(connection, selectors.EVENT_READ, [bytearray(), time.perf_counter()])
         connection.sendall(request)
         sent += 1
-    end = time.perf_counter() + asked.seconds
+    began = time.perf_counter()
+    end = began + asked.seconds
     while answers < asked.count and time.perf_counter() < end:
         found = ready.select(PATIENCE_S)
         if not found:
             sys.exit(f"no answer within {PATIENCE_S:.0f} s")
         for key, _ in found:
-            data, one = key.data, key.fileobj
-            assert isinstance(data, bytearray) and isinstance(one, socket.socket)
-            piece = one.recv(65536)
+            client = key.fileobj
+            assert isinstance(client, socket.socket)
+            data, at = key.data
+            piece = client.recv(65536)
             data += piece
             if not piece or not data.startswith(begins[: len(data)]):
                 sys.exit(f"the server answered {bytes(data)!r}")
@@ -92,10 +115,15 @@ def main() -> None:
                 continue
             data.clear()
             answers += 1
+            now = key.data[1] = time.perf_counter()
+            took.append(now - at)
             if sent < asked.count:
-                one.sendall(request)
+                client.sendall(request)
                 sent += 1
-    print(answers)
+    if not took:
+        sys.exit("no answer in time")
+    p50_ms, p99_ms = percentile(took, 50) * 1e3, percentile(took, 99) * 1e3
+    print(json.dumps([answers, time.perf_counter() - began, p50_ms, p99_ms]))
 
 
 if __name__ == "__main__":

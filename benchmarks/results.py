@@ -46,6 +46,15 @@ def keep(title: str, lines: Sequence[str]) -> None:
     RESULTS.write_text(with_section(before, title, lines))
 
 
+def with_block(document: str, name: str, lines: Sequence[str]) -> str:
+    """The document with these lines between `<!-- NAME... -->` and the next `<!-- end -->`."""
+    begin = re.search(rf"^<!-- {name}\b.*-->\n", document, re.MULTILINE)
+    end = document.find("<!-- end -->", begin.end()) if begin else -1
+    if begin is None or end < 0:
+        raise ValueError(f"there is no block {name}")
+    return "\n".join([document[: begin.end()].rstrip("\n"), "", *lines, "", document[end:]])
+
+
 def circumstances(load_before: float, load_after: float) -> str:
     """When, of which code and on what something was measured."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()

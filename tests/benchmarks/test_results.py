@@ -69,6 +69,15 @@ def test_writing_a_section_twice_changes_nothing():
     assert results.with_section(once, "Growth", ["new"]) == once
 
 
+def test_a_block_of_a_document_is_written_anew():
+    document = "# Performance\n\n<!-- peers: made -->\n\nold\n\n<!-- end -->\n\nrest\n"
+    expected = "# Performance\n\n<!-- peers: made -->\n\nnew\n\n<!-- end -->\n\nrest\n"
+    assert results.with_block(document, "peers", ["new"]) == expected
+    assert results.with_block(expected, "peers", ["new"]) == expected
+    with pytest.raises(ValueError, match="no block growth"):
+        results.with_block(document, "growth", ["new"])
+
+
 def test_a_run_says_of_which_code_on_what_and_under_which_load():
     said = results.circumstances(0.5, 1.25)
     assert results.revision().split()[0] in said
