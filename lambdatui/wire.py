@@ -27,8 +27,12 @@ START = 2
 # The first frame instead, from the spawner: become a library zygote. Payload: JSON {"packages", "sys_path", "fallback",
 # "modules", "nice"}. What follows on this socket are messages of `spawner.protocol`; see `runtime.zygote`.
 PREPARE = 3
-# meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?, "profile"? (Hz)}; payload: the event
+# meta: {"arn", "client_context"?, "identity"?, "trace_id"?, "tenant_id"?, "profile"? (Hz), "checked"?}; payload: the
+# event, nothing where it has been CHECKED
 INVOKE = 1
+# Before INVOKE. Payload: a large event of which nobody knows yet whether it is JSON. Who runs it parses it anyway, and
+# to look through it twice takes longer than everything else about it.
+CHECK = 4
 
 # environment -> engine
 # Init went well; meta: {"init_us", "libraries": [[name, file or null]], "files": [other files that it imported]}. The
@@ -51,6 +55,7 @@ IMPORTS = 21
 # "sampler_us", "frames": [[function, file, line, kind of place]], "nodes": [parent, frame, parent, …] of the call
 # tree with its root (-1, -1), "threads": [{"name", "called", "samples", "nodes": [node], "weights": [us]}]}.
 PROFILE = 22
+CHECKED = 23  # answers CHECK. Payload: b"1" where the event was parsed and waits for its INVOKE, else nothing
 
 # In the log pipe, between the bytes that fds 1 and 2 were given, stand the records of `logging` and of uncaught
 # exceptions as Lambda's runtimes frame them for its platform: type u32 | message length u32 | time in microseconds u64,

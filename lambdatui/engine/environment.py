@@ -289,6 +289,19 @@ class Environment:
 
     async def invoke(self, request_id: str, payload: bytes, meta: dict[str, object], timeout_s: float) -> Outcome:
         """Run the handler once. `timeout_s` is enforced here: at its end the whole process tree is killed."""
+        self.invocations += 1
+        return await self._ask(wire.INVOKE, request_id, payload, meta, timeout_s)
+
+    async def check(self, request_id: str, payload: bytes, timeout_s: float) -> Outcome:
+        """Have an event parsed before `invoke` runs it: the result's payload is empty where that could not be done.
+
+        Otherwise `invoke` is to be called next, with `checked` in its meta and no payload.
+        """
+        return await self._ask(wire.CHECK, request_id, payload, {}, timeout_s)
+
+    async def _ask(
+        self, kind: int, request_id: str, payload: bytes, meta: dict[str, object], timeout_s: float
+    ) -> Outcome:
         assert self._channel is not None and self._pipe is not None
         self.thaw()
         self.state = State.BUSY
@@ -302,8 +315,7 @@ class Environment:
         answer = self._expect()
         started = self._clock.monotonic()
         deadline_us = self._clock.now_us() + round(timeout_s * 1_000_000)
-        self.invocations += 1
-        self._channel.send(wire.INVOKE, msgspec.json.encode(meta), payload, self._asked, deadline_us)
+        self._channel.send(kind, msgspec.json.encode(meta), payload, self._asked, deadline_us)
         outcome = await self._await(answer, timeout_s)
         self._pipe.drain()
         if not outcome.duration_us:
@@ -445,11 +457,11 @@ class Environment:
         """Whether the frame says how the init or the invocation under way ended."""
         if self.state is State.INIT:
             return header.kind in (wire.READY, wire.INIT_ERROR)
-        return header.kind in (wire.RESULT, wire.ERROR) and header.request_id == self._asked
+        return header.kind in (wire.RESULT, wire.ERROR, wire.CHECKED) and header.request_id == self._asked
 
     def _finish(self, kind: int, meta: bytes, payload: bytes) -> None:
         done = _done.decode(meta)
-        if kind == wire.RESULT:
+        if kind in (wire.RESULT, wire.CHECKED):
             self._resolve(Outcome(kind="result", payload=payload, duration_us=done.duration_us))
         elif kind == wire.ERROR:
             self.retired |= done.error_type == wire.RESPONSE_TOO_LARGE  # its process ends with it

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
 
 
+class _NotJson(Exception):
+    """The payload is none, in AWS's words for the caller."""
+
+
 class _Run(msgspec.Struct, kw_only=True):
     """What is known of one attempt so far."""
 
@@ -131,6 +135,10 @@ class Invoker:
     async def _run(self, run: _Run) -> InvokeResult:
         function = run.function
         log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id, function.config.logging)
+        if run.request.check is not None and not self._pool.has_idle(run.provisioned_key or function.key):
+            problem = await run.request.check(run.request.payload)  # no environment starts for what is no JSON
+            if problem is not None:
+                return self._not_json(run, problem)
         try:
             await self.prepared(function)
             lease = await self._lease(run, log)
@@ -155,6 +163,8 @@ class Invoker:
         self._running[run.request_id] = environment
         try:
             outcome = await self._invoke(run, lease, log)
+        except _NotJson as error:
+            return self._not_json(run, str(error))
         finally:
             self.traces.end(run.request_id)
             self._running.pop(run.request_id, None)
@@ -186,15 +196,34 @@ class Invoker:
             init = await self._pool.start_again(lease, timeout)
             self._note_init(run, environment, init)
             spent_us = init.duration_us
+        started = init is None or init.kind == "result"
+        payload, meta = run.request.payload, self._meta(run)
+        left = max(0.0, timeout - spent_us / MICROS)
+        parsed = await self._parsed(run, environment, left) if started and run.request.check is not None else None
         log.started(run.function.arn, run.function.version)
-        if init is not None and init.kind != "result":
+        if init is not None and not started:
             init.duration_us, init.of_init = spent_us, True
             return init
-        left = max(0.0, timeout - spent_us / MICROS)
-        outcome = await environment.invoke(run.request_id, run.request.payload, self._meta(run), left)
+        if parsed is not None and parsed.kind != "result":
+            parsed.duration_us += spent_us
+            return parsed
+        if parsed is not None and parsed.payload:
+            payload, meta["checked"] = b"", True
+            left = max(0.0, left - parsed.duration_us / MICROS)
+        outcome = await environment.invoke(run.request_id, payload, meta, left)
         outcome.duration_us += spent_us
         if run.request.profiling is not None:
             run.profiles += measured.profile(outcome)
+        return outcome
+
+    async def _parsed(self, run: _Run, environment: Environment, left: float) -> Outcome:
+        """What came of having the event parsed where it will run. Raises _NotJson."""
+        assert run.request.check is not None
+        outcome = await environment.check(run.request_id, run.request.payload, left)
+        if outcome.kind == "result" and not outcome.payload:
+            problem = await run.request.check(run.request.payload)
+            if problem is not None:
+                raise _NotJson(problem)
         return outcome
 
     def _note_init(self, run: _Run, environment: Environment, init: Outcome | None) -> None:
@@ -298,6 +327,17 @@ class Invoker:
             error_type="RecursiveInvocationException",
             error_message=recursion.MESSAGE,
             recursive=True,
+        )
+
+    def _not_json(self, run: _Run, problem: str) -> InvokeResult:
+        """Not an invocation either."""
+        return InvokeResult(
+            request_id=run.request_id,
+            status="error",
+            payload=b"",
+            error_type="InvalidRequestContentException",
+            error_message=problem,
+            problem=problem,
         )
 
     def _throttled(self, run: _Run, refusal: Refusal) -> InvokeResult:

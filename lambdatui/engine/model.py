@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from lambdatui.store.records import InvocationRecord
+
+Check = Callable[[bytes], Awaitable[str | None]]
 
 LATEST = "$LATEST"  # the version that follows the files
 
@@ -22,6 +26,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     function: str  # the function's own name (resolved before)
     payload: bytes
     qualifier: str | None = None  # version or alias that the caller named
+    check: Check | None = None  # what is wrong with the payload, None: nothing; where it is not known to be JSON
     type: str = "RequestResponse"
     source: str = "api"
     request_id: str | None = None  # made where None
@@ -51,5 +56,6 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float | None = None
     throttle_reason: str | None = None
     recursive: bool = False  # stopped as one call too many of a loop: nothing has run
+    problem: str | None = None  # of a payload that is no JSON: nothing has run
     record: InvocationRecord | None = None  # as history keeps it
     profiles: list[bytes] = []  # JSON of schema.Profile each, as the environment sent it

@@ -191,6 +191,10 @@ class Pool:
             else:
                 environment.freeze_soon()
 
+    def has_idle(self, place: str) -> bool:
+        """Whether an environment waits there: by a function's or a provisioned concurrency's key."""
+        return bool(self._idle.get(place))
+
     def _warm(self, blueprint: Blueprint, place: str) -> Environment | None:
         idle = self._idle[place]
         while idle:

@@ -7,6 +7,8 @@ import sys
 from time import perf_counter_ns, time
 
 from ..wire import (
+    CHECK,
+    CHECKED,
     DIAGNOSTICS,
     ERROR,
     FD_CHANNEL,
@@ -29,7 +31,7 @@ from .imports import LIBRARY, Imports
 from .importtimes import ImportTimes, Places
 from .logcapture import LogCapture
 from .marshal import Marshaller, keeps_unicode, unmarshal
-from .quickjson import decode
+from .quickjson import decode, decode_strictly
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class Environment:
         self._traced = "_X_AMZN_TRACE_ID" in self._variables
         self._marshaller = Marshaller(keeps_unicode())
         self._handler: Callable[[Any, Any], Any] = _no_handler
+        self._checked: list[Any] = []  # the event that was parsed ahead, if any
+        self._checked_ns = 0
         _add_site_builtins()
         self._packages = tuple(each + os.sep for each in start.get("packages") or [] if "site-packages" in each)
         self._code_root = os.path.abspath(start["code_root"])
@@ -128,6 +132,21 @@ class Environment:
             frame = self._channel.read()
             if frame.kind == INVOKE:
                 self.invoke(frame)
+            elif frame.kind == CHECK:
+                self.check(frame)
+
+    def check(self, frame: Frame) -> None:
+        """Parse the event of the invocation that comes next and say whether it is JSON: nothing of it runs before.
+
+        Where there is doubt it is not kept: the engine has the last word, and the words.
+        """
+        began = perf_counter_ns()
+        try:
+            self._checked = [decode_strictly(frame.payload.decode())]
+        except (ValueError, RecursionError):
+            self._checked = []
+        self._checked_ns = perf_counter_ns() - began
+        self._channel.write(CHECKED, {}, b"1" if self._checked else b"", frame.request_id)
 
     def invoke(self, frame: Frame) -> None:
         """One invocation: its result or its error goes out last, after all that it has written."""
@@ -158,7 +177,11 @@ class Environment:
         body: str | bytes = b""
         try:
             context = self._context(frame, request_id)
-            event = unmarshal(frame.payload)
+            if frame.meta.get("checked"):
+                event = self._checked.pop()
+                began -= self._checked_ns  # as if it had been parsed now
+            else:
+                event = unmarshal(frame.payload)
             frame.payload = bytearray()
             result = self._handler(event, context)
             body = self._marshaller.marshal(result)

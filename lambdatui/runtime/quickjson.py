@@ -17,6 +17,15 @@ def _by_package(text: str) -> Any:
     return JSONDecoder().decode(text)
 
 
+def _strictly_by_package(text: str) -> Any:
+    from json import JSONDecoder
+
+    def refuse(name: str) -> Any:
+        raise ValueError(name)
+
+    return JSONDecoder(parse_constant=refuse).decode(text)
+
+
 def _package_encoder(ascii: bool) -> Callable[[Any], str]:
     from json import JSONEncoder
 
@@ -42,16 +51,35 @@ try:
             "NaN": float("nan"),
         }.__getitem__
 
+    class _Strict(_Settings):
+        @staticmethod
+        def parse_constant(name: str) -> Any:
+            raise ValueError(name)
+
+    # SystemError: the scanner of some versions finds its own error only where somebody has imported json.decoder.
+    _REFUSALS = (StopIteration, ValueError, SystemError)
     _scan = _json.make_scanner(_Settings)  # type: ignore[arg-type]
+    _scan_strictly = _json.make_scanner(_Strict)  # type: ignore[arg-type]
 
     def decode(text: str) -> Any:
         """The value of a JSON text; ValueError (json.JSONDecodeError) where it is none."""
         inner = text.strip(" \t\n\r")
         try:
             value, end = _scan(inner, 0)
-        except (StopIteration, ValueError):
+        except _REFUSALS:
             return _by_package(text)
         return value if end == len(inner) else _by_package(text)
+
+    def decode_strictly(text: str) -> Any:
+        """The same, with ValueError also for NaN and infinities, and without words."""
+        inner = text.strip(" \t\n\r")
+        try:
+            value, end = _scan_strictly(inner, 0)
+        except _REFUSALS:
+            raise ValueError from None
+        if end != len(inner):
+            raise ValueError
+        return value
 
     def encoder(ascii: bool) -> Callable[[Any], str]:
         """A function from plain values to JSON text; TypeError or ValueError where there is none (NaN too)."""
@@ -70,4 +98,5 @@ try:
         raise ImportError("the C functions have changed")  # noqa: TRY301
 except (ImportError, AttributeError, TypeError):
     decode = _by_package
+    decode_strictly = _strictly_by_package
     encoder = _package_encoder

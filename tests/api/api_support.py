@@ -101,6 +101,9 @@ class FakeEngine:
     async def invoke(self, request: InvokeRequest) -> InvokeResult:
         self.requests.append(request)
         request_id = new_request_id()
+        problem = await request.check(request.payload) if request.check is not None else None
+        if problem is not None:
+            return InvokeResult(request_id=request_id, status="error", payload=b"", problem=problem)
         status, error, function_error = "ok", None, None
         try:
             value = self.handlers[request.function](json.loads(request.payload))

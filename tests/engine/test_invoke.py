@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 from lambdatui import wire
+from lambdatui.api.jsoncheck import json_problem
+from lambdatui.engine.model import InvokeRequest
 from tests.engine.conftest import Start, call, eventually
 
 ECHO = "def handler(event, context):\n    print('seen', event)\n    return {'event': event}\n"
@@ -329,3 +331,53 @@ async def test_a_room_that_comes_in_the_moment_of_giving_up_goes_to_the_next(sta
     first.cancel()
     async with asyncio.timeout(5):
         await second
+
+
+COUNT = "def handler(event, context):\n    print('ran')\n    return len(event)\n"
+
+
+def unchecked(payload: bytes) -> InvokeRequest:
+    return InvokeRequest(function="count", payload=payload, check=json_problem)
+
+
+async def test_an_event_that_is_parsed_ahead_runs_as_any_other(start: Start) -> None:
+    engine = await start({"count.py": COUNT})
+    for _ in range(2):  # cold and warm
+        result = await engine.invoke(unchecked(b"[1, 2, 3]"))
+        assert (result.status, result.payload) == ("ok", b"3")
+        assert result.record is not None and result.record.event == b"[1, 2, 3]"
+    assert (await call(engine, "count", [1])).payload == b"1"
+
+
+@pytest.mark.parametrize("payload", [b"[1, 2", b"[NaN]", b'["\xff"]', b"[1] [2]", b"\xef\xbb\xbf[]"])
+async def test_what_is_no_json_runs_nothing_and_leaves_the_environment_as_it_was(start: Start, payload: bytes) -> None:
+    engine = await start({"count.py": COUNT})
+    assert (await engine.invoke(unchecked(payload))).problem is not None
+    assert len(engine.pool) == 0
+    await call(engine, "count", [1])
+    lines = engine.telemetry.logs.newest_id
+    refused = await engine.invoke(unchecked(payload))
+    assert refused.problem is not None and refused.record is None
+    assert engine.telemetry.logs.newest_id == lines
+    again = await call(engine, "count", [1])
+    assert again.payload == b"1" and again.record is not None and not again.record.cold
+
+
+async def test_json_that_python_cannot_read_fails_in_the_handlers_runtime(start: Start) -> None:
+    engine = await start({"count.py": COUNT})
+    await call(engine, "count", [1])
+    result = await engine.invoke(unchecked(b"[" + b"9" * 5000 + b"]"))
+    assert result.problem is None
+    assert result.error_type == "Runtime.UnmarshalError"
+
+
+async def test_an_environment_that_dies_over_an_event_fails_the_invocation(start: Start) -> None:
+    engine = await start({"count.py": COUNT})
+    await call(engine, "count", [1])
+    (environment,) = engine.pool
+    os.kill(environment.pid, signal.SIGSTOP)
+    running = asyncio.ensure_future(engine.invoke(unchecked(b"[" + b"1, " * 200_000 + b"1]")))
+    os.kill(environment.pid, signal.SIGKILL)
+    result = await running
+    assert (result.status, result.error_type) == ("error", "Runtime.ExitError")
+    assert (await call(engine, "count", [1])).payload == b"1"

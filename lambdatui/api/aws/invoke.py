@@ -17,7 +17,7 @@ from lambdatui.api.aws import event_stream, names
 from lambdatui.api.aws.call import Door, query_of
 from lambdatui.api.aws.constraints import violated, violation
 from lambdatui.api.aws.errors import AwsError
-from lambdatui.api.jsoncheck import json_problem
+from lambdatui.api.jsoncheck import INLINE_LIMIT, json_problem
 from lambdatui.api.ports import FunctionPort
 from lambdatui.clock import new_request_id
 from lambdatui.engine.model import InvokeRequest, InvokeResult
@@ -44,10 +44,12 @@ async def invoke(door: Door, raw_name: bytes, scope: Scope, receive: Receive, se
     """Answer one Invoke; raises AwsError for what the caller did wrong."""
     call = _read(raw_name, scope, _TYPES)
     function = find(door, call.name, call.qualifier)
-    payload = await _payload(receive, MAX_EVENT_PAYLOAD if call.type == b"Event" else MAX_SYNC_REQUEST)
     if call.type == b"RequestResponse":
+        payload = await _payload(receive, MAX_SYNC_REQUEST)
         await _answer(send, await _run(door, call, function, payload), tail=call.tail)
-    elif call.type == b"Event":
+        return
+    payload = await _checked_payload(receive, MAX_EVENT_PAYLOAD if call.type == b"Event" else MAX_SYNC_REQUEST)
+    if call.type == b"Event":
         _, parent = door.engine.caller(call.trace)
         request_id = await door.engine.accept(
             function.config.name,
@@ -65,10 +67,11 @@ async def invoke_streaming(door: Door, raw_name: bytes, scope: Scope, receive: R
     """InvokeWithResponseStream. Python's runtime gives its result as a whole: it comes in pieces, then how it ended."""
     call = _read(raw_name, scope, _STREAMING_TYPES)
     function = find(door, call.name, call.qualifier)
-    payload = await _payload(receive, MAX_SYNC_REQUEST)
     if call.type == b"DryRun":
+        await _checked_payload(receive, MAX_SYNC_REQUEST)
         await respond(send, 204, b"", [(b"x-amzn-requestid", new_request_id().encode())])
         return
+    payload = await _payload(receive, MAX_SYNC_REQUEST)
     await _stream(send, await _run(door, call, function, payload), tail=call.tail)
 
 
@@ -79,7 +82,7 @@ async def invoke_async(door: Door, raw_name: bytes, receive: Receive, send: Send
     except AwsError as error:  # its model does not know InvalidParameterValueException
         raise AwsError("ValidationException", error.message) from None
     function = find(door, name, qualifier)
-    payload = await _payload(receive, MAX_EVENT_PAYLOAD)
+    payload = await _checked_payload(receive, MAX_EVENT_PAYLOAD)
     request_id = await door.engine.accept(function.config.name, payload, qualifier=qualifier)
     await respond(send, 202, b"", [_JSON, (b"x-amzn-requestid", request_id.encode())])
 
@@ -129,11 +132,14 @@ def _outside(value: bytes, member: str, constraint: str) -> AwsError:
 
 
 async def _run(door: Door, call: _Call, function: FunctionPort, payload: bytes) -> InvokeResult:
+    if len(payload) <= INLINE_LIMIT:
+        await _check(payload)
     root, parent = door.engine.caller(call.trace)
     result = await door.engine.invoke(
         InvokeRequest(
             function=function.config.name,
             payload=payload,
+            check=json_problem if len(payload) > INLINE_LIMIT else None,
             qualifier=call.qualifier,
             client_context=call.client_context,
             tenant_id=call.tenant_id,
@@ -142,6 +148,8 @@ async def _run(door: Door, call: _Call, function: FunctionPort, payload: bytes) 
             trace_header=SENT.get(),
         )
     )
+    if result.problem is not None:
+        raise _not_json(result.problem)
     if result.recursive:
         raise AwsError("RecursiveInvocationException", result.error_message or "")
     if result.status == "throttled":
@@ -169,15 +177,26 @@ async def _payload(receive: Receive, limit: int) -> bytes:
             "RequestTooLargeException",
             f"Request must be smaller than {limit} bytes for the InvokeFunction operation",
         ) from None
-    if not payload:
-        return b"{}"
+    return payload or b"{}"
+
+
+async def _checked_payload(receive: Receive, limit: int) -> bytes:
+    payload = await _payload(receive, limit)
+    await _check(payload)
+    return payload
+
+
+async def _check(payload: bytes) -> None:
     problem = await json_problem(payload)
     if problem is not None:
-        raise AwsError(
-            "InvalidRequestContentException",
-            f"Could not parse request body into json: Could not parse payload into json: {problem}",
-        )
-    return payload
+        raise _not_json(problem)
+
+
+def _not_json(problem: str) -> AwsError:
+    return AwsError(
+        "InvalidRequestContentException",
+        f"Could not parse request body into json: Could not parse payload into json: {problem}",
+    )
 
 
 def _client_context(encoded: bytes | None) -> str | None:
