@@ -218,7 +218,7 @@ class TraceFrame(msgspec.Struct, frozen=True, kw_only=True):
     locals: dict[str, str] = {}
 
 
-class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of a function's log, or a platform line (START, END, REPORT)."""
 
     time: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -31,7 +32,9 @@ from lambdatui.tui.replay import ReplayJob
 from lambdatui.tui.text import clean, plural
 from lambdatui.tui.widgets.bars import SCREENS
 
-TICK = 0.25  # seconds between two looks at what changed
+TICK = 0.2  # seconds between two paints of what the feed brings
+AGES = 1.0  # seconds between two looks at what only grows older
+EARLY = 2.0  # seconds of the screen's life in which a lost connection is not yet told of
 SETTLE = 0.06  # seconds that the cursor rests before plots and log follow it
 T = TypeVar("T")
 
@@ -102,7 +105,9 @@ class LambdaTui(App[int]):
         self.job: ReplayJob | None = None
         self._pending = False
         self._settling: Timer | None = None
-        self._ticks = 0
+        self._showing: Timer | None = None  # the next paint, where there is something to paint
+        self._shown_at = 0.0
+        self._early_until = time.monotonic() + EARLY
         self._trail: list[str] = []  # screens to go back to
         self._connected: bool | None = None
         super().__init__()
@@ -142,7 +147,7 @@ class LambdaTui(App[int]):
         if wrong:
             self.notify(wrong, severity="warning", timeout=10)
         self.act(self._read_feed, group="feed")
-        self.set_interval(TICK, self.tick)
+        self.set_interval(AGES, self._grow_older)
 
     async def _read_feed(self) -> None:
         self._resubscribe()
@@ -150,21 +155,36 @@ class LambdaTui(App[int]):
             self.take(state)
 
     def take(self, state: State) -> None:
-        """A newer state of the feed; shown at the next tick, its news added to those that wait."""
+        """A newer state of the feed; shown at once if none was a moment ago, its news added to those that wait."""
         self.latest = join(self.latest, state) if self._pending else state
         self._pending = True
-        if state.connected and not self.shown_state.connected:
-            self.call_later(self.tick)  # what was waited for is not kept until the next look
+        if self._showing is None:
+            self._show_in(self._shown_at + TICK - time.monotonic())
+
+    def _show_in(self, seconds: float) -> None:
+        self._showing = self.set_timer(max(seconds, 0.001), self.tick)
 
     def tick(self) -> None:
         """Show what changed since the last one; nothing where nothing did."""
-        if not self.screen_stack or not self.main.ready or not self.main.is_attached or not self.is_running:
-            return  # it is not there yet, or being left
-        self._ticks += 1
-        if self._pending:
-            self._pending = False
-            self._show(self.latest)
-        elif self._ticks % 4 == 0:
+        if self._showing is not None:
+            self._showing.stop()
+            self._showing = None
+        if not self._pending or not self.is_running:
+            return
+        if not self._is_there:
+            self._show_in(TICK)
+            return
+        self._pending = False
+        self._shown_at = time.monotonic()
+        self._show(self.latest)
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether the main screen can be painted: not before it is mounted, nor while it is being left."""
+        return bool(self.screen_stack) and self.main.ready and self.main.is_attached
+
+    def _grow_older(self) -> None:
+        if self._is_there and self.is_running:
             self._show_bars()
             if not self.paused:
                 self.main.page.show_ages(self.now_us)
@@ -196,7 +216,7 @@ class LambdaTui(App[int]):
         was, self._connected = self._connected, state.connected
         if was and not state.connected:
             self.notify(state.message or "engine gone", severity="warning", timeout=6)
-        elif was is False and state.connected and state.header is not None and self._ticks > 8:
+        elif was is False and state.connected and state.header is not None and time.monotonic() > self._early_until:
             self.notify("connected again", timeout=3)
 
     def _toast(self, happening: Happening) -> None:

@@ -21,6 +21,7 @@ from lambdatui.tui.widgets.logview import LogView
 from lambdatui.tui.widgets.pane import Pane
 from lambdatui.tui.widgets.panel import LineWidget
 from lambdatui.tui.widgets.plot import Plot
+from lambdatui.tui.widgets.rows import Row
 from lambdatui.tui.widgets.table import Table
 
 LOG_EMPTY = "no lines yet: press i to invoke it"
@@ -105,6 +106,7 @@ class OverviewPage(FunctionKeys):
     def __init__(self) -> None:
         super().__init__()
         self._just_entered = True
+        self._rows: dict[str, tuple[FunctionRow, Row]] = {}
 
     def enter(self) -> None:
         self._just_entered = True
@@ -133,7 +135,7 @@ class OverviewPage(FunctionKeys):
             CONNECTING if state.header is None else (told and f"⚠ {told} {problems[0].remedy}") or NO_FUNCTIONS
         )
         table.footer_lines = [line(("  ⚠ ", "warn"), (told, "warn"))] if told else []
-        table.set_rows(function_row(row) for row in state.functions)
+        table.set_rows(self._function_rows(state.functions))
         if self._just_entered:
             # Only then: while it is open the cursor leads, and what is selected follows.
             self._just_entered = False
@@ -145,6 +147,14 @@ class OverviewPage(FunctionKeys):
         self.show_ages(self.tui.now_us)
         if fresh or state.new_happenings or state.happenings_reset:
             self._show_happenings(state.happenings)
+
+    def _function_rows(self, functions: Sequence[FunctionRow]) -> list[Row]:
+        """Each as it was made last, while the feed has nothing new of the function."""
+        before, self._rows = self._rows, {}
+        for row in functions:
+            kept = before.get(row.name)
+            self._rows[row.name] = kept if kept is not None and kept[0] is row else (row, function_row(row))
+        return [made for _, made in self._rows.values()]
 
     def _show_log(self, state: State, fresh: bool, name: str | None) -> None:
         log = self.query_one("#overview-log", LogView)

@@ -45,6 +45,14 @@ class LogFilter:
     def __post_init__(self) -> None:
         self.pattern = compiled(self.needle)
         self._least = LEVELS.get(self.min_level, 0)
+        limits = (
+            self.needle,
+            self.request_id is not None,
+            self.functions,
+            self.since_us,
+            self._least > LEVELS["DEBUG"],
+        )
+        self.passes_all = not any(limits)
 
     def passes(self, line: LogLine) -> bool:
         """Is this line shown?"""
@@ -108,7 +116,9 @@ class LogStore:
         start = self._first + len(self._lines)
         self._lines.extend(lines)
         passes = self.filter.passes
-        new = [start + i for i, line in enumerate(lines) if passes(line)]
+        new: Sequence[int] = range(start, start + len(lines))
+        if not self.filter.passes_all:
+            new = [serial for serial, line in zip(new, lines, strict=True) if passes(line)]
         self.shown.extend(new)
         return self._trim() or bool(new)
 
