@@ -1,15 +1,23 @@
-"""The two ASGI apps of the door: `url` (AWS, control, feed, metrics) and `http_url` (HTTP triggers)."""
+"""The two ASGI apps of the door: `url` (AWS, control, feed, metrics) and `http_url` (HTTP triggers).
+
+What an engine may never be asked for is imported by the first request for it.
+"""
 
 from __future__ import annotations
 
-from lambdatui.api import control, feed, metrics
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from lambdatui.api import feed
 from lambdatui.api.asgi import App, Receive, Scope, Send, respond
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.dispatch import Dispatcher, service_of
-from lambdatui.api.forward import Forwarder
-from lambdatui.api.front import Front
 from lambdatui.api.guards import Guards
-from lambdatui.api.ports import ApiSettings, EnginePort, SourcesPort
+from lambdatui.api.ports import CONTROL_PREFIX, ApiSettings, EnginePort, SourcesPort
+
+if TYPE_CHECKING:
+    from lambdatui.api.control import Control
+    from lambdatui.api.front import Front
 
 __all__ = ["ApiSettings", "build_front_app", "build_lambda_app"]
 
@@ -31,8 +39,13 @@ def build_lambda_app(engine: EnginePort, sources: SourcesPort, settings: ApiSett
 
 def build_front_app(engine: EnginePort, sources: SourcesPort, settings: ApiSettings) -> App:
     """The app behind `http_url`: the project's HTTP routes."""
-    front = Front(Door(engine, sources, settings))
     guards = Guards(settings.allow_hosts, settings.token)
+
+    @cache
+    def front() -> Front:
+        from lambdatui.api.front import Front
+
+        return Front(Door(engine, sources, settings))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -40,7 +53,7 @@ def build_front_app(engine: EnginePort, sources: SourcesPort, settings: ApiSetti
         elif not guards.host(dict(scope["headers"])):
             await respond(send, 403, _OTHER_HOST)
         else:
-            await front.serve(scope, receive, send)
+            await front().serve(scope, receive, send)
 
     return app
 
@@ -49,9 +62,14 @@ class _LambdaApp:
     def __init__(self, door: Door, guards: Guards) -> None:
         self._door = door
         self._guards = guards
-        self._dispatcher = Dispatcher(door, Forwarder(door))
-        self._control = control.Control(door, guards)
+        self._dispatcher = Dispatcher(door)
         self._feed = feed.Feed(door, guards)
+
+    @cached_property
+    def _control(self) -> Control:
+        from lambdatui.api.control import Control
+
+        return Control(self._door, self._guards)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -75,7 +93,7 @@ class _LambdaApp:
     async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Unsigned requests that are none of Lambda's."""
         path: str = scope["path"]
-        if path.startswith(control.PREFIX):
+        if path.startswith(CONTROL_PREFIX):
             await self._control.serve(scope, receive, send)
         elif scope["method"] not in ("GET", "HEAD"):
             await respond(send, 404, _NOT_FOUND)
@@ -83,6 +101,8 @@ class _LambdaApp:
             stopping = self._door.engine.stopping
             await respond(send, 503 if stopping else 200, b"stopping\n" if stopping else b"ok\n", [_TEXT])
         elif path == "/metrics":
+            from lambdatui.api import metrics
+
             engine = self._door.engine
             body = metrics.exposition(engine.function_rows(), engine.header(), engine.telemetry.metrics.lives())
             await respond(send, 200, body, [(b"content-type", metrics.CONTENT_TYPE)])

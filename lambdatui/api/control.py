@@ -19,12 +19,12 @@ from lambdatui.api import profiling
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws.call import Door
 from lambdatui.api.guards import Guards
+from lambdatui.api.ports import CONTROL_PREFIX
 from lambdatui.errors import LambdaTuiError, NotFound, UsageError
 from lambdatui.store.records import NewMessage
 
 logger = logging.getLogger("lambdatui.api")
 
-PREFIX = "/_lambdatui/v1/"
 MAX_BODY = 16 * 1024 * 1024
 MAX_PATTERN = 1000
 
@@ -142,7 +142,7 @@ class Control:
         self._routes = [(method, re.compile(path), handler) for method, path, handler in routes]
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request whose path begins with PREFIX."""
+        """Answer one request whose path begins with CONTROL_PREFIX."""
         if not self._guards.bearer(dict(scope["headers"])):
             await respond(
                 send, 401, b'{"error":"the token is missing or wrong; it stands in engine.json"}',
@@ -167,7 +167,7 @@ class Control:
         await respond(send, status, msgspec.json.encode(answer))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Any:
-        path = scope["raw_path"].decode("latin-1")[len(PREFIX) :]
+        path = scope["raw_path"].decode("latin-1")[len(CONTROL_PREFIX) :]
         other_method = False
         for method, pattern, handler in self._routes:
             match = pattern.fullmatch(path)
@@ -180,7 +180,7 @@ class Control:
             parts = tuple(unquote(part) for part in match.groups())
             return await handler(Asked(parts, scope["query_string"], body))
         if other_method:
-            raise UsageError(f"{PREFIX}{path[:100]} does not take {scope['method']}")
+            raise UsageError(f"{CONTROL_PREFIX}{path[:100]} does not take {scope['method']}")
         raise NotFound(f"there is no control call {path[:100]!r}; is this engine of another version?")
 
     # --- reading

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
 
 
+CONTROL_PREFIX = "/_lambdatui/v1/"  # paths that are ours and not AWS's
+
+
 class FunctionPort(Protocol):
     """One function as the engine knows it, overrides applied."""
 

@@ -7,6 +7,7 @@ Decisions stand in `libraries.py`, the process in `runtime/zygote.py`. Whoever i
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import psutil
 
 from lambdatui.engine import libraries
 from lambdatui.engine.code import Signature
@@ -37,7 +37,7 @@ Marks = dict[str, Signature | None]
 
 def memory_cap() -> int:
     """Bytes that all zygotes together may take: a tenth of the machine's, 1 GB at most."""
-    return min(1 << 30, psutil.virtual_memory().total // 10)
+    return min(1 << 30, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 10)
 
 
 def unavailable(*, fresh: bool) -> str:

@@ -15,7 +15,6 @@ from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Message, Rece
 from lambdatui.api.aws import lambda_ops, targets
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
-from lambdatui.api.forward import Forwarder
 from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import answer_to
 from lambdatui.engine.variables import ACCESS_KEY_ID
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from lambdatui.api.aws.kinesis import Kinesis
     from lambdatui.api.aws.logs import Logs
     from lambdatui.api.aws.sqs import Sqs
+    from lambdatui.api.forward import Forwarder
 
 logger = logging.getLogger("lambdatui.api")
 
@@ -76,9 +76,14 @@ class Dispatcher:
     A service is imported by its first request: together they would be a fifth of an engine's start.
     """
 
-    def __init__(self, door: Door, forwarder: Forwarder) -> None:
+    def __init__(self, door: Door) -> None:
         self._door = door
-        self._forwarder = forwarder
+
+    @cached_property
+    def _forwarder(self) -> Forwarder:
+        from lambdatui.api.forward import Forwarder
+
+        return Forwarder(self._door)
 
     @cached_property
     def _sqs(self) -> Sqs:
