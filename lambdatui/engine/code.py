@@ -95,11 +95,8 @@ class CodeTree:
         """Absolute paths of known files whose stat signature differs now; without reading any (1.5 µs a file)."""
         if self._inline is not None:
             return set()
-        return {
-            str(self.root / name)
-            for name, known in self._files.items()
-            if _signature(self.root / name) != known.signature
-        }
+        root = f"{self.root}{os.sep}"  # text: a Path for each file would take three times as long as its stat
+        return {root + name for name, known in self._files.items() if _signature(root + name) != known.signature}
 
     def forget(self, names: Iterable[str]) -> None:
         """Let the next scan read `names` again and count them as changed."""
@@ -155,9 +152,9 @@ class CodeTree:
         return FileState(signature, _sha(data)), data if name.endswith(".py") else None
 
 
-def _signature(path: Path) -> Signature | None:
+def _signature(path: Path | str) -> Signature | None:
     try:
-        stat = path.stat()
+        stat = os.stat(path)  # noqa: PTH116
     except OSError:
         return None
     if not S_ISREG(stat.st_mode):  # a pipe would hang the reading of it, a device never end
