@@ -74,7 +74,8 @@ def inside(path: str, folder: str) -> bool:
 def differences(held: Modules, learned: Modules) -> list[str]:
     """Names that a zygote holds and a fresh init has not brought in, or from another file; best none.
 
-    What it needs for itself is of the standard library.
+    What it needs for itself is of the standard library, and a package may hide some of its modules (cryptography puts
+    others in their place).
     """
     library = learned.get("os")
     standard = "" if library is None else str(PurePath(library).parent)
@@ -83,7 +84,14 @@ def differences(held: Modules, learned: Modules) -> list[str]:
         name
         for name, file in held.items()
         if (learned[name] != file if name in learned else file not in files and not _is_standard(file, standard))
+        and not _is_beside(name, file, learned)
     ]
+
+
+def _is_beside(name: str, file: str | None, learned: Modules) -> bool:
+    """Whether a module that has not been told of lies in the folder of a package that has."""
+    package = learned.get(name.rpartition(".")[0])
+    return name not in learned and None not in (package, file) and inside(str(file), str(PurePath(str(package)).parent))
 
 
 def _is_standard(file: str | None, library: str) -> bool:

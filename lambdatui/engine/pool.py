@@ -17,6 +17,7 @@ import msgspec
 from lambdatui.clock import MICROS
 from lambdatui.engine.environment import Blueprint, Environment, Launch, Outcome, Output, State
 from lambdatui.engine.sandboxes import Sandboxes
+from lambdatui.engine.variables import INITIALIZATION
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -161,7 +162,7 @@ class Pool:
             self._wake()  # the room that was made is another's
             raise
         if provisioned is not None:
-            variables = launch.variables | {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"}
+            variables = launch.variables | {INITIALIZATION: "provisioned-concurrency"}
             launch = msgspec.structs.replace(launch, variables=variables)
         if profile_hz is not None:  # without parts that others share it is a fresh process
             launch = msgspec.structs.replace(launch, start=launch.start | {"profile": profile_hz}, parts=None)

@@ -24,6 +24,7 @@ _PASSED_ON = (
 )
 # Every environment's; the door knows a function's own calls by it.
 ACCESS_KEY_ID = "ASIALAMBDATUILOCAL00"
+INITIALIZATION, ON_DEMAND = "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"
 # The user's own AWS files must not be found, wherever HOME points.
 NO_AWS_FILES = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
 _NO_PROXY = "127.0.0.1,localhost,::1"
@@ -93,7 +94,7 @@ def build(
         "AWS_LAMBDA_FUNCTION_NAME": config.name,
         "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.memory),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        INITIALIZATION: ON_DEMAND,
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group(config),
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_LAMBDA_LOG_FORMAT": config.logging.format,
@@ -114,10 +115,10 @@ def build(
 # What `build` gives each function, or each environment, a value of its own.
 _OF_FUNCTION = frozenset({
     "_HANDLER", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "LAMBDA_TASK_ROOT",
+    "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "LAMBDA_TASK_ROOT", INITIALIZATION,
 })  # fmt: skip
 _OF_ENVIRONMENT = frozenset({
-    "_X_AMZN_TRACE_ID", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_STREAM_NAME", wire.MARK_ENVIRONMENT,
+    "_X_AMZN_TRACE_ID", "AWS_LAMBDA_LOG_STREAM_NAME", wire.MARK_ENVIRONMENT,
 })  # fmt: skip
 _HOME = frozenset({"HOME", "TMPDIR"})
 

@@ -21,6 +21,7 @@ from lambdatui.engine import libraries
 from lambdatui.engine.code import Signature
 from lambdatui.engine.libraries import Claims, Facts, Manifest, Modules, Parts
 from lambdatui.engine.spawner import Exit, Prepared, Unprepared
+from lambdatui.engine.variables import INITIALIZATION, ON_DEMAND
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -116,15 +117,15 @@ class Zygotes:
         self._clock = clock
         self._cap = cap
         self._off = off
-        self._learned: dict[str, Learned] = {}  # by `Launch.key`
+        self._learned: dict[str, Learned] = {}  # by `_name`
         self._zygotes: dict[str, Zygote] = {}  # by `Recipe.key`
         self._reads: dict[str, tuple[str, ...]] = {}  # by `Recipe.key`: variables that imports have read
         self._refused: dict[str, tuple[str, Marks]] = {}  # by `Recipe.key`: why, and with which files
         self._losses: dict[str, int] = {}  # by `Recipe.key`
-        self._used: dict[str, str] = {}  # `Launch.key` -> `Recipe.key`
-        self._why: dict[str, str] = {}  # by `Launch.key`: why it starts fresh
+        self._used: dict[str, str] = {}  # `_name` -> `Recipe.key`
+        self._why: dict[str, str] = {}  # by `_name`: why it starts fresh
         self._sets: dict[str, Modules] = {}  # what many functions have imported is kept once
-        self._news: dict[str, tuple[Launch, Modules]] = {}  # by `Launch.key`: inits that were not looked at yet
+        self._news: dict[str, tuple[Launch, Modules]] = {}  # by `_name`: inits that were not looked at yet
         self._worker: asyncio.Task[None] | None = None
         self._count = 0
 
@@ -132,7 +133,7 @@ class Zygotes:
 
     async def choose(self, launch: Launch) -> Fork | None:
         """The zygote to fork an environment from; None: it has to be a fresh process."""
-        learned = self._learned.get(launch.key)
+        learned = self._learned.get(_name(launch))
         if learned is None or launch.parts is None:
             return None
         try:
@@ -142,7 +143,7 @@ class Zygotes:
 
     async def _choose(self, launch: Launch, parts: Parts, learned: Learned) -> Fork | None:
         if learned.basis != _basis(launch, parts) or not await self._keeps(learned, launch):
-            self._why[launch.key] = "it has changed what it imports"
+            self._why[_name(launch)] = "it has changed what it imports"
             return None
         recipe = self._recipe(launch, parts, learned.digest)
         zygote = None if isinstance(recipe, str) else self._zygotes.get(recipe.key)
@@ -152,11 +153,11 @@ class Zygotes:
             (libraries.claims(parts.folders), _claims(_manifest_path(launch))), zygote.modules, zygote.missed
         )
         if own:
-            self._why[launch.key] = f"its own code has a module {own[0]}, which its libraries look for, too"
+            self._why[_name(launch)] = f"its own code has a module {own[0]}, which its libraries look for, too"
             return None
         if not await self._is_current(zygote):
             return None
-        self._why.pop(launch.key, None)
+        self._why.pop(_name(launch), None)
         zygote.used_at = self._clock.monotonic()
         return Fork(zygote.id, learned, zygote.turns)
 
@@ -190,7 +191,12 @@ class Zygotes:
         for alone in (False, True):
             variables = libraries.shared(launch.variables, parts, alone=alone)
             key = libraries.digest(
-                launch.argv, parts.sites, launch.start.get("fallback"), variables, digest, launch.key if alone else ""
+                launch.argv,
+                parts.sites,
+                launch.start.get("fallback"),
+                variables,
+                digest,
+                _name(launch) if alone else "",
             )
             name = libraries.conflict(self._reads.get(key, ()), parts, alone=alone)
             if name is None:
@@ -213,9 +219,9 @@ class Zygotes:
         known = None if fork is None else fork.learned
         if known is not None and known.code_sha == launch.code_sha and not loaded:
             return
-        self._why.pop(launch.key, None)
-        self._used.pop(launch.key, None)
-        self._news[launch.key] = (launch, dict(loaded) if known is None else {**known.modules, **dict(loaded)})
+        self._why.pop(_name(launch), None)
+        self._used.pop(_name(launch), None)
+        self._news[_name(launch)] = (launch, dict(loaded) if known is None else {**known.modules, **dict(loaded)})
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
@@ -237,7 +243,7 @@ class Zygotes:
             return  # that code has been tidied away already
         modules = self._kept_once(loaded)
         names = tuple(libraries.libraries(modules.items(), parts, _fallback(launch)))
-        learned = self._learned[launch.key] = Learned(
+        learned = self._learned[_name(launch)] = Learned(
             basis=_basis(launch, parts), code_sha=launch.code_sha, manifest=manifest, moving=moving, modules=modules,
             names=names, digest=libraries.digest(sorted(names)),
         )  # fmt: skip
@@ -250,13 +256,13 @@ class Zygotes:
             if isinstance(recipe, str):
                 why = recipe
             elif recipe.key in tried or recipe.key in self._zygotes:
-                self._why.pop(launch.key, None)
-                self._used[launch.key] = recipe.key
+                self._why.pop(_name(launch), None)
+                self._used[_name(launch)] = recipe.key
                 return
             else:
                 tried.add(recipe.key)
                 why = await self._refusal(recipe) or await self._build(launch, parts, recipe, learned)
-        self._why[launch.key] = why
+        self._why[_name(launch)] = why
 
     def _kept_once(self, loaded: Modules) -> Modules:
         found = self._sets.setdefault(libraries.digest(loaded), loaded)
@@ -388,6 +394,12 @@ class Zygotes:
         if zygote is None:
             return "being prepared" if key in self._news or key in self._learned else ""
         return f"{len(zygote.modules)} modules imported ahead, {zygote.bytes >> 20} MB"
+
+
+def _name(launch: Launch) -> str:
+    """Whose inits import the same: `Launch.key`, and another one for those that are provisioned."""
+    kind = launch.variables.get(INITIALIZATION, ON_DEMAND)
+    return launch.key if kind == ON_DEMAND else f"{launch.key} {kind}"
 
 
 def _fallback(launch: Launch) -> str | None:

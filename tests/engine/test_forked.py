@@ -158,7 +158,9 @@ def _lines(engine: Engine, request_id: str) -> list[str]:
     return [one.message for one in engine.telemetry.logs.after(0)[0] if one.request_id == request_id]
 
 
-async def test_a_sandbox_is_started_again_and_provisioned_concurrency_allocated_by_forks(start: Start) -> None:
+async def test_sandboxes_are_started_again_and_versions_and_provisioned_environments_started_by_forks(
+    start: Start,
+) -> None:
     source = (
         "import json, os\ndef handler(event, context):\n    if event == 'end':\n        os._exit(1)\n    return 1\n"
     )
@@ -167,9 +169,17 @@ async def test_a_sandbox_is_started_again_and_provisioned_concurrency_allocated_
     assert (await call(engine, "app", "end")).status == "error"
     assert json.loads((await call(engine, "app")).payload) == 1
     assert starts(engine) == ["forked"]
-    version = await engine.publish("app")
-    result = await engine.invoke(InvokeRequest(function="app", payload=b"{}", qualifier=version.version))
-    assert result.payload == b"1"
+    version = (await engine.publish("app")).version
+    ask = InvokeRequest(function="app", payload=b"{}", qualifier=version)
+    assert (await engine.invoke(ask)).payload == b"1"
+    await eventually(lambda: engine.zygotes.text(f"app:{version}").endswith("MB"))
+    engine.pool.retire(f"app:{version}")
+    assert (await engine.invoke(ask)).payload == b"1" and starts(engine) == ["forked", "forked"]
+    for count in (1, 2):  # the first one is fresh: its kind of init may import something else
+        await engine.provisioner.put("app", version, count)
+        await eventually(lambda count=count: starts(engine).count("provisioned") == count)
+        await eventually(lambda: engine.zygotes.text(f"app:{version} provisioned-concurrency").endswith("MB"))
+    assert sorted(one.forked for one in engine.pool if one.provisioned) == [False, True]
 
 
 # --- only where it is right

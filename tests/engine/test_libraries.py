@@ -64,6 +64,8 @@ def test_a_zygote_may_hold_more_of_the_standard_library_and_nothing_else() -> No
     learned = {"os": f"{library}/os.py", "six": "/site-packages/six.py", "urllib3": "/vendor/urllib3.py"}
     assert libraries.differences({"os": f"{library}/os.py", "ctypes": f"{library}/ctypes.py"}, learned) == []
     assert libraries.differences({"six.moves": "/site-packages/six.py"}, learned) == []  # another name of the same
+    hidden = {"six.hidden": "/site-packages/hidden.py", "os.hidden": "/elsewhere/hidden.py"}
+    assert libraries.differences(hidden, learned) == ["os.hidden"]  # a package may keep a module from being told of
     assert libraries.differences({"urllib3": "/site-packages/urllib3.py"}, learned) == ["urllib3"]
     assert libraries.differences({"yaml": f"{library}/site-packages/yaml.py"}, learned) == ["yaml"]
 
