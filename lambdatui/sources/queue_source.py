@@ -20,6 +20,7 @@ from lambdatui.sources.timer import Timer
 from lambdatui.store.records import Message, QueueDepth
 
 SECOND_LOOK_S = 1.0
+_AT_ONCE = 100  # messages of several batches that one receive brings
 
 
 class Held:
@@ -46,6 +47,7 @@ class QueueSource(Loop):
         self._window = Window()
         self._held: list[Held] = []
         self._running: dict[asyncio.Task[None], list[Item]] = {}
+        self._settling = 0  # of those that run: batches whose invocation has ended, and what came of it is being stored
         self._scale = Scale(mapping.maximum_concurrency)
         self._filters = Filters(mapping.filters)
         self.mapping = mapping
@@ -115,7 +117,13 @@ class QueueSource(Loop):
 
     @property
     def _room(self) -> bool:
-        return len(self._running) < self._scale.limit
+        return self._free > 0
+
+    @property
+    def _free(self) -> int:
+        """Batches that may begin. What is stored at an end goes to disk with the next receive: the slot does not wait
+        for it, but in a FIFO queue, where the group does."""
+        return self._scale.limit - len(self._running) + (0 if self.queue.fifo else self._settling)
 
     def _next_look(self) -> int | None:
         """When the window ends or a hidden message comes back. What was due and yet was not given belongs to a busy
@@ -153,7 +161,7 @@ class QueueSource(Loop):
 
     async def _receive(self) -> bool:
         """Whether the queue gave messages, or gave some up to its dead-letter queue: there may be more."""
-        want = self.mapping.batch_size - len(self._window)
+        want = self._wanted() - len(self._window)
         if want <= 0:
             return False
         queues, target = self.engine.store.queues, self.queue.redrive_queue
@@ -164,6 +172,12 @@ class QueueSource(Loop):
             self._say_moved(moved, target)
         await self._gather(messages)
         return bool(messages) or moved > 0
+
+    def _wanted(self) -> int:
+        """One receive is one write to the disk, so that it brings what all batches that may begin can take. In a FIFO
+        queue a batch may have to wait for the one before it: there each is received when it may begin."""
+        size = self.mapping.batch_size
+        return size if self.queue.fifo else max(size, min(size * self._free, _AT_ONCE))
 
     async def _gather(self, messages: Sequence[Message]) -> None:
         """Received messages go into the window; those that the filters drop are done with."""
@@ -223,7 +237,12 @@ class QueueSource(Loop):
             self._count("FailedInvokeEventCount", len(items))
             self._hold(batch, result)
             return
-        verdict = await self._note(items, result)
+        self._settling += 1
+        self.wake()
+        try:
+            verdict = await self._note(items, result)
+        finally:
+            self._settling -= 1
         self._count("FailedInvokeEventCount", len(verdict.failed))
         if not verdict.failed:
             self._scale.succeeded()

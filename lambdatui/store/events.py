@@ -11,19 +11,20 @@ from typing import Any
 
 from lambdatui.clock import Clock
 from lambdatui.store.gather import Gatherer
-from lambdatui.store.ids import clean, pack_id, pack_optional, put_payloads, unpack_id, unpack_optional
+from lambdatui.store.ids import PAYLOAD_OF_HASH, clean, pack_id, pack_optional, put_payloads, unpack_id, unpack_optional
 from lambdatui.store.limits import PENDING_BYTES
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import AsyncEvent, NewMessage
+from lambdatui.store.statements import insert_rows
 from lambdatui.store.writer import Writer
 
-ROWS_AT_ONCE = 16  # in one statement; as many statements as sizes are prepared
+_ENDED_AT_ONCE = 16  # in one statement; as many as there are sizes are prepared
 _INSERT = (
     "INSERT INTO event(request_id, visible_us, function, payload, accepted_us, attempt, client_context, source,"
-    " parent_id, throttles, error_type, error_message, qualifier, trace_header) VALUES "
+    " parent_id, throttles, error_type, error_message, qualifier, trace_header)"
 )
-_ROW = "(?,?,?,(SELECT id FROM payload WHERE hash = ?),?,?,?,?,?,?,?,?,?,?)"
+_ROW = f"(?,?,?,{PAYLOAD_OF_HASH},?,?,?,?,?,?,?,?,?,?)"
 _EVENT = (
     "SELECT e.request_id, e.function, e.visible_us, e.accepted_us, e.attempt, e.client_context, e.source, e.parent_id,"
     " e.throttles, e.error_type, e.error_message, p.data, e.qualifier, e.trace_header"
@@ -150,25 +151,35 @@ class EventStore:
 
 def _insert(connection: sqlite3.Connection, events: Sequence[AsyncEvent]) -> int:
     """How many more there are now: what it changes in the count."""
-    for start in range(0, len(events), ROWS_AT_ONCE):
-        portion = events[start : start + ROWS_AT_ONCE]
-        digests = put_payloads(connection, [event.payload for event in portion])
-        values: list[Any] = []
-        for event, digest in zip(portion, digests, strict=True):
-            values += (
-                pack_id(event.request_id), event.visible_us, event.function, digest, event.accepted_us, event.attempt,
-                clean(event.client_context), event.source, pack_optional(event.parent_id), event.throttles,
-                event.error_type, clean(event.error_message), event.qualifier, clean(event.trace_header),
-            )  # fmt: skip
-        connection.execute(_INSERT + ",".join([_ROW] * len(portion)), values)
+    digests = put_payloads(connection, [event.payload for event in events])
+    rows = [
+        (
+            pack_id(event.request_id),
+            event.visible_us,
+            event.function,
+            digest,
+            event.accepted_us,
+            event.attempt,
+            clean(event.client_context),
+            event.source,
+            pack_optional(event.parent_id),
+            event.throttles,
+            event.error_type,
+            clean(event.error_message),
+            event.qualifier,
+            clean(event.trace_header),
+        )
+        for event, digest in zip(events, digests, strict=True)
+    ]
+    insert_rows(connection, _INSERT, _ROW, rows)
     return len(events)
 
 
 def _remove(connection: sqlite3.Connection, request_ids: Sequence[str]) -> int:
     """What it changes in the count: minus those that were there."""
     gone = 0
-    for start in range(0, len(request_ids), ROWS_AT_ONCE):
-        keys = [pack_id(each) for each in request_ids[start : start + ROWS_AT_ONCE]]
+    for start in range(0, len(request_ids), _ENDED_AT_ONCE):
+        keys = [pack_id(each) for each in request_ids[start : start + _ENDED_AT_ONCE]]
         gone += connection.execute(
             f"DELETE FROM event WHERE request_id IN ({','.join('?' * len(keys))})", keys
         ).rowcount

@@ -10,7 +10,7 @@ import msgspec
 
 from lambdatui.clock import MICROS
 from lambdatui.store import inits, log_rows
-from lambdatui.store.ids import clean, pack_id, pack_optional, put_payload
+from lambdatui.store.ids import PAYLOAD_OF_HASH, clean, pack_id, pack_optional, put_payloads
 from lambdatui.store.limits import (
     HISTORY_AGE_US,
     HISTORY_BYTES,
@@ -24,9 +24,9 @@ from lambdatui.store.limits import (
     STEP_VACUUM_PAGES,
 )
 from lambdatui.store.records import HappeningRecord, InitRecord, InvocationRecord, LogRecords, MetricDelta
+from lambdatui.store.statements import insert_rows
 
 MINUTE_US = 60 * MICROS
-ROWS_AT_ONCE = 50
 _histogram = msgspec.msgpack.Decoder(dict[int, int])
 _METRIC_KEY = "minute = ? AND function = ? AND name = ? AND resource = ? AND version = ? AND mapping = ?"
 
@@ -70,12 +70,12 @@ def _bytes_of(lines: LogRecords) -> int:
 
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
     """Write `batch`, and how far ids are reserved."""
-    _insert(connection, "invocation", 33, [_invocation(connection, each) for each in batch.invocations])
-    _insert(connection, "log", 8, log_rows.insert(connection, batch.logs))
+    _insert(connection, "invocation", _INVOCATION, _invocations(connection, batch.invocations))
+    _insert(connection, "log", _marks(8), log_rows.insert(connection, batch.logs))
     _insert(
         connection,
         "happening",
-        5,
+        _marks(5),
         [(each.id, each.time_us, each.kind, each.function, clean(each.message)) for each in batch.happenings],
     )
     for delta in batch.metrics:
@@ -84,19 +84,30 @@ def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]
     connection.executemany("INSERT OR REPLACE INTO counter VALUES (?,?)", list(reserved.items()))
 
 
-def _insert(connection: sqlite3.Connection, table: str, columns: int, rows: list[tuple[Any, ...]]) -> None:
-    """Many rows in few statements: each one that SQLite runs gives the interpreter's lock up and waits to have it
-    back, which with a busy loop costs more than the row itself.
-    """
-    row = f"({','.join('?' * columns)})"
-    whole = len(rows) - len(rows) % ROWS_AT_ONCE
-    for at in range(0, whole, ROWS_AT_ONCE):
-        values = [value for each in rows[at : at + ROWS_AT_ONCE] for value in each]
-        connection.execute(f"INSERT OR REPLACE INTO {table} VALUES {','.join([row] * ROWS_AT_ONCE)}", values)
-    connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES {row}", rows[whole:])
+def _insert(connection: sqlite3.Connection, table: str, row: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    insert_rows(connection, f"INSERT OR REPLACE INTO {table}", row, rows)
 
 
-def _invocation(connection: sqlite3.Connection, row: InvocationRecord) -> tuple[Any, ...]:
+def _marks(columns: int) -> str:
+    return f"({','.join('?' * columns)})"
+
+
+# Its columns, with event and result behind the first 21.
+_INVOCATION = f"({'?,' * 21}{PAYLOAD_OF_HASH},{PAYLOAD_OF_HASH}{',?' * 10})"
+
+
+def _invocations(connection: sqlite3.Connection, records: Sequence[InvocationRecord]) -> list[tuple[Any, ...]]:
+    """Their rows; events and results are stored."""
+    events = put_payloads(connection, [each.event for each in records])
+    with_result = [each for each in records if each.result is not None]
+    results = iter(put_payloads(connection, [each.result or b"" for each in with_result]))
+    return [
+        _invocation(each, event, None if each.result is None else next(results))
+        for each, event in zip(records, events, strict=True)
+    ]
+
+
+def _invocation(row: InvocationRecord, event: bytes, result: bytes | None) -> tuple[Any, ...]:
     return (
         row.id,
         pack_id(row.request_id),
@@ -119,8 +130,8 @@ def _invocation(connection: sqlite3.Connection, row: InvocationRecord) -> tuple[
         row.code_sha,
         pack_optional(row.parent_id),
         pack_optional(row.replay_of),
-        put_payload(connection, row.event),
-        None if row.result is None else put_payload(connection, row.result),
+        event,
+        result,
         clean(row.error),
         row.frames,
         row.qualifier,

@@ -7,6 +7,9 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
+
+from lambdatui.store.statements import insert_rows
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 
@@ -45,14 +48,22 @@ def put_payload(connection: sqlite3.Connection, data: bytes) -> int:
     return key
 
 
+# Its value in a row is what `put_payloads` gave for it.
+PAYLOAD_OF_HASH = "(SELECT id FROM payload WHERE hash = ?)"
+
+
 def put_payloads(connection: sqlite3.Connection, payloads: Sequence[bytes]) -> list[bytes]:
-    """The hashes of `payloads`, each of them stored with one more reference, in one statement."""
+    """The hashes of `payloads`, each stored with one more reference, for PAYLOAD_OF_HASH."""
     digests = [hashlib.sha256(data).digest() for data in payloads]
-    values = [value for pair in zip(digests, payloads, strict=True) for value in pair]
-    connection.execute(
-        f"INSERT INTO payload(hash, refs, data) VALUES {','.join(['(?,1,?)'] * len(payloads))}"
-        " ON CONFLICT(hash) DO UPDATE SET refs = refs + 1",
-        values,
+    rows: dict[bytes, list[Any]] = {}
+    for digest, data in zip(digests, payloads, strict=True):
+        rows.setdefault(digest, [digest, 0, data])[1] += 1
+    insert_rows(
+        connection,
+        "INSERT INTO payload(hash, refs, data)",
+        "(?,?,?)",
+        list(rows.values()),
+        "ON CONFLICT(hash) DO UPDATE SET refs = refs + excluded.refs",
     )
     return digests
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
@@ -38,6 +37,7 @@ SELECT = f"SELECT {COLUMNS.format(since_2='m.trace_header, m.source')} {_FROM}"
 SELECT_OF_ANY = f"SELECT {COLUMNS.format(since_2='NULL, NULL')} {_FROM}"
 _attributes = msgspec.json.Decoder(dict[str, dict[str, str]])
 RECEIPT_BYTES = 16
+_DELETED_AT_ONCE = 10  # in one statement; as many as there are sizes are prepared
 _NEXT_SEQ = "UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'message'"
 _LAST_SEQ = "SELECT seq FROM sqlite_sequence WHERE name = 'message'"
 
@@ -213,13 +213,22 @@ def receive(
     for seq in exhausted:
         _redrive(connection, queue, seq, redrive or "", now_us)
     until = now_us + round(visibility_s * MICROS)
-    connection.executemany(
-        "UPDATE message SET visible_us = ?, receive_count = receive_count + 1, receipt = ?,"
-        " first_received_us = ifnull(first_received_us, ?), received_us = ? WHERE seq = ?",
-        [(until, os.urandom(RECEIPT_BYTES), now_us, now_us, seq) for seq in taken],
-    )
-    messages = [message(connection.execute(f"{SELECT} WHERE m.seq = ?", (seq,)).fetchone()) for seq in taken]
+    messages = _lease(connection, taken, until, now_us) if taken else []
     return Received(messages, len(exhausted), expired)
+
+
+def _lease(connection: sqlite3.Connection, taken: Sequence[int], until_us: int, now_us: int) -> list[Message]:
+    """Hide these for their receiver, each with a receipt of its own; as they are then, in this order."""
+    which = json.dumps(taken)
+    connection.execute(
+        "UPDATE message SET visible_us = ?, receive_count = receive_count + 1, receipt = randomblob(?),"
+        " first_received_us = ifnull(first_received_us, ?), received_us = ?"
+        " WHERE seq IN (SELECT value FROM json_each(?))",
+        (until_us, RECEIPT_BYTES, now_us, now_us, which),
+    )
+    rows = connection.execute(f"{SELECT} WHERE m.seq IN (SELECT value FROM json_each(?))", (which,)).fetchall()
+    found = {row[0]: row for row in rows}
+    return [message(found[seq]) for seq in taken]
 
 
 def candidates(connection: sqlite3.Connection, queue: QueueConfig, now_us: int) -> list[tuple[int, int, int]] | Any:
@@ -294,6 +303,16 @@ def resend(connection: sqlite3.Connection, seq: int, target: str, now_us: int) -
         " WHERE seq = ?",
         (uuid.uuid4().bytes, target, now_us, now_us, now_us, seq),
     )
+
+
+def delete(connection: sqlite3.Connection, queue: str, ids: Sequence[str]) -> int:
+    """How many of them were there, and are gone."""
+    gone = 0
+    for at in range(0, len(ids), _DELETED_AT_ONCE):
+        found = keys(ids[at : at + _DELETED_AT_ONCE])
+        marks = ",".join("?" * len(found))
+        gone += connection.execute(f"DELETE FROM message WHERE id IN ({marks}) AND queue = ?", (*found, queue)).rowcount
+    return gone
 
 
 def delete_held(connection: sqlite3.Connection, queue: QueueConfig, receipt: str, now_us: int) -> str:

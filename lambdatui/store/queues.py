@@ -75,11 +75,9 @@ class QueueStore:
         """Delete by id, whoever holds them; returns how many were there."""
 
         def work(connection: sqlite3.Connection) -> int:
-            return connection.executemany(
-                "DELETE FROM message WHERE id = ? AND queue = ?", [(key, queue_name) for key in queue_rows.keys(ids)]
-            ).rowcount
+            return queue_rows.delete(connection, queue_name, ids)
 
-        return max(0, await self._writer.run(work, lambda gone: self.changed(queue_name, -max(0, gone))))
+        return await self._writer.run(work, lambda gone: self.changed(queue_name, -gone))
 
     async def delete_held(self, queue: QueueConfig, receipts: Sequence[str]) -> list[str]:
         """Delete what each receipt holds; what came of it: `deleted`, `gone`, or (FIFO) `expired`."""

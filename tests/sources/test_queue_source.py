@@ -51,6 +51,25 @@ async def test_a_message_is_delivered_at_once_and_deleted_after_success(world: A
     assert total(here) == 0
 
 
+async def test_one_receive_brings_what_all_batches_that_may_begin_can_take(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = await world(shop({"batch_size": 1}), work=lambda event: None)
+    receive, received = here.store.queues.receive, []
+
+    async def counted(*args: Any, **more: Any) -> Any:
+        found = await receive(*args, **more)
+        received.append(len(found))
+        return found
+
+    monkeypatch.setattr(here.store.queues, "receive", counted)
+    await here.manager.send("Orders", messages(*"abcdefgh"))
+    await here.settle(lambda: len(here.engine.requests) == 8)
+    assert received[0] == 5  # as many batches as may run at first
+    assert sorted(text for event in here.engine.events("work") for text in bodies(event)) == list("abcdefgh")
+    assert total(here) == 0
+
+
 async def test_a_failed_batch_returns_after_the_visibility_timeout_and_ends_in_the_dlq(world: Any) -> None:
     def fail(event: Any) -> None:
         raise ValueError("poison")
