@@ -5,18 +5,18 @@ Readers stay registered with the loop for the environment's life: an invocation 
 
 from __future__ import annotations
 
-import array
 import asyncio
-import contextlib
 import fcntl
 import os
 import socket
+import sys
 import termios
 from collections.abc import Callable
 
 from lambdatui import wire
 
 _PIECE = 64 * 1024
+_NO_COUNT = bytes(4)  # a C int, which FIONREAD fills
 # More than _QUICK_READS reads that follow each other within _QUICK seconds are a stream: from then on the pipe is
 # looked at in turns, with rests of at least _REST seconds and twice what a look has cost: a flood is held back
 # by its own full pipe, its neighbours have two thirds of the loop, and its lines come in batches.
@@ -191,10 +191,10 @@ class LogPipe:
             waiting -= got
 
     def _waiting(self) -> int:
-        count = array.array("i", [0])
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(self._fd, termios.FIONREAD, count)
-        return count[0]
+        try:
+            return int.from_bytes(fcntl.ioctl(self._fd, termios.FIONREAD, _NO_COUNT), sys.byteorder)
+        except OSError:
+            return 0
 
     def close(self) -> None:
         if self.closed:

@@ -85,12 +85,16 @@ class HistoryStore:
     ) -> None:
         """Buffer rows; never waits. On the loop only."""
         batch = self._batch
-        batch.invocations.extend(invocations)
+        if invocations:
+            batch.invocations.extend(invocations)
         for each in logs:
             batch.log(each)
-        batch.metrics.extend(metrics)
-        batch.happenings.extend(happenings)
-        batch.inits.update((each.function, each) for each in inits)
+        if metrics:
+            batch.metrics.extend(metrics)
+        if happenings:
+            batch.happenings.extend(happenings)
+        for init in inits:
+            batch.inits[init.function] = init
         self.touch()
 
     def on_flush(self, collect: Callable[[], Sequence[MetricDelta]]) -> None:
