@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -129,7 +130,7 @@ class LogStore:
             return False
         del self._lines[:over]
         self._first += over
-        keep = next((i for i, serial in enumerate(self.shown) if serial >= self._first), len(self.shown))
+        keep = bisect_left(self.shown, self._first)
         del self.shown[:keep]
         return keep > 0
 
