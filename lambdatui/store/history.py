@@ -205,7 +205,7 @@ class HistoryStore:
         """Give up what retention no longer covers (limits.py), in small steps; returns how many rows went."""
         total = 0
         now_us = self._clock.now_us()
-        extra = await self._writer.run(history_rows.too_many)
+        extra = await self._reads.run(history_rows.too_many)  # it passes every row that stays: no write waits for it
         while gone := await self._writer.run(lambda connection: history_rows.trim_step(connection, now_us, extra)):
             total += gone
             if self._closing:

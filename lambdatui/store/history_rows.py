@@ -173,8 +173,9 @@ def too_many(connection: sqlite3.Connection) -> dict[str, int]:
     """{table: id of the newest row that is too many}. A look through a full table: once for all steps of a trimming."""
     found = {}
     for table in _TABLES:
-        first, last = connection.execute(f"SELECT ifnull(min(id), 0), ifnull(max(id), 0) FROM {table.name}").fetchone()
-        if last - first < table.most:
+        ends = (f"(SELECT {end}(id) FROM {table.name})" for end in ("min", "max"))  # both in one SELECT would be a scan
+        first, last = connection.execute(f"SELECT {', '.join(ends)}").fetchone()
+        if first is None or last - first < table.most:
             continue
         sql = f"SELECT id FROM {table.name} ORDER BY id DESC LIMIT 1 OFFSET ?"
         if (extra := connection.execute(sql, (table.most,)).fetchone()) is not None:
@@ -256,9 +257,10 @@ def _portion(connection: sqlite3.Connection, table: _Table) -> list[tuple[int, i
 
 def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int, extra: int | None) -> int:
     """Delete a portion of the oldest rows, while they are too old or too many (up to `extra`)."""
+    first = connection.execute(table.oldest, (1,)).fetchone()
+    if first is None or (first[1] >= before_us and (extra is None or first[0] > extra)):
+        return 0  # as nearly always
     oldest = _portion(connection, table)
-    if not oldest:
-        return 0
     until = -1
     for row_id, time_us in oldest:
         if time_us >= before_us:
@@ -266,7 +268,7 @@ def _trim_table(connection: sqlite3.Connection, table: _Table, before_us: int, e
         until = row_id
     if extra is not None:
         until = max(until, min(extra, oldest[-1][0]))
-    return _delete_until(connection, table, until) if until >= oldest[0][0] else 0
+    return _delete_until(connection, table, until)
 
 
 def _give_up_oldest(connection: sqlite3.Connection) -> int:
