@@ -8,7 +8,6 @@ The floor is `python -c pass`. Commands run as the installed script does, agains
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -34,13 +33,13 @@ LIMIT = 6.0
 
 
 def process_ms(words: Sequence[str | Path], times: int, variables: dict[str, str]) -> float:
-    """The median time of a whole process."""
+    """The fastest of some whole processes: others on the machine interrupt a long one more often than the floor."""
     found = []
     for _ in range(times):
         began = time.perf_counter()
         subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL, env=variables)
         found.append((time.perf_counter() - began) * 1e3)
-    return statistics.median(found)
+    return min(found)
 
 
 def cpu_ms(words: Sequence[str | Path], variables: dict[str, str]) -> float:
@@ -52,7 +51,7 @@ def cpu_ms(words: Sequence[str | Path], variables: dict[str, str]) -> float:
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--times", type=int, default=7, help="processes a turn (their median counts)")
+    arguments.add_argument("--times", type=int, default=7, help="processes a turn (the fastest counts)")
     asked = arguments.parse_args()
     before = load()
     with folder() as work:
