@@ -23,6 +23,7 @@ class Imports:
     def __init__(self, log: LogCapture, settings: dict[str, Any]) -> None:
         """`settings`: "packages", "sys_path" and "fallback" of `wire.START`."""
         self._last: str | None = None
+        self._cached: str | None = None  # a line for each entry of sys.path_importer_cache
         self._standard = [entry for entry in sys.path if entry]
         folders = [each for each in self._standard if (each + os.sep).startswith(LIBRARY) and "-packages" not in each]
         self.first = loader.StandardLibraryFirst(folders)
@@ -38,9 +39,10 @@ class Imports:
         """The user's code comes first from now on, out of its snapshot."""
         sys.path[:] = [snapshot.root, *self._path(settings, snapshot.root)]
         sys.path_hooks.insert(0, loader.path_hook(snapshot))
-        for entry in list(sys.path_importer_cache):  # which were found before the hook was there
-            if snapshot.claimed(entry) is not None:
-                del sys.path_importer_cache[entry]
+        if self._cached is None or any("\n" + root in self._cached for root in snapshot.roots):
+            for entry in list(sys.path_importer_cache):  # which were found before the hook was there
+                if snapshot.claimed(entry) is not None:
+                    del sys.path_importer_cache[entry]
         self.first.after("linecache", loader.use_snapshot_lines(snapshot))
 
     def modules(self) -> list[str]:
@@ -55,8 +57,9 @@ class Imports:
         return sorted(names, key=lambda name: rank.get(name, -1))
 
     def begin_anew(self) -> None:
-        """`modules` begins anew here: what is there now is a zygote's."""
+        """What is there now is a zygote's, and its forks are not to look at each."""
         self._last = next(reversed(sys.modules))
+        self._cached = "\n".join(["", *sys.path_importer_cache])
         self.first.asked.clear()
 
     def _path(self, settings: dict[str, Any], root: str | None = None) -> list[str]:

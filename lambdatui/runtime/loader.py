@@ -35,13 +35,12 @@ class Snapshot:
 
     def __init__(self, root: str, manifest: str | None, bytecode: str | None) -> None:
         self.root = root
-        self._real_root = os.path.realpath(root)
+        self.roots = (root, os.path.realpath(root))
         self.bytecode = bytecode if manifest else None
         self.files: dict[str, str] | None = None
         self._folders: set[str] = set()
         if manifest:
-            with open(manifest, encoding="utf-8") as file:
-                self.files = decode(file.read())
+            self.files = decode(_read(manifest).decode())
             self._blobs = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(manifest))), "blobs")
             for name in self.files or ():
                 while "/" in name:
@@ -72,8 +71,9 @@ class Snapshot:
         """The relative path of the folder that an entry of sys.path leads to; None where it is not ours."""
         path = os.path.abspath(entry)
         name = self.relative(path)
-        if name is None and (path == self._real_root or path.startswith(self._real_root + os.sep)):
-            name = path[len(self._real_root) + 1 :]
+        real = self.roots[1]
+        if name is None and (path == real or path.startswith(real + os.sep)):
+            name = path[len(real) + 1 :]
         return name if name is not None and self.owns(name) else None
 
     def is_folder(self, name: str) -> bool:
@@ -89,8 +89,7 @@ class Snapshot:
             path = os.path.join(self.root, name)
         else:
             path = os.path.join(self._blobs, self.files[name])
-        with open(path, "rb") as file:
-            return file.read()
+        return _read(path)
 
     def source_at(self, path: str) -> str | None:
         """The text of the source that stands for the real path `path`, None where it is none of ours."""
@@ -264,13 +263,25 @@ class FallbackFinder:
         return PathFinder.find_spec(fullname, [self._folder])
 
 
+def _read(path: str) -> bytes:
+    """A whole file; without the objects of `open`, which are dear in a process that has just begun."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = piece = os.read(fd, os.fstat(fd).st_size + 1)
+        while piece:
+            piece = os.read(fd, 65536)
+            data += piece
+        return data
+    finally:
+        os.close(fd)
+
+
 def _load_code(path: str) -> CodeType | None:
     """The cached code object; None where the file is missing, cut off or of another Python."""
     import marshal
 
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = _read(path)
         body = data[12:]
         if data[:4] != MAGIC_NUMBER or data[4:12] != source_hash(0, body):
             return None

@@ -268,9 +268,10 @@ class _Zygote:
                 os._exit(0)
         except OSError:
             os._exit(1)
-        self._tools.child.lead()
         while os.getppid() == between:
             time.sleep(_ADOPTION_S)
+        # Of its parent's end the kernel would tell it a moment later; this waits for the lock that it holds meanwhile.
+        self._tools.child.lead()
         self._tools.tree.die_with_parent(self._spawner)
 
     def _wait(self, take: int) -> None:

@@ -275,7 +275,9 @@ def store(root: Path) -> Path:
         if path.is_file() and "__pycache__" not in path.parts:
             data = path.read_bytes()
             sha = hashlib.sha256(data).hexdigest()
-            (code / "blobs" / sha).write_bytes(data)
+            blob = code / "blobs" / sha
+            if not blob.exists():  # another environment may be reading it
+                blob.write_bytes(data)
             manifest[path.relative_to(root).as_posix()] = sha
     text = json.dumps(manifest)
     file = code / "manifests" / (hashlib.sha256(text.encode()).hexdigest() + ".json")

@@ -275,7 +275,8 @@ def handler(event, context):
     zygote = prepare("library", "json", "threading", "socket")
     several = [fork(zygote, code) for _ in range(3)]
     for each in several:
-        each.ready()
+        ready = each.ready()
+        assert ready.kind == wire.READY, ready.payload
     assert {json.dumps(each.invoke().json) for each in several} == {"[true, 2, 6]"}
     assert len(list(Path(f"/proc/{zygote.pid}/task").iterdir())) == 1
 
