@@ -91,7 +91,8 @@ class EventQueue:
     def _accepted(self, events: Sequence[AsyncEvent]) -> None:
         for event in events:
             self._backlog.arrived(event)
-        self._wake.set()
+        if not all(event.function in self._blocked for event in events):  # what ends a block wakes by itself
+            self._wake.set()
 
     # --- dispatching
 
