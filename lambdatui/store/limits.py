@@ -26,7 +26,7 @@ FLUSH_S = 0.2
 FLUSH_PAUSE_S = 0.02  # between two flushes that somebody waits for
 FLUSH_ROWS = 5_000  # a flush does not wait for its time when so many rows are there
 FLUSH_BYTES = 256 * 1024  # or so much of log
-BACKLOG_BYTES = 1024 * 1024  # of log that waits for the disk: then the functions that write it wait too
+BACKLOG_BYTES = 768 * 1024  # of log that waits for the disk: then the functions that write it wait too
 BUFFER_ROWS = 200_000  # while nothing can be written, the oldest rows beyond this are dropped and counted
 ID_BLOCK = 100_000  # ids are reserved on disk in blocks: what a crash leaves unused is never given again
 

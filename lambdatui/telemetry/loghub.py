@@ -12,7 +12,7 @@ import msgspec
 from lambdatui.schema import LEVEL_CODES, LogBatch, LogLine
 
 CAPACITY = 40_000  # lines
-MAX_BYTES = 3 * 1024 * 1024  # as they are kept
+MAX_BYTES = 2_500_000  # as they are kept: half a second of 50,000 lines a second
 MOST_OF_BATCH = 256 * 1024  # bytes; what is larger is kept in parts
 _OVERHEAD = 200  # bytes that a batch takes beside its own
 
