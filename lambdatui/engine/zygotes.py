@@ -11,15 +11,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from lambdatui.engine import libraries
+from lambdatui.engine import libraries, snapshots
 from lambdatui.engine.code import Signature
-from lambdatui.engine.libraries import Claims, Facts, Manifest, Modules, Parts
+from lambdatui.engine.libraries import Manifest, Modules, Parts
 from lambdatui.engine.spawner import Exit, Prepared, Unprepared
 from lambdatui.engine.variables import INITIALIZATION, ON_DEMAND
 
@@ -150,7 +148,7 @@ class Zygotes:
         if zygote is None:
             return None
         own = libraries.claimed(
-            (libraries.claims(parts.folders), _claims(_manifest_path(launch))), zygote.modules, zygote.missed
+            (libraries.claims(parts.folders), snapshots.claims(_manifest_path(launch))), zygote.modules, zygote.missed
         )
         if own:
             self._why[_name(launch)] = f"its own code has a module {own[0]}, which its libraries look for, too"
@@ -165,15 +163,7 @@ class Zygotes:
         """Whether the code still imports all that the zygote has imported for it."""
         if learned.code_sha == launch.code_sha:
             return True
-        path = _manifest_path(launch)
-        blobs = _blobs(path)
-
-        def keeps() -> bool:
-            return libraries.keeps(
-                learned.manifest, _manifest(path), lambda sha: _facts(str(blobs / sha)), moving=learned.moving
-            )
-
-        return await asyncio.to_thread(keeps)
+        return await asyncio.to_thread(snapshots.keeps, learned.manifest, _manifest_path(launch), moving=learned.moving)
 
     async def _is_current(self, zygote: Zygote) -> bool:
         """Whether what it has imported is what stands there now; one that is outdated ends."""
@@ -238,7 +228,7 @@ class Zygotes:
         parts = launch.parts
         assert parts is not None
         try:
-            manifest, moving = await asyncio.to_thread(_sources, _manifest_path(launch))
+            manifest, moving = await asyncio.to_thread(snapshots.sources, _manifest_path(launch))
         except (OSError, ValueError):
             return  # that code has been tidied away already
         modules = self._kept_once(loaded)
@@ -417,38 +407,3 @@ def _basis(launch: Launch, parts: Parts) -> str:
 
 def _manifest_path(launch: Launch) -> str:
     return str(launch.start["manifest"])
-
-
-@lru_cache(maxsize=64)
-def _manifest(path: str) -> Manifest:
-    """The sources of a snapshot, which is named by its content."""
-    return msgspec.json.decode(Path(path).read_bytes(), type=dict[str, str])
-
-
-def _blobs(manifest: str) -> Path:
-    return Path(manifest).parents[1] / "blobs"
-
-
-def _sources(path: str) -> tuple[Manifest, bool]:
-    """The sources of a snapshot, and whether one of them changes where modules are looked for. Reads new ones."""
-    manifest, blobs = _manifest(path), _blobs(path)
-    return manifest, any(_moves_paths(str(blobs / sha)) for sha in set(manifest.values()))
-
-
-@lru_cache(maxsize=16_384)
-def _moves_paths(path: str) -> bool:
-    return libraries.moves_paths(Path(path).read_bytes())
-
-
-@lru_cache(maxsize=64)
-def _claims(path: str) -> Claims:
-    return libraries.claims_of(_manifest(path))
-
-
-@lru_cache(maxsize=1024)
-def _facts(path: str) -> Facts | None:
-    """Of a source that is named by its content; None where it is not there any more."""
-    try:
-        return libraries.facts(Path(path).read_bytes())
-    except OSError:
-        return None

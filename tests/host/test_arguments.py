@@ -17,3 +17,7 @@ def test_functions_scale_by_todays_rule_unless_the_older_one_is_asked_for() -> N
 def test_an_unknown_burst_model_is_refused() -> None:
     with pytest.raises(UsageError, match="give current or classic"):
         parse([".", "--burst-model", "modern"], {})
+
+
+def test_fresh_reaches_the_engine() -> None:
+    assert [parse([".", *LaunchOptions(fresh=fresh).arguments()], {}).fresh for fresh in (False, True)] == [False, True]
