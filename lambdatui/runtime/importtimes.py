@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_IMPORTS = 20_000  # recorded
 MAX_NODES = 300  # sent: the dearest
 MAX_NAME = 200
-_LEAST_SHARE = 5000  # of the whole: what costs less than a 5,000th is not sent
+_LEAST_SHARE = 2000  # of the whole: what costs less than a 2,000th is not sent
 OWN, LAYER, PACKAGES, SDK, STANDARD, MISSING, OTHER = (
     "own", "layer", "packages", "sdk", "standard", "missing", "other",
 )  # fmt: skip
@@ -65,20 +65,20 @@ class ImportTimes:
     def report(self, places: Places) -> tuple[dict[str, int], bytes]:
         """Meta and payload of the IMPORTS frame (see `wire`)."""
         spent = self._ended - self._began
-        least = spent // _LEAST_SHARE
+        least, called = spent // _LEAST_SHARE, self._thread
         libraries, nodes, place_of = 0, [], places.of
         for each in self._imports:
             name, _, began, ended, inside, thread = each
-            place = place_of(name.partition(".")[0])
-            if place.kind != OWN and thread == self._thread:
-                libraries += max(0, ended - began - inside)
-            if ended - began >= least:
+            whole, place = ended - began, place_of(name.partition(".")[0])
+            if place.kind != OWN and thread == called:
+                libraries += whole - inside
+            if whole >= least:
                 nodes.append((each, place))
         if len(nodes) > MAX_NODES:
             nodes.sort(key=_dearest)  # what holds an import costs no less, and stood before it: none is torn off
             del nodes[MAX_NODES:]
             nodes.sort(key=_first)
-        meta = {"libraries_us": libraries // 1000, "own_us": max(0, spent - libraries) // 1000}
+        meta = {"libraries_us": max(0, libraries) // 1000, "own_us": max(0, spent - libraries) // 1000}
         return meta, _encode({"modules": len(self._imports), **_tree(nodes)}).encode()
 
 
