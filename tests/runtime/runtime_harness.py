@@ -261,8 +261,14 @@ def write(root: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        _put(path, text.encode())
     return root
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Nothing is written where it stands already: an environment that was started before may be reading it."""
+    if not path.is_file() or path.read_bytes() != data:
+        path.write_bytes(data)
 
 
 def store(root: Path) -> Path:
@@ -275,13 +281,11 @@ def store(root: Path) -> Path:
         if path.is_file() and "__pycache__" not in path.parts:
             data = path.read_bytes()
             sha = hashlib.sha256(data).hexdigest()
-            blob = code / "blobs" / sha
-            if not blob.exists():  # another environment may be reading it
-                blob.write_bytes(data)
+            _put(code / "blobs" / sha, data)
             manifest[path.relative_to(root).as_posix()] = sha
     text = json.dumps(manifest)
     file = code / "manifests" / (hashlib.sha256(text.encode()).hexdigest() + ".json")
-    file.write_text(text)
+    _put(file, text.encode())
     return file
 
 
