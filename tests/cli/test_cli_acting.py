@@ -338,7 +338,7 @@ def test_run_owns_its_engine_and_lets_it_go_after_the_screen(
             closed.append(True)
             return 0
 
-    monkeypatch.setattr(launch, "start_engine", lambda project, options: Started())
+    monkeypatch.setattr(launch, "start_engine", lambda project, options, meanwhile: Started())
     assert run("run", ".").exit_code == 0
     assert screens == [(str(project), info, True, project / ".lambdatui")]
     assert closed == [True]
