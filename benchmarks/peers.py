@@ -8,6 +8,7 @@ that says so. `--keep` writes the section "Peers" of RESULTS.md.
 
 from __future__ import annotations
 
+import signal
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -62,7 +63,7 @@ def measure(peers: Sequence[Peer], rounds: int, root: Path) -> list[Found]:
     every = [Found(peer) for peer in peers]
     try:
         for one in every:
-            one.do(lambda it: it.peer.install())
+            one.do(installed)
             one.do(lambda it: setattr(it, "version", it.peer.version()))
             one.do(lambda it: it.peer.start(root / it.peer.name))
             one.do(lambda it: it.peer.rate())  # not counted: every connection has its process then
@@ -79,6 +80,15 @@ def measure(peers: Sequence[Peer], rounds: int, root: Path) -> list[Found]:
         if one.peer.reloads:
             one.do(lambda it: saves(it, root / f"{it.peer.name}-saves"))
     return every
+
+
+def installed(found: Found) -> None:
+    """Once: what is there stays as it is, until its folder is removed."""
+    try:
+        found.peer.version()
+    except (PeerError, OSError):
+        print(f"installing {found.peer.name}", flush=True)
+        found.peer.install()
 
 
 def rate(found: Found) -> None:
@@ -142,6 +152,7 @@ def main() -> None:
     asked = asking.parse_args()
     only = asked.only.split(",") if asked.only else None
     peers = [kind() for kind in ALL if only is None or kind is Lambdatui or kind.name in only]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are ended then, too
     before = load()
     with folder() as root:
         every = measure(peers, asked.rounds, root)

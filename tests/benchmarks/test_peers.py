@@ -42,6 +42,9 @@ class Missing(Steady):
     def install(self) -> None:
         raise PeerError("npm is not installed")
 
+    def version(self) -> str:
+        raise FileNotFoundError
+
 
 class Dies(Steady):
     name = "dies"
