@@ -263,7 +263,7 @@ async def echo(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 uvicorn.run(echo, port=int(sys.argv[1]), http="httptools", loop="asyncio", lifespan="off", log_level="critical",
-            access_log=False, interface="asgi3")
+            access_log=False, interface="asgi3", timeout_keep_alive=600)
 """
 
 
