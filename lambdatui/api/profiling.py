@@ -10,7 +10,7 @@ from lambdatui.api.aws.call import Door
 from lambdatui.api.jsoncheck import json_problem
 from lambdatui.engine.model import InvokeRequest, Profiling
 from lambdatui.errors import NotFound, OperationFailed, UsageError
-from lambdatui.schema import ColdStart, Profile, ProfileReply
+from lambdatui.profiles import ColdStart, Profile, ProfileReply
 from lambdatui.telemetry.profile import cold_start
 
 RATE_HZ, MOST_HZ = 1000, 10_000

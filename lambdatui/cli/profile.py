@@ -23,7 +23,7 @@ from lambdatui.errors import NotFound, OperationFailed
 if TYPE_CHECKING:
     from lambdatui.client.invoking import InvokeClient
     from lambdatui.client.profile import Call, Shown
-    from lambdatui.schema import ColdStart, Profile, ProfileReply, ProfileThread
+    from lambdatui.profiles import ColdStart, Profile, ProfileReply, ProfileThread
 
 MOST_THREADS = 5  # beside the handler's that are shown
 THREAD_SHARE = 0.01  # of the handler's time: other threads that took less are not shown

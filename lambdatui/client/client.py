@@ -13,9 +13,9 @@ import msgspec
 
 from lambdatui.client.http import raise_control_error as _raise_control
 from lambdatui.client.invoking import INVOKE_TIMEOUT, InvokeClient, InvokeReply
+from lambdatui.profiles import ColdStart, ProfileReply
 from lambdatui.schema import (
     CodeChange,
-    ColdStart,
     DlqEntry,
     EngineInfo,
     EnvironmentRow,
@@ -25,7 +25,6 @@ from lambdatui.schema import (
     InvocationRow,
     LogLine,
     PeekedMessage,
-    ProfileReply,
     ReplayResult,
     Sources,
     Stats,

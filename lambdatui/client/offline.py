@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from lambdatui.client import rows
 from lambdatui.errors import NotFound, UsageError
+from lambdatui.profiles import ColdStart
 from lambdatui.schema import (
     CodeChange,
-    ColdStart,
     DlqEntry,
     FunctionRow,
     InvocationDetail,

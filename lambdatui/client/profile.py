@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from lambdatui import __version__
-from lambdatui.schema import ImportTree, Profile, ProfileFrame, ProfileThread
+from lambdatui.profiles import ImportTree, Profile, ProfileFrame, ProfileThread
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 PLACES = {

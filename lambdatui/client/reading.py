@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from lambdatui.profiles import ColdStart
 from lambdatui.schema import (
     CodeChange,
-    ColdStart,
     DlqEntry,
     FunctionRow,
     InvocationDetail,

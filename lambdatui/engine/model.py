@@ -58,4 +58,4 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     recursive: bool = False  # stopped as one call too many of a loop: nothing has run
     problem: str | None = None  # of a payload that is no JSON: nothing has run
     record: InvocationRecord | None = None  # as history keeps it
-    profiles: list[bytes] = []  # JSON of schema.Profile each, as the environment sent it
+    profiles: list[bytes] = []  # JSON of profiles.Profile each, as the environment sent it

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from lambdatui.schema import ImportTree
+from lambdatui.profiles import ImportTree
 from lambdatui.store.records import InitRecord
 
 

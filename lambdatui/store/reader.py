@@ -14,6 +14,7 @@ from typing import Any
 from lambdatui import schema
 from lambdatui.clock import Clock, SystemClock, iso
 from lambdatui.config.made import Made
+from lambdatui.profiles import ImportTree
 from lambdatui.store import code_change, inits, made, metric_minutes, queue_rows, reader_rows, reader_stats
 from lambdatui.store.database import NewerError, check_version, explain, open_readonly
 from lambdatui.store.ids import pack_id, unpack_id
@@ -245,7 +246,7 @@ class Reader:
                 changed_at = None if row is None else iso(row[0])
         return schema.CodeChange(function=function, old_sha=old_sha, new_sha=new_sha, changed_at=changed_at, diff=lines)
 
-    def last_init(self, function: str) -> tuple[InitRecord, schema.ImportTree, Spending] | None:
+    def last_init(self, function: str) -> tuple[InitRecord, ImportTree, Spending] | None:
         """The function's last fresh init, and what its stored invocations came to; None where there was none."""
         with self._history() as connection:
             if connection is None or not reader_stats.has_column(connection, "init", "tree"):

@@ -68,7 +68,7 @@ class InvocationRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InitRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A fresh init; of each function the last one is kept. `tree`: JSON of schema.ImportTree."""
+    """A fresh init; of each function the last one is kept. `tree`: JSON of profiles.ImportTree."""
 
     function: str
     version: str

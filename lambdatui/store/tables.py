@@ -169,7 +169,7 @@ HISTORY: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE invocation ADD COLUMN own_us INTEGER",
         "ALTER TABLE invocation ADD COLUMN overhead_us INTEGER",
         "ALTER TABLE invocation ADD COLUMN forked INTEGER NOT NULL DEFAULT 0",
-        # The last fresh init of each function; `tree` is zlib of the JSON of schema.ImportTree.
+        # The last fresh init of each function; `tree` is zlib of the JSON of profiles.ImportTree.
         """CREATE TABLE init (
             function TEXT PRIMARY KEY, version TEXT NOT NULL, code_sha TEXT NOT NULL, at_us INTEGER NOT NULL,
             init_us INTEGER NOT NULL, runtime_us INTEGER NOT NULL, libraries_us INTEGER NOT NULL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from lambdatui.clock import iso
-from lambdatui.schema import ColdStart, ImportTree
+from lambdatui.profiles import ColdStart, ImportTree
 from lambdatui.store.inits import Spending
 from lambdatui.store.records import InitRecord
 from lambdatui.telemetry import cost

@@ -16,7 +16,7 @@ from lambdatui.client.profile import (
     rows,
     shares,
 )
-from lambdatui.schema import ColdStart, Profile, ProfileReply, ProfileThread
+from lambdatui.profiles import ColdStart, Profile, ProfileReply, ProfileThread
 from lambdatui.tui.details import relative
 from lambdatui.tui.text import clean, local_moment, millis, plural, usd
 from lambdatui.tui.widgets.lines import Line, Piece, fit, line, paragraphs

@@ -7,26 +7,29 @@ from pathlib import Path
 
 import msgspec
 
-from lambdatui import schema
+from lambdatui import profiles
 from tests.cli.conftest import Run
 from tests.client.fake_engine import T0, FakeEngine
 from tests.client.speedscope import check
 from tests.client.test_profile import profile
 
-COLD = schema.ColdStart(
+COLD = profiles.ColdStart(
     function="orders", version="$LATEST", code_sha="a", at=T0, runtime_ms=50, libraries_ms=400, own_ms=50, init_ms=470,
-    imports=schema.ImportTree(
+    imports=profiles.ImportTree(
         modules=380,
-        places=[schema.ImportPlace("own", "/shop"), schema.ImportPlace("sdk", "/sdk")],
-        nodes=[schema.ImportNode("orders", -1, 50_000, 450_000, 0), schema.ImportNode("boto3", 0, 400_000, 400_000, 1)],
+        places=[profiles.ImportPlace("own", "/shop"), profiles.ImportPlace("sdk", "/sdk")],
+        nodes=[
+            profiles.ImportNode("orders", -1, 50_000, 450_000, 0),
+            profiles.ImportNode("boto3", 0, 400_000, 400_000, 1),
+        ],
     ),
     invocations=10, cold_starts=2, billed_share=0.25, usd_per_1000=0.00105,
 )  # fmt: skip
 
 
-def reply(**more: object) -> schema.ProfileReply:
+def reply(**more: object) -> profiles.ProfileReply:
     values = {"request_id": "r-9", "status": "ok", "payload": b"1", "profiles": [profile()]}
-    return schema.ProfileReply(**{**values, **more})  # type: ignore[arg-type]
+    return profiles.ProfileReply(**{**values, **more})  # type: ignore[arg-type]
 
 
 def test_calls_are_printed_and_the_flame_graph_is_written(engine: FakeEngine, run: Run, project: Path) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
-from lambdatui import schema
+from lambdatui import profiles, schema
 from lambdatui.telemetry.loghub import batches_of
 
 TOKEN = "t0ken"
@@ -106,8 +106,8 @@ class FakeEngine:
         self.peeked = [schema.PeekedMessage(id="m-1", body="hi", sent_at=T0)]
         self.reply: tuple[int, dict[str, str], bytes] = (200, {"x-amzn-RequestId": "r-9"}, b'{"ok":true}')
         self.last: dict[str, Any] | None = None
-        self.cold_start: schema.ColdStart | None = None
-        self.profiled: schema.ProfileReply | None = None
+        self.cold_start: profiles.ColdStart | None = None
+        self.profiled: profiles.ProfileReply | None = None
         self.calls: list[tuple[str, str, dict[str, list[str]], bytes]] = []
         self.headers: list[dict[str, str]] = []
         self.stopped: list[float | None] = []

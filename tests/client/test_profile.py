@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.client.profile import Call, call_tree, called_thread, import_calls, rows, shares, speedscope
-from lambdatui.schema import ImportNode, ImportPlace, ImportTree, Profile, ProfileFrame, ProfileThread
+from lambdatui.profiles import ImportNode, ImportPlace, ImportTree, Profile, ProfileFrame, ProfileThread
 from tests.client.speedscope import check
 
 FRAMES = [

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from lambdatui.clock import ManualClock
-from lambdatui.schema import ImportNode, ImportPlace, ImportTree
+from lambdatui.profiles import ImportNode, ImportPlace, ImportTree
 from lambdatui.store import limits
 from lambdatui.store.database import open_writable
 from lambdatui.store.inits import Spending

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdatui.schema import ImportTree
+from lambdatui.profiles import ImportTree
 from lambdatui.store.inits import Spending
 from lambdatui.store.records import InitRecord
 from lambdatui.telemetry.profile import cold_start

@@ -15,9 +15,9 @@ from textual.widget import Widget
 from lambdatui.client.client import Client, InvokeReply, OutgoingMessage, StoredEvent
 from lambdatui.client.feed import State, taken
 from lambdatui.clock import MICROS, ManualClock, from_iso, iso
+from lambdatui.profiles import ColdStart, ProfileReply
 from lambdatui.schema import (
     CodeChange,
-    ColdStart,
     ConcurrencyRow,
     DlqEntry,
     EngineInfo,
@@ -30,7 +30,6 @@ from lambdatui.schema import (
     LogLine,
     PeekedMessage,
     ProblemRow,
-    ProfileReply,
     QueueRow,
     ReplayResult,
     RouteRow,

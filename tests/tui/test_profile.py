@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lambdatui.schema import ColdStart, ImportNode, ImportPlace, ImportTree, ProfileReply
+from lambdatui.profiles import ColdStart, ImportNode, ImportPlace, ImportTree, ProfileReply
 from lambdatui.tui.details import waterfall
 from lambdatui.tui.profile_lines import cold_start_lines, profile_lines
 from tests.client.test_profile import profile

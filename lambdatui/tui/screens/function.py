@@ -11,7 +11,8 @@ from textual.containers import Container, Horizontal, Vertical
 
 from lambdatui.client.feed import State
 from lambdatui.errors import LambdaTuiError, OperationFailed
-from lambdatui.schema import ColdStart, ProfileReply, Subscription
+from lambdatui.profiles import ColdStart, ProfileReply
+from lambdatui.schema import Subscription
 from lambdatui.tui.function_lines import configuration_lines, has_versions, trigger_lines, version_lines
 from lambdatui.tui.keys import bind
 from lambdatui.tui.profile_lines import cold_start_lines, profile_lines
