@@ -42,7 +42,7 @@ class _Function:
         self.name = name
         self.reserve: int | None = None
         self.used = 0  # all slots
-        self.provisioned_used = 0  # those of them in provisioned concurrency
+        self.provisioned_used = 0  # those of them in provisioned concurrency that is ready
         self.provisioned = 0  # provisioned concurrency that was asked for
         self.ready = 0  # environments of it that are there: set aside, nothing else can use their concurrency
         self.requests: TokenBucket | None = None  # of its reserve
@@ -56,7 +56,7 @@ class _Provisioned:
         self.function = function
         self.requested = 0
         self.ready = 0
-        self.used = 0
+        self.used = 0  # more than are ready while calls end in environments that are let go: those are on demand
         self.requests = TokenBucket(0.0, 0.0, now)
 
 
@@ -165,10 +165,11 @@ class Admission:
         if function.reserve is None:
             self._unreserved_used -= 1
         if provisioned is not None:
+            if provisioned.used <= provisioned.ready:
+                function.provisioned_used -= 1
+                if function.reserve is None:
+                    self._unreserved_provisioned_used -= 1
             provisioned.used -= 1
-            function.provisioned_used -= 1
-            if function.reserve is None:
-                self._unreserved_provisioned_used -= 1
 
     @staticmethod
     def _fits(provisioned: _Provisioned, now: float, synchronous: bool) -> bool:
@@ -254,7 +255,10 @@ class Admission:
     # --- provisioned concurrency
 
     def set_provisioned(self, name: str, key: str, requested: int, ready: int) -> None:
-        """What was asked for under `key`, and how many environments of it are there; 0 asked for removes it."""
+        """What was asked for under `key`, and how many environments of it are there; 0 asked for removes it.
+
+        What runs already goes on: on demand, where its environment is no longer among those.
+        """
         now = self._clock()
         function = self._function(name)
         found = self._provisioned.get(key)
@@ -262,8 +266,11 @@ class Admission:
             found = self._provisioned[key] = _Provisioned(function, now)
         function.provisioned += requested - found.requested
         function.ready += ready - found.ready
+        more_used = min(found.used, ready) - min(found.used, found.ready)
+        function.provisioned_used += more_used
         if function.reserve is None:
             self._unreserved_ready += ready - found.ready
+            self._unreserved_provisioned_used += more_used
         found.requested, found.ready = requested, ready
         rate = ready * REQUESTS_PER_CONCURRENCY
         found.requests.resize(rate, rate, now)

@@ -191,6 +191,32 @@ def test_ready_environments_are_kept_from_the_functions_that_share(clock: Clock)
     assert taken(admission.admit("f", "f:1")).provisioned
 
 
+def test_what_runs_on_when_its_provisioned_concurrency_is_deleted_takes_no_place_in_a_new_one(clock: Clock) -> None:
+    admission = Admission(3, clock=clock)
+    admission.set_provisioned("f", "f:1", 1, 1)
+    old = taken(admission.admit("f", "f:1"))
+    admission.set_provisioned("f", "f:1", 0, 0)
+    assert admission.claimed() == 1
+    admission.set_provisioned("f", "f:1", 1, 1)
+    taken(admission.admit("g"))
+    assert admission.admit("g") == ACCOUNT, "what runs on is on demand, and the new environment is set aside"
+    assert taken(admission.admit("f", "f:1")).provisioned
+    admission.release(old)
+    assert (admission.provisioned_used("f:1"), admission.headroom("g")) == (1, 1)
+
+
+def test_what_runs_on_when_provisioned_concurrency_is_lowered_is_on_demand(clock: Clock) -> None:
+    admission = Admission(4, clock=clock)
+    admission.set_provisioned("f", "f:1", 2, 2)
+    slots = [taken(admission.admit("f", "f:1")) for _ in range(2)]
+    admission.set_provisioned("f", "f:1", 1, 1)
+    assert (admission.claimed(), admission.headroom("g")) == (2, 2)
+    admission.release(slots[0])
+    assert (admission.claimed(), admission.headroom("g")) == (1, 3)
+    admission.release(slots[1])
+    assert (admission.claimed(), admission.headroom("g")) == (1, 3)
+
+
 def test_more_than_ten_requests_a_second_for_each_environment_spill_over(clock: Clock) -> None:
     admission = Admission(1000, clock=clock)
     admission.set_provisioned("f", "f:1", 1, 1)
@@ -243,12 +269,20 @@ class AdmissionMachine(RuleBasedStateMachine):
         self.clock = Clock()
         self.limit = limit
         self.admission = Admission(limit, clock=self.clock, burst_model=model)
-        self.held: list[tuple[str, str | None]] = []  # function, key of the provisioned concurrency it runs in
+        self.held: dict[Slot, tuple[str, str | None]] = {}  # function, key of the provisioned concurrency it runs in
         self.reserves: dict[str, int | None] = dict.fromkeys(FUNCTIONS)
         self.provisioned = dict.fromkeys(KEYS, (0, 0))
 
-    def used(self, name: str, *, on_demand: bool = False) -> int:
-        return sum(one == name and (key is None or not on_demand) for one, key in self.held)
+    def used(self, name: str) -> int:
+        return sum(one == name for one, _ in self.held.values())
+
+    def inside(self, key: str) -> int:
+        return sum(one == key for _, one in self.held.values())
+
+    def on_demand(self, name: str) -> int:
+        """What runs on in environments that were let go is on demand."""
+        provisioned = sum(min(self.inside(key), self.provisioned[key][1]) for key in KEYS if key[0] == name)
+        return self.used(name) - provisioned
 
     def ready(self, name: str) -> int:
         return sum(ready for key, (_, ready) in self.provisioned.items() if key[0] == name)
@@ -262,46 +296,55 @@ class AdmissionMachine(RuleBasedStateMachine):
         """What the functions without a reserve share."""
         return max(0, self.limit - sum(value for value in self.reserves.values() if value is not None))
 
+    def shared(self) -> tuple[int, int]:
+        """What runs on demand in what they share, and how much of that is not set aside."""
+        on_demand = sum(self.on_demand(name) for name in self.unreserved)
+        return on_demand, self.left - sum(self.ready(name) for name in self.unreserved)
+
     @rule(
         target=slots,
         name=st.sampled_from(FUNCTIONS),
         version=st.none() | st.sampled_from("12"),
         synchronous=st.booleans(),
     )
-    def admit(self, name: str, version: str | None, synchronous: bool) -> tuple[Slot, str, str | None] | None:
+    def admit(self, name: str, version: str | None, synchronous: bool) -> Slot | None:
         key = f"{name}:{version}" if version else None
         room = self.admission.headroom(name, key)
         result = self.admission.admit(name, key, synchronous=synchronous)
         if isinstance(result, Refusal):
             assert room == 0 or (synchronous and (result in (RATE, RESERVED_RATE) or key is not None))
+            idle = key in KEYS and self.inside(key) < self.provisioned[key][1]
+            if idle and not synchronous and len(self.unreserved) == len(FUNCTIONS):
+                on_demand, room = self.shared()
+                assert on_demand > room, "what is set aside is there, but for what ran on demand before it was"
             return None
         assert room > 0
         inside = key if result.provisioned else None
-        self.held.append((name, inside))
+        self.held[result] = name, inside
         assert len(self.held) <= self.limit
         self.check_limits_of(name, inside)
-        return result, name, inside
+        return result
 
     def check_limits_of(self, name: str, inside: str | None) -> None:
         """What has just been admitted fits; a limit that was lowered below what runs stays exceeded until it ends."""
         reserve = self.reserves[name]
         if inside is not None:
-            assert sum(key == inside for _, key in self.held) <= self.provisioned[inside][1]
+            assert self.inside(inside) <= self.provisioned[inside][1]
         if reserve is not None:
             assert self.used(name) <= reserve
             if inside is None:
-                assert self.used(name, on_demand=True) <= reserve - self.ready(name)
+                assert self.on_demand(name) <= reserve - self.ready(name)
             return
         assert sum(self.used(one) for one in self.unreserved) <= self.left
         if inside is None:
-            set_aside = sum(self.ready(one) for one in self.unreserved)
-            assert sum(self.used(one, on_demand=True) for one in self.unreserved) <= self.left - set_aside
+            on_demand, room = self.shared()
+            assert on_demand <= room
 
     @rule(slot=consumes(slots))
-    def release(self, slot: tuple[Slot, str, str | None] | None) -> None:
+    def release(self, slot: Slot | None) -> None:
         if slot is not None:
-            self.admission.release(slot[0])
-            self.held.remove((slot[1], slot[2]))
+            self.admission.release(slot)
+            del self.held[slot]
 
     @rule(name=st.sampled_from(FUNCTIONS), value=st.none() | st.integers(0, 4))
     def reserve(self, name: str, value: int | None) -> None:
@@ -313,11 +356,12 @@ class AdmissionMachine(RuleBasedStateMachine):
         ready = min(ready, requested)
         self.admission.set_provisioned(key[0], key, requested, ready)
         self.provisioned[key] = (requested, ready)
+        if requested == 0:  # another one under this key has environments of its own
+            self.held = {slot: (name, None if one == key else one) for slot, (name, one) in self.held.items()}
 
     @rule(key=st.sampled_from(KEYS))
     def delete_provisioned(self, key: str) -> None:
-        self.admission.set_provisioned(key[0], key, 0, 0)
-        self.provisioned[key] = (0, 0)
+        self.put_provisioned(key, 0, 0)
 
     @rule(seconds=st.floats(0, 2000))
     def wait(self, seconds: float) -> None:
@@ -331,9 +375,8 @@ class AdmissionMachine(RuleBasedStateMachine):
         assert {name: admission.used(name) for name in FUNCTIONS} == {name: self.used(name) for name in FUNCTIONS}
         assert admission.total() == len(self.held)
         assert admission.unreserved_in_use() == sum(self.used(name) for name in self.unreserved)
-        set_aside = sum(self.ready(name) for name in self.unreserved)
-        on_demand = sum(self.used(name, on_demand=True) for name in self.unreserved)
-        assert admission.claimed() == self.limit - self.left + set_aside + on_demand
+        on_demand, room = self.shared()
+        assert admission.claimed() == self.limit - room + on_demand
 
     def teardown(self) -> None:
         if hasattr(self, "admission"):
