@@ -19,7 +19,9 @@ HEAD_TIMEOUT_S = 10.0  # from the first byte (or the connection) to the end of t
 BODY_IDLE_S = 30.0  # between two pieces of a body that we are reading
 WRITE_STALL_S = 30.0  # a client that does not take its answer
 MAX_CONNECTIONS = 4096
-_READ = 64 * 1024  # bytes at a time
+# Bytes that a read asks for. For more than 64 KB, as asyncio always does, the C library maps and unmaps memory each
+# time, which takes 21 µs: worth it only while a large body comes in.
+_READ, _LARGE_READ = 64 * 1024, 256 * 1024
 MAX_JOINED = 64 * 1024  # bytes of a body that is copied to stand behind its head
 
 _REFUSALS = {
@@ -87,7 +89,6 @@ class CappedHttpProtocol(HttpToolsProtocol):
             # asyncio does it only for sockets made with proto=IPPROTO_TCP. A large answer is two writes, head and
             # body; without it the second waits 40 ms for the client's delayed ACK of the first.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # asyncio asks for 256 KB at a time, for which the C library maps and unmaps memory: 21 µs a read.
         transport.max_size = _READ  # type: ignore[attr-defined]
         super().connection_made(transport)
         self._wait(HEAD_TIMEOUT_S)
@@ -102,6 +103,7 @@ class CappedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.parser is None or self._refusal:
             return
+        self.transport.max_size = _READ if len(data) < _READ else _LARGE_READ  # type: ignore[attr-defined]
         super().data_received(data)
         if self.transport.get_protocol() is not self:  # became a WebSocket
             self._unwait()

@@ -67,6 +67,7 @@ def _facts(row: FunctionRow, root: str) -> Iterator[Fact]:
         ("recursive_loop"),
     )
     yield "packages", row.packages, ""
+    yield "zygote", row.zygote, ""
     yield "layers", ", ".join(_below(layer, root) for layer in row.layers), "layers"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from botocore.config import Config
 
 from lambdatui import wire
 from lambdatui.schema import EngineInfo
+from lambdatui.store.location import DATA_NAME
 
 
 class EngineProcess:
@@ -77,15 +79,16 @@ class EngineProcess:
 
     def environments(self) -> list[psutil.Process]:
         """Living processes that carry this engine's marker, whoever their parent is."""
-        return marked(str(self.info.project))
+        return marked(self.info.project)
 
 
 def marked(project: str) -> list[psutil.Process]:
+    """What an engine on this project has started below its spawner; a fork keeps its zygote's variables."""
+    mark = hashlib.sha256(os.fsencode((Path(project) / DATA_NAME).resolve())).hexdigest()[:16]
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            variables = process.environ()
-            if wire.MARK_ENVIRONMENT in variables and variables.get("LAMBDA_TASK_ROOT", "").startswith(project):
+            if process.environ().get(wire.MARK_ENGINE) == mark:
                 found.append(process)
     return found
 
