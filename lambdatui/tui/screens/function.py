@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical
+from textual.css.query import NoMatches
 
 from lambdatui.client.feed import State
 from lambdatui.errors import LambdaTuiError, OperationFailed
@@ -129,16 +131,16 @@ class FunctionPage(FunctionKeys):
         self.run_worker(self._read_cold_start(name), group="cold-start", exclusive=True)
 
     async def _read_cold_start(self, name: str) -> None:
-        await asyncio.sleep(
-            SETTLE_S
-        )  # history has a row a moment after the screen; of a burst of starts the last is read
+        # History has a row a moment after the screen; of a burst of starts the last is read.
+        await asyncio.sleep(SETTLE_S)
         try:
             found = await self.tui.off(self.tui.client.cold_start, name)
         except LambdaTuiError:
             return  # the screen says elsewhere that the engine is gone
         if name == self._cold_of:
             self.cold = found
-            self._show_times(name)
+            with suppress(NoMatches):  # the page has gone meanwhile
+                self._show_times(name)
 
     def _show_times(self, name: str) -> None:
         start, now = self.cold, self.tui.now_us
