@@ -202,6 +202,25 @@ def plain_project(root: Path, **modules: str) -> Path:
     return root
 
 
+def template_project(root: Path, functions: int) -> Path:
+    """A SAM template whose functions `f0`, `f1`, ... have a folder, a route and a queue each."""
+    runtime = "python{}.{}".format(*sys.version_info[:2])
+    lines = ["Transform: AWS::Serverless-2016-10-31", "Resources:"]
+    for n in range(functions):
+        plain_project(root / f"f{n}", app=NOTHING)
+        lines += [
+            f"  F{n}:",
+            "    Type: AWS::Serverless::Function",
+            "    Properties:",
+            f"      {{FunctionName: f{n}, CodeUri: f{n}/, Handler: app.handler, Runtime: {runtime}, Events: {{",
+            f"        A: {{Type: Api, Properties: {{Path: /f{n}, Method: get}}}},",
+            f"        Q: {{Type: SQS, Properties: {{Queue: !GetAtt Q{n}.Arn}}}}}}}}",
+            f"  Q{n}: {{Type: AWS::SQS::Queue}}",
+        ]
+    (root / "template.yaml").write_text("\n".join(lines) + "\n")
+    return root
+
+
 NOTHING = "def handler(event, context):\n    return None\n"
 ECHO = "def handler(event, context):\n    return event\n"
 

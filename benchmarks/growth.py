@@ -33,6 +33,7 @@ from benchmarks.common import (
     parser,
     plain_project,
     request,
+    template_project,
     users_variables,
 )
 from benchmarks.plots import Line, plot, short
@@ -70,25 +71,6 @@ def in_rounds(rounds: int, sizes: Sequence[int], measure: Callable[[int], dict[s
 
 
 # --- functions of a project
-
-
-def template(root: Path, functions: int) -> Path:
-    """A SAM template of functions that have a folder, a route and a queue each."""
-    runtime = "python{}.{}".format(*sys.version_info[:2])
-    lines = ["Transform: AWS::Serverless-2016-10-31", "Resources:"]
-    for n in range(functions):
-        plain_project(root / f"f{n}", app=NOTHING)
-        lines += [
-            f"  F{n}:",
-            "    Type: AWS::Serverless::Function",
-            "    Properties:",
-            f"      {{FunctionName: f{n}, CodeUri: f{n}/, Handler: app.handler, Runtime: {runtime}, Events: {{",
-            f"        A: {{Type: Api, Properties: {{Path: /f{n}, Method: get}}}},",
-            f"        Q: {{Type: SQS, Properties: {{Queue: !GetAtt Q{n}.Arn}}}}}}}}",
-            f"  Q{n}: {{Type: AWS::SQS::Queue}}",
-        ]
-    (root / "template.yaml").write_text("\n".join(lines) + "\n")
-    return root
 
 
 def of_functions(projects: dict[int, Path]) -> Callable[[int], dict[str, float]]:
@@ -249,7 +231,7 @@ def loads_ms(body: bytes) -> float:
 
 def measure_functions(rounds: int) -> Figures:
     with folder() as root:
-        projects = {count: template(root / str(count), count) for count in FUNCTIONS}
+        projects = {count: template_project(root / str(count), count) for count in FUNCTIONS}
         with folder() as data:  # writes the bytecode
             Engine(projects[1], data=data / "data").end()
         return in_rounds(rounds, FUNCTIONS, of_functions(projects))

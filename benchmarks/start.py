@@ -35,6 +35,7 @@ from benchmarks.common import (
     plain_project,
     report,
     rss_mb,
+    template_project,
     users_variables,
     within,
 )
@@ -42,26 +43,6 @@ from benchmarks.common import (
 READY_MS = 400.0
 MANY_S = 2.0
 COLUMNS, LINES = 120, 40
-
-
-def project(root: Path, functions: int) -> Path:
-    """A SAM template whose functions have a folder, a route and a queue each."""
-    root.mkdir()
-    runtime = "python{}.{}".format(*sys.version_info[:2])
-    lines = ["Transform: AWS::Serverless-2016-10-31", "Resources:"]
-    for n in range(functions):
-        plain_project(root / f"f{n}", app=NOTHING)
-        lines += [
-            f"  F{n}:",
-            "    Type: AWS::Serverless::Function",
-            "    Properties:",
-            f"      {{CodeUri: f{n}, Handler: app.handler, Runtime: {runtime}, Events: {{",
-            f"        A: {{Type: Api, Properties: {{Path: /f{n}, Method: get}}}},",
-            f"        Q: {{Type: SQS, Properties: {{Queue: !GetAtt Q{n}.Arn}}}}}}}}",
-            f"  Q{n}: {{Type: AWS::SQS::Queue}}",
-        ]
-    (root / "template.yaml").write_text("\n".join(lines) + "\n")
-    return root
 
 
 class Started:
@@ -127,7 +108,7 @@ def main() -> None:
     before = load()
     with folder() as work:
         plain = plain_project(work / "plain", first_function=NOTHING)
-        projects = {count: project(work / f"sam{count}", count) for count in asked.functions}
+        projects = {count: template_project(work / f"sam{count}", count) for count in asked.functions}
         data = work / "data"
         Started(plain, data, "first_function")  # writes the bytecode
         import_ms("textual.app")

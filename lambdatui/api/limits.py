@@ -68,7 +68,32 @@ class _HeadWithBody:
             self._head = b""
 
 
-class CappedHttpProtocol(HttpToolsProtocol):
+class PatientProtocol(asyncio.Protocol):
+    """A connection whose client must go on reading: one that does not is cut off."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    _stall: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unstall()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall = self.loop.call_later(WRITE_STALL_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unstall()
+
+    def _unstall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+
+class CappedHttpProtocol(PatientProtocol, HttpToolsProtocol):
     """httptools' protocol with a cap on the head and patience for head, body and reading client."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -77,7 +102,6 @@ class CappedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._refusal = 0
         self._patience: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         if len(self.connections) >= MAX_CONNECTIONS:
@@ -95,8 +119,6 @@ class CappedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwait()
-        if self._stall is not None:
-            self._stall.cancel()
         if self.transport is not None:
             super().connection_lost(exc)
 
@@ -146,16 +168,6 @@ class CappedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._unwait()
         super().on_response_complete()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._stall = self.loop.call_later(WRITE_STALL_S, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
 
     def _refuse(self, status: int) -> None:
         self._refusal = status
