@@ -144,11 +144,11 @@ class Function:
     def _parts(self, home: str | None) -> Parts:
         """What of it a library zygote may be shared by."""
         sites = [one.site for one in self.installations]
-        folders = [self.config.code_root, *(each for each in self._packages_path() if each not in sites)]
-        folders += [entry for entry in self.config.environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+        path = self._packages_path()
+        folders = [self.config.code_root, *(each for each in path if each not in sites), *self._own_path()]
         of_function, of_environment = owners(self.config, home)
         return Parts(
-            sites=tuple(each for each in self._packages_path() if each in sites),
+            sites=tuple(each for each in path if each in sites),
             folders=tuple(folders),
             of_function=of_function,
             of_environment=of_environment,
@@ -173,7 +173,7 @@ class Function:
         needed += self._packages_path()
         python = Path(self.interpreter.path)
         needed += [str(python.parents[1]), str(python.resolve().parents[1]), str(Path(lambdatui.__file__).parent)]
-        needed += self.config.environment.get("PYTHONPATH", "").split(os.pathsep)
+        needed += self._own_path()
         needed += [path for name in CERTIFICATES if (path := self._around.shell.get(name))]
         if self.boto3 is not None:
             needed.append(self.boto3.path)
@@ -210,17 +210,20 @@ class Function:
         found += [one.site for need, one in pairs if need.optional]
         return list(dict.fromkeys(found))
 
+    def _own_path(self) -> list[str]:
+        """What the function's own PYTHONPATH adds."""
+        return [entry for entry in self.config.environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+
     def _start(self) -> dict[str, object]:
         """The START frame's payload; see `lambdatui.wire`."""
         assert self.snapshot is not None
-        own_path = self.config.environment.get("PYTHONPATH", "")
         return {
             "handler": self.config.handler,
             "code_root": self.config.code_root,
             "manifest": self.snapshot.manifest,
             "bytecode": str(self._data / "code" / "bytecode"),
             "packages": self._packages_path(),
-            "sys_path": [entry for entry in own_path.split(os.pathsep) if entry],
+            "sys_path": self._own_path(),
             "fallback": None if self.boto3 is None else {"path": self.boto3.path, "modules": self.boto3.modules},
         }
 

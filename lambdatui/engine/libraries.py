@@ -15,7 +15,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from lambdatui.engine.code import Signature
+from lambdatui.engine.code import Signature, signature
 from lambdatui.runtime.loader import LAMBDA_IMPORTS_FIRST
 
 Modules = Mapping[str, str | None]  # name -> file; None for what is built in, and for packages without a file
@@ -283,15 +283,6 @@ def keeps(before: Manifest, after: Manifest, facts_of: Callable[[str], Facts | N
 
 
 # --- files
-
-
-def signature(path: str) -> Signature | None:
-    """What changes when a file or a folder's list of names does; None where there is nothing."""
-    try:
-        stat = os.stat(path)  # noqa: PTH116 (a third of Path's time, and there are hundreds)
-    except OSError:
-        return None
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_ctime_ns
 
 
 def fingerprint(paths: Iterable[str]) -> dict[str, Signature | None]:

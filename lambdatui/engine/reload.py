@@ -17,9 +17,8 @@ import msgspec
 from lambdatui.config.handlers import SyntaxFault, check_handler, compiles, find_module
 from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
-from lambdatui.engine.code import CodeTree, Signature, compile_error
+from lambdatui.engine.code import CodeTree, Signature, compile_error, signature
 from lambdatui.engine.functions import LATEST, Function, Snapshot
-from lambdatui.engine.libraries import signature
 from lambdatui.engine.provision import Plan
 from lambdatui.errors import StoreError
 
