@@ -103,6 +103,10 @@ class EnginePort(Protocol):
         """Returns when the function's packages are there, or cannot be."""
         ...
 
+    async def described(self, name: str | None) -> None:
+        """Returns when the code of a function, or of every one, has been read once and its aliases follow it."""
+        ...
+
     async def invoke(self, request: InvokeRequest) -> InvokeResult: ...
     async def accept(
         self,

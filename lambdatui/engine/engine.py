@@ -306,6 +306,17 @@ class Engine:
         with contextlib.suppress(OSError, LambdaTuiError):
             await self._prepared(function)
 
+    async def described(self, name: str | None) -> None:
+        """Returns when the code of a function (None: of every one) has been read once and the aliases that its files
+        declare follow it. A running engine does both by itself, but is open for calls before. Raises NotFound.
+        """
+        for function in self.functions() if name is None else [self.function(name)]:
+            if function.config.published_aliases:
+                await self.follower.follow(function)
+            elif not function.loaded and not function.config.unserved:
+                with contextlib.suppress(OSError, LambdaTuiError):  # what cannot be read is shown without its code
+                    await self._reloader.ready(function)
+
     async def _prepared(self, function: Function) -> None:
         await self._invoker.prepared(function)
 

@@ -94,6 +94,8 @@ class FakeEngine:
         self.untimed_for.append(trace_header)
         return nullcontext()
 
+    async def described(self, name: str | None) -> None: ...
+
     async def provisioned(self, name: str) -> None:
         if self.installing is not None:
             await self.installing.wait()

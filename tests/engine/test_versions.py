@@ -12,6 +12,7 @@ import pytest
 
 from lambdatui.client.offline import Offline
 from lambdatui.config.model import QueueMapping
+from lambdatui.engine.engine import Engine
 from lambdatui.engine.versions import VersionInUse
 from lambdatui.errors import NotFound
 from lambdatui.store.limits import SNAPSHOTS_KEPT
@@ -141,6 +142,24 @@ async def test_a_declared_alias_follows_what_is_saved(start: Start, tmp_path: Pa
     assert (await answer(engine, "1"))["word"] == "old"
     said = [one.message for one in engine.telemetry.happenings_after(0) if "points to version" in one.message]
     assert said == ["version 1 published; live points to version 1", "version 2 published; live points to version 2"]
+
+
+async def test_what_is_asked_of_a_function_waits_until_its_code_is_read_and_its_alias_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in DECLARED.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(Engine, "_load_all", lambda self: asyncio.sleep(0))  # as asked before it has begun
+    async with running(tmp_path) as engine:
+        app = engine.function("app")
+        assert app.code_sha == "" and not engine.versions.aliases(app)
+        await engine.described("app")
+        assert app.code_sha and [one.name for one in engine.versions.aliases(app)] == ["live"]
+        before = app.revision
+        await engine.described(None)
+        assert app.revision == before
 
 
 async def test_a_restart_without_a_change_publishes_nothing(start: Start, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from lambdatui.api.asgi import BodyTooLargeError, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws import invoke, names
 from lambdatui.api.aws.call import Answer, Call, Door, Route, query_of
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.clock import new_request_id
+from lambdatui.errors import NotFound
 
 MAX_REQUEST = 1 << 20
 
@@ -35,6 +38,8 @@ async def serve(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive, MAX_REQUEST)
     except BodyTooLargeError:
         raise AwsError("RequestTooLargeException", f"Request must be smaller than {MAX_REQUEST} bytes") from None
+    with contextlib.suppress(NotFound):  # the operation says which
+        await door.engine.described(name or None)
     answer = route.operation(Call(door, name, qualifier, query, body, inside))
     if not isinstance(answer, Answer):
         answer = await answer
