@@ -12,11 +12,13 @@ from collections.abc import Generator
 from typing import Any
 
 from lambdatui.api.asgi import App
-from lambdatui.api.limits import MAX_CONNECTIONS, CappedHttpProtocol
+from lambdatui.api.limits import CappedHttpProtocol
 from lambdatui.api.uvicorn_parts import Config, Server
 
 KEEP_ALIVE_S = 60
 MAX_FEED_MESSAGE = 64 * 1024
+ACCEPT_AT_ONCE = 16  # connections; asyncio takes as many as the backlog before it looks at the first
+BACKLOG = 1024
 
 
 class _Server(Server):
@@ -33,6 +35,8 @@ class _Server(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for sock in sockets or ():
+            sock.listen(BACKLOG)
         self.listening.set()
 
     async def main_loop(self) -> None:
@@ -68,8 +72,7 @@ class HttpServer:
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
-            limit_concurrency=MAX_CONNECTIONS,
-            backlog=1024,
+            backlog=ACCEPT_AT_ONCE,
         )
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None

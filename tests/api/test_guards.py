@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -145,6 +146,101 @@ def test_a_half_sent_head_is_not_waited_for(
         sock.sendall(b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\n")
         sock.sendall(b"Content-Length: 100\r\n\r\n{")
         assert receive_all(sock) == b""
+
+
+INVOKE = b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\nHost: localhost\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nOrigin: http://localhost\r\n\r\n",
+        b"GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_what_the_guards_look_at_cannot_stand_twice(door: Running, head: bytes) -> None:
+    for port in (door.port, door.http_port):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+            sock.sendall(head)
+            assert receive_all(sock).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"X-More: 1\r\n" * 1000, b"x" * 10_000, b"\r\n" * 5000],
+    ids=["many trailers", "a long one", "empty lines"],
+)
+def test_trailers_are_capped_as_heads_are(door: Running, piece: bytes) -> None:
+    begun = b"" if piece.startswith(b"\r\n") else INVOKE + b"Transfer-Encoding: chunked\r\n\r\n1\r\n1\r\n0\r\nX: "
+    with connect(door) as sock:
+        sent = 0
+        try:
+            sock.sendall(begun)
+            while sent < 200 * limits.MAX_HEAD:
+                sent += sock.send(piece)
+        except OSError:
+            pass
+    assert sent < 200 * limits.MAX_HEAD  # what the kernel's own buffers take of it
+
+
+def test_trailers_do_not_get_into_the_request(door: Running) -> None:
+    head = b"POST /http/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", door.http_port), timeout=5) as sock:
+        sock.sendall(head + b"1\r\n1\r\n0\r\nX-Late: 1\r\n\r\n")
+        assert receive_all(sock).startswith(b"HTTP/1.1 200 ")
+    assert b"x-late" not in door.engine.requests[-1].payload.lower()
+
+
+def test_a_body_that_trickles_in_is_not_waited_for(
+    fresh: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One byte before each end of the patience would hold a connection and what it sent for ever."""
+    monkeypatch.setattr(limits, "BODY_IDLE_S", 0.3)
+    own = fresh()
+    with connect(own) as sock:
+        sock.sendall(INVOKE + b"Content-Length: 100000\r\n\r\n")
+        sent = 0
+        with pytest.raises(OSError):
+            while sent < 1000:
+                sent += sock.send(b" ")
+                sock.settimeout(0.02)
+                try:
+                    assert sock.recv(1) == b""
+                    raise ConnectionResetError
+                except TimeoutError:
+                    continue
+    assert not own.engine.requests
+
+
+def test_those_who_only_sit_there_keep_nobody_out(
+    fresh: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_CONNECTIONS", 16)
+    own = fresh()
+    begun = (
+        b"",
+        b"GET /hea",
+        INVOKE + b"Content-Length: 9\r\n\r\n{",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    )
+    with contextlib.ExitStack() as sitting:
+        for number in range(60):
+            sock = sitting.enter_context(connect(own))
+            with contextlib.suppress(OSError):
+                sock.sendall(begun[number % len(begun)])
+        assert ask(own.port, "POST", "/2015-03-31/functions/echo/invocations", b"{}")[0] == 200
+        assert len(own.servers[0]._server.server_state.connections) <= 16  # type: ignore[union-attr]
+
+
+def test_a_client_cannot_ask_ahead_without_end(door: Running) -> None:
+    """Each request that waits for its turn takes a hundred times the memory of its bytes."""
+    slow = INVOKE.replace(b"echo", b"slow") + b"Content-Length: 0\r\n\r\n"
+    with connect(door) as sock:
+        with contextlib.suppress(OSError):
+            sock.sendall(slow + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000)
+        assert receive_all(sock).count(b"HTTP/1.1 200 ") <= limits.MAX_PIPELINED
+    assert ask(door.port, "GET", "/healthz")[0] == 200
 
 
 def test_garbage_is_a_400_and_the_engine_lives_on(door: Running) -> None:
