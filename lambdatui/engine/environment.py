@@ -10,9 +10,9 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -287,21 +287,26 @@ class Environment:
         self._output = output
         output.joined(self.launch)
 
-    async def invoke(self, request_id: str, payload: bytes, meta: dict[str, object], timeout_s: float) -> Outcome:
-        """Run the handler once. `timeout_s` is enforced here: at its end the whole process tree is killed."""
-        self.invocations += 1
-        return await self._ask(wire.INVOKE, request_id, payload, meta, timeout_s)
+    def invoke(
+        self, request_id: str, payload: bytes, meta: dict[str, object], timeout_s: float
+    ) -> Coroutine[Any, Any, Outcome]:
+        """Let the handler run once: it begins now, and what is to be awaited next is how it ended.
 
-    async def check(self, request_id: str, payload: bytes, timeout_s: float) -> Outcome:
-        """Have an event parsed before `invoke` runs it: the result's payload is empty where that could not be done.
+        `timeout_s` is enforced here: at its end the whole process tree is killed.
+        """
+        self.invocations += 1
+        return self._ask(wire.INVOKE, request_id, payload, meta, timeout_s)
+
+    def check(self, request_id: str, payload: bytes, timeout_s: float) -> Coroutine[Any, Any, Outcome]:
+        """As `invoke`, to have an event parsed before: the result's payload is empty where that could not be done.
 
         Otherwise `invoke` is to be called next, with `checked` in its meta and no payload.
         """
-        return await self._ask(wire.CHECK, request_id, payload, {}, timeout_s)
+        return self._ask(wire.CHECK, request_id, payload, {}, timeout_s)
 
-    async def _ask(
+    def _ask(
         self, kind: int, request_id: str, payload: bytes, meta: dict[str, object], timeout_s: float
-    ) -> Outcome:
+    ) -> Coroutine[Any, Any, Outcome]:
         assert self._channel is not None and self._pipe is not None
         self.thaw()
         self.state = State.BUSY
@@ -316,6 +321,10 @@ class Environment:
         started = self._clock.monotonic()
         deadline_us = self._clock.now_us() + round(timeout_s * 1_000_000)
         self._channel.send(kind, msgspec.json.encode(meta), payload, self._asked, deadline_us)
+        return self._answered(answer, started, timeout_s)
+
+    async def _answered(self, answer: asyncio.Future[Outcome], started: float, timeout_s: float) -> Outcome:
+        assert self._pipe is not None
         outcome = await self._await(answer, timeout_s)
         self._pipe.drain()
         if not outcome.duration_us:

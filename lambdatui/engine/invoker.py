@@ -5,7 +5,9 @@ Retries, dead letters, batches and checkpoints are the caller's business.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -86,9 +88,11 @@ class Invoker:
         self._provisioner = provisioner
         self.traces = Traces()
         self._running: dict[str, Environment] = {}  # by request id
+        self._owed: deque[Callable[[], object]] = deque()  # accounts of invocations that are answered
 
     async def invoke(self, function: Function, request: InvokeRequest) -> InvokeResult:
         """Run `function` once. What the function does never raises here; a throttle is a status."""
+        self._settle()  # what follows comes behind it in the log
         run = _Run(
             function=function,
             request=request,
@@ -196,21 +200,24 @@ class Invoker:
             init = await self._pool.start_again(lease, timeout)
             self._note_init(run, environment, init)
             spent_us = init.duration_us
-        started = init is None or init.kind == "result"
-        payload, meta = run.request.payload, self._meta(run)
-        left = max(0.0, timeout - spent_us / MICROS)
-        parsed = await self._parsed(run, environment, left) if started and run.request.check is not None else None
-        log.started(run.function.arn, run.function.version)
-        if init is not None and not started:
+        meta = self._meta(run)
+        if init is not None and init.kind != "result":
+            log.started(run.function.arn, run.function.version)
             init.duration_us, init.of_init = spent_us, True
             return init
-        if parsed is not None and parsed.kind != "result":
-            parsed.duration_us += spent_us
-            return parsed
-        if parsed is not None and parsed.payload:
-            payload, meta["checked"] = b"", True
-            left = max(0.0, left - parsed.duration_us / MICROS)
-        outcome = await environment.invoke(run.request_id, payload, meta, left)
+        payload, left = run.request.payload, max(0.0, timeout - spent_us / MICROS)
+        if run.request.check is not None:
+            parsed = await self._parsed(run, environment, left)
+            if parsed.kind != "result":
+                log.started(run.function.arn, run.function.version)
+                parsed.duration_us += spent_us
+                return parsed
+            if parsed.payload:
+                payload, meta["checked"] = b"", True
+                left = max(0.0, left - parsed.duration_us / MICROS)
+        running = environment.invoke(run.request_id, payload, meta, left)
+        log.started(run.function.arn, run.function.version)  # while the handler runs already
+        outcome = await running
         outcome.duration_us += spent_us
         if run.request.profiling is not None:
             run.profiles += measured.profile(outcome)
@@ -258,9 +265,25 @@ class Invoker:
     # --- recording
 
     def _finish(self, run: _Run, log: InvocationLog, outcome: Outcome) -> InvokeResult:
-        function = run.function
-        failure = results.of(run.request_id, outcome, function.config.timeout, self._clock.now_us())
-        duration_us = round(function.config.timeout * 1e6) if outcome.kind == "timeout" else outcome.duration_us
+        failure = results.of(run.request_id, outcome, run.function.config.timeout, self._clock.now_us())
+        if run.request.prompt:
+            if not self._owed:
+                asyncio.get_running_loop().call_soon(self._settle)
+            self._owed.append(lambda: self._account(run, log, outcome, failure))
+            return self._result(run, failure, outcome)
+        record = self._account(run, log, outcome, failure)
+        return self._result(run, failure, outcome, record, log.tail())
+
+    def _settle(self) -> None:
+        """Write down what has been answered already."""
+        while self._owed:
+            self._owed.popleft()()
+
+    def _account(
+        self, run: _Run, log: InvocationLog, outcome: Outcome, failure: results.Failure | None
+    ) -> InvocationRecord:
+        """What an invocation leaves behind: the end of its log, its row, its figures, its function's health."""
+        function, duration_us = run.function, _duration_us(run, outcome)
         billed = cost.billed_ms(duration_us, run.init_us, self._telemetry.billing)
         if failure is not None and failure.log_line:
             log.runtime_error(failure.log_line)
@@ -284,32 +307,40 @@ class Invoker:
             frames=outcome.frames,
         )
         self._note_health(function, record)
-        return self._result(run, record, failure, log.tail(), duration_us / 1000)
+        return record
 
     def _failed_without_running(self, run: _Run, failure: results.Failure) -> InvokeResult:
         record = self._record(run, status="error", failure=failure, result=failure.payload)
-        return self._result(run, record, failure, b"", None)
+        return self._result(run, failure, None, record)
 
     def _result(
         self,
         run: _Run,
-        record: InvocationRecord,
         failure: results.Failure | None,
-        tail: bytes,
-        duration_ms: float | None,
+        outcome: Outcome | None,
+        record: InvocationRecord | None = None,
+        tail: bytes = b"",
     ) -> InvokeResult:
-        return InvokeResult(
+        """`outcome` None: nothing has run."""
+        result = InvokeResult(
             request_id=run.request_id,
-            status=record.status,
-            payload=record.result or b"",
-            error_type=record.error_type,
-            error_message=record.error_message,
-            function_error="Unhandled" if failure else None,
+            status="ok",
+            payload=b"" if outcome is None else outcome.payload,
             executed_version=run.function.version,
             log_tail=tail,
-            duration_ms=duration_ms,
+            duration_ms=None if outcome is None else _duration_us(run, outcome) / 1000,
             record=record,
             profiles=run.profiles,
+        )
+        if failure is None:
+            return result
+        return msgspec.structs.replace(
+            result,
+            status=failure.status,
+            payload=failure.payload,
+            error_type=failure.error_type,
+            error_message=failure.error_message,
+            function_error="Unhandled",
         )
 
     def _stopped(self, run: _Run) -> InvokeResult:
@@ -453,6 +484,10 @@ class Invoker:
         )
         if run.provisioned_key is not None:
             self._provisioner.measure(run.provisioned_key)
+
+
+def _duration_us(run: _Run, outcome: Outcome) -> int:
+    return round(run.function.config.timeout * 1e6) if outcome.kind == "timeout" else outcome.duration_us
 
 
 def _first_line(text: str | None) -> str:

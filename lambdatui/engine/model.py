@@ -38,6 +38,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     trace_header: str | None = None  # what brought it; of the chain of calls that it is part of
     replay_of: str | None = None
     patient: bool = False  # asynchronous events and pollers wait for host capacity, however long
+    prompt: bool = False  # nobody asks for its record or its log's tail: they are made when the result is on its way
     queued_since_us: int | None = None  # when the event was accepted or received
     profiling: Profiling | None = None
 

@@ -231,14 +231,20 @@ class Metrics:
         version: str | None = None,
     ) -> None:
         """An invocation has begun (`change` 1) or ended (-1); what the function uses now, all without a reserve do,
-        and nobody else can have.
+        and nobody else can have. Each beginning is a sample of the minute; an end only changes what stands.
         """
         now = self._clock.now_us() // MICROS
         whole, account = self._whole_life(function), self._whole_life(ACCOUNT)
         resource = self._life(function, qualifier, version, None)
+        standing, own = account.levels, resource.levels.get(CONCURRENT, 0.0) + change
+        if change < 0:
+            standing[CONCURRENT] = standing.get(CONCURRENT, 0.0) + used - whole.levels.get(CONCURRENT, 0.0)
+            standing[UNRESERVED], standing[CLAIMED] = unreserved, claimed
+            whole.levels[CONCURRENT], resource.levels[CONCURRENT] = used, own
+            return
         before = self._set_level(now, whole, CONCURRENT, used)
-        self._set_level(now, account, CONCURRENT, account.levels.get(CONCURRENT, 0.0) + used - before)
-        self._set_level(now, resource, CONCURRENT, resource.levels.get(CONCURRENT, 0.0) + change)
+        self._set_level(now, account, CONCURRENT, standing.get(CONCURRENT, 0.0) + used - before)
+        self._set_level(now, resource, CONCURRENT, own)
         self._set_level(now, account, UNRESERVED, unreserved)
         self._set_level(now, account, CLAIMED, claimed)
 

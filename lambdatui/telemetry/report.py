@@ -116,8 +116,10 @@ def _report_line(report: Report) -> str:
 
 def _xray(trace: str) -> str:
     """The line of a sampled trace, which belongs to the same event; "" for others."""
+    if "Sampled=1" not in trace:
+        return ""
     root, parent = _ROOT.search(trace), _PARENT.search(trace)
-    if "Sampled=1" not in trace or root is None or parent is None:
+    if root is None or parent is None:
         return ""
     return f"\nXRAY TraceId: {root[1]}\tSegmentId: {parent[1]}\tSampled: true\t"
 

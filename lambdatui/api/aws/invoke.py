@@ -146,6 +146,7 @@ async def _run(door: Door, call: _Call, function: FunctionPort, payload: bytes) 
             parent_id=parent,
             trace_root=root,
             trace_header=SENT.get(),
+            prompt=not call.tail,
         )
     )
     if result.problem is not None:
