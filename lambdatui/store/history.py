@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from lambdatui.clock import Clock
 from lambdatui.errors import StoreError
-from lambdatui.store import history_rows
+from lambdatui.store import code_uses, history_rows
 from lambdatui.store.history_rows import Batch
 from lambdatui.store.limits import BACKLOG_BYTES, BUFFER_ROWS, FLUSH_BYTES, FLUSH_PAUSE_S, FLUSH_ROWS, FLUSH_S, ID_BLOCK
 from lambdatui.store.readpool import ReadPool
@@ -241,18 +241,7 @@ class HistoryStore:
 
     async def code_named(self, newest: int) -> set[str]:
         """Snapshots that an invocation names, and the `newest` of each function; forgets the others."""
-
-        def work(connection: sqlite3.Connection) -> set[str]:
-            connection.execute(
-                "DELETE FROM code WHERE (function, sha) IN (SELECT function, sha FROM (SELECT function, sha,"
-                " row_number() OVER (PARTITION BY function ORDER BY last_us DESC) AS place FROM code)"
-                " WHERE place > ?) AND sha NOT IN (SELECT code_sha FROM invocation)",
-                (newest,),
-            )
-            rows = connection.execute("SELECT sha FROM code UNION SELECT code_sha FROM invocation").fetchall()
-            return {sha for (sha,) in rows}
-
-        return await self._writer.run(work)
+        return await self._writer.run(lambda connection: code_uses.named(connection, newest))
 
     async def close(self) -> None:
         """Write what is left, and how far the ids came."""

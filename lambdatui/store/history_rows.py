@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from lambdatui.clock import MICROS
-from lambdatui.store import inits, log_rows
+from lambdatui.store import code_uses, inits, log_blocks, log_rows
 from lambdatui.store.ids import PAYLOAD_OF_HASH, clean, pack_id, pack_optional, put_payloads
 from lambdatui.store.limits import (
     HISTORY_AGE_US,
@@ -71,7 +71,9 @@ def _bytes_of(lines: LogRecords) -> int:
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:
     """Write `batch`, and how far ids are reserved."""
     _insert(connection, "invocation", _INVOCATION, _invocations(connection, batch.invocations))
+    code_uses.mark(connection, batch.invocations)
     _insert(connection, "log", _marks(8), log_rows.insert(connection, batch.logs))
+    log_blocks.mark(connection, batch.logs)
     _insert(
         connection,
         "happening",
@@ -197,6 +199,7 @@ def trim_step(
     gone += _roll_up(connection, now_us // MINUTE_US - MINUTES_KEPT)
     gone += inits.trim(connection, before_us)
     log_rows.forget_empty_streams(connection)
+    log_blocks.trim(connection)
     if not gone and used_bytes(connection) > max_bytes:
         gone = _give_up_oldest(connection)
     return gone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sqlite3
@@ -15,7 +16,7 @@ from lambdatui import schema
 from lambdatui.clock import Clock, SystemClock, iso
 from lambdatui.config.made import Made
 from lambdatui.profiles import ImportTree
-from lambdatui.store import code_change, inits, made, metric_minutes, queue_rows, reader_rows, reader_stats
+from lambdatui.store import code_change, inits, log_blocks, made, metric_minutes, queue_rows, reader_rows, reader_stats
 from lambdatui.store.database import NewerError, check_version, explain, open_readonly
 from lambdatui.store.ids import pack_id, unpack_id
 from lambdatui.store.inits import Spending
@@ -106,29 +107,23 @@ class Reader:
         if functions:
             where.among("l.function", functions)
         if min_level is not None:
-            least = schema.LEVELS.get(min_level.upper(), 0)
-            where.among("l.level", [name for name, rank in schema.LEVELS.items() if rank >= least])
+            where.among("l.level", log_blocks.levels_from(min_level))
         if request_id is not None:
             where.add("l.request_id = ?", pack_id(request_id))
         if since_us is not None:
             where.add("l.time_us >= ?", since_us)
         if after_id:
             where.add("l.id > ?", after_id)
-        most = _limit(limit)
+        sought = None
+        if request_id is None and (functions or min_level or since_us):
+            sought = log_blocks.Sought(functions, min_level, since_us, after_id)
         with self._history() as connection:
-            if connection is None or most == 0:
+            if connection is None or (limit is not None and limit <= 0):
                 return []
-            sql = f"{reader_rows.select_log(connection)}{where} ORDER BY l.id DESC"
-            if pattern is None:
-                rows = connection.execute(f"{sql} LIMIT ?", (*where.values, most)).fetchall()
-            else:
-                rows = []
-                for row in connection.execute(sql, where.values):
-                    if pattern.search(row[5]):
-                        rows.append(row)
-                        if len(rows) == most:
-                            break
-            return [reader_rows.log_line(row) for row in reversed(rows)]
+            rows = _log_rows(connection, where, sought)
+            matching = rows if pattern is None else (row for row in rows if pattern.search(row[5]))
+            last = list(itertools.islice(matching, limit))
+            return [reader_rows.log_line(row) for row in reversed(last)]
 
     def stats(self, *, function: str | None = None, since_us: int | None = None) -> dict[str, schema.Stats]:
         """Metrics by function, and `_account` for all; since: in whole minutes (older than a day: whole hours)."""
@@ -366,6 +361,17 @@ class _Where:
 
     def __str__(self) -> str:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+def _log_rows(connection: sqlite3.Connection, where: _Where, sought: log_blocks.Sought | None) -> Iterator[Any]:
+    """Lines, newest first; `sought`: from the blocks that may hold such lines."""
+    sql = f"{reader_rows.select_log(connection)}{where}"
+    if sought is None or not log_blocks.kept(connection):
+        yield from connection.execute(f"{sql} ORDER BY l.id DESC", where.values)
+        return
+    sql += f" {'AND' if where.conditions else 'WHERE'} l.id BETWEEN ? AND ? ORDER BY l.id DESC"
+    for span in log_blocks.spans(connection, sought):
+        yield from connection.execute(sql, (*where.values, *span))
 
 
 def _limit(limit: int | None) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LOG_BLOCK = 512  # ids of log lines in a row of `log_block`: its key, which no version may change
+
 PAYLOAD = """CREATE TABLE payload (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,
@@ -174,5 +176,16 @@ HISTORY: tuple[tuple[str, ...], ...] = (
             function TEXT PRIMARY KEY, version TEXT NOT NULL, code_sha TEXT NOT NULL, at_us INTEGER NOT NULL,
             init_us INTEGER NOT NULL, runtime_us INTEGER NOT NULL, libraries_us INTEGER NOT NULL,
             own_us INTEGER NOT NULL, tree BLOB NOT NULL)""",
+    ),
+    (
+        # What would be an index on each line, or each invocation: store.log_blocks, store.code_uses.
+        """CREATE TABLE log_block (
+            block INTEGER NOT NULL, function TEXT NOT NULL, newest_us INTEGER NOT NULL, levels INTEGER NOT NULL,
+            PRIMARY KEY (block, function)) WITHOUT ROWID""",
+        # Of lines that are here already nobody knows: of any level, and from any time.
+        f"""INSERT INTO log_block SELECT DISTINCT id / {LOG_BLOCK}, function, {(1 << 62)}, {(1 << 62) - 1}
+            FROM log""",
+        "CREATE TABLE code_use (sha TEXT PRIMARY KEY, last_invocation INTEGER NOT NULL) WITHOUT ROWID",
+        "INSERT INTO code_use SELECT code_sha, max(id) FROM invocation GROUP BY code_sha",
     ),
 )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
-from lambdatui.clock import new_request_id
+from lambdatui.clock import ManualClock, new_request_id
 from lambdatui.errors import StoreError
+from lambdatui.store import history_rows
+from lambdatui.store.database import open_writable
 from lambdatui.store.limits import SNAPSHOTS_KEPT
 from lambdatui.store.records import InvocationRecord
 from lambdatui.store.store import Store
+from lambdatui.store.tables import HISTORY
 
 
 async def test_a_snapshot_is_read_back_exactly_by_path_too(store: Store) -> None:
@@ -66,3 +70,32 @@ async def test_what_nothing_names_is_collected(store: Store) -> None:
     assert kept == {"sha1", "sha2", "sha3", *(f"sha{n}" for n in range(4, total))}
     assert not store.code.has_blob("b0")
     assert store.code.has_blob("b1")
+
+
+async def test_a_snapshot_is_named_as_long_as_an_invocation_of_it_is_kept(
+    data: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by invocations that were stored before uses were kept."""
+    data.mkdir()
+    connection, _ = open_writable(data / "history.db", HISTORY[:4], full=False)
+    connection.execute("INSERT INTO payload VALUES (1, x'00', 3, x'7b7d')")
+    connection.executemany(
+        "INSERT INTO invocation(id, request_id, function, version, type, source, status, started_us, queued_us,"
+        " attempt, cold, code_sha, event) VALUES (?, x'', 'f', '1', 'Event', 'api', 'ok', ?, 0, 1, 0, ?, 1)",
+        [(1, clock.now_us(), "old"), (2, clock.now_us(), "both"), (3, clock.now_us(), "late")],
+    )
+    connection.close()
+    store = Store.open(data, clock)
+    await store.start()
+    record = InvocationRecord(
+        id=4, request_id=new_request_id(), function="f", version="$LATEST", type="Event", source="api", status="ok",
+        started_us=clock.now_us(), code_sha="both",
+    )  # fmt: skip
+    store.history.add(invocations=[record])
+    await store.history.flush()
+    assert await store.history.code_named(5) == {"old", "both", "late"}
+    for most, left in ((3, {"both", "late"}), (1, {"both"})):
+        monkeypatch.setattr(history_rows, "_TABLES", (history_rows._INVOCATIONS._replace(most=most),))
+        await store.history.trim()
+        assert await store.history.code_named(5) == left
+    await store.close()

@@ -66,7 +66,7 @@ async def test_a_batch_and_its_metrics_are_written_together(store: Store) -> Non
     await store.history.flush()
     store._history._connection.set_trace_callback(None)
     assert sum(sql.startswith("COMMIT") for sql in statements) == 1
-    assert sum("INTO metric" in sql or "INTO invocation" in sql or "INTO log" in sql for sql in statements) == 3
+    assert sum("INTO metric" in sql or "INTO invocation" in sql or "INTO log " in sql for sql in statements) == 3
     assert Reader(store.data).stats()["f"].Invocations == 1
 
 
