@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import shutil
-import signal
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator
@@ -339,7 +336,7 @@ class Pool:
         self._closed = True
         while self._waiters:
             self._wake()
-        self._let_spawner_run()
+        self._spawner.let_run()  # what is stopped hears of no end
         for environment in list(self._all.values()):
             self._discard(environment)
         for launch in self._sandboxes.all():
@@ -349,12 +346,6 @@ class Pool:
             await asyncio.wait(self._tasks, timeout=end - self._clock.monotonic())
         self._all.clear()
         self._idle.clear()
-
-    def _let_spawner_run(self) -> None:
-        """A handler may have stopped it, and what is stopped hears of no end."""
-        if self._spawner.pid:
-            with contextlib.suppress(OSError):
-                os.kill(self._spawner.pid, signal.SIGCONT)
 
     # --- what there is
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -87,6 +88,12 @@ class Spawner:
     def pid(self) -> int:
         return self._process.pid if self._process else 0
 
+    def let_run(self) -> None:
+        """A handler may have stopped it; nothing happens to one that runs."""
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                os.kill(self._process.pid, signal.SIGCONT)
+
     async def spawn(
         self,
         environment_id: str,
@@ -135,7 +142,7 @@ class Spawner:
         while True:
             await self._presence()
             try:
-                protocol.send(self._sock, body, fds)
+                protocol.send(self._sock, body, fds, self.let_run)
                 break
             except ConnectionError:  # it has gone, and the loop has not read that yet
                 self._lost()
@@ -162,12 +169,12 @@ class Spawner:
     def kill(self, environment_id: str) -> None:
         """SIGKILL for the environment and all that it started; its `on_exit` tells when all are gone."""
         with contextlib.suppress(OSError):
-            protocol.send(self._sock, protocol.kill(environment_id))
+            protocol.send(self._sock, protocol.kill(environment_id), wake=self.let_run)
 
     def forget(self, environment_id: str) -> None:
         """Nobody will be started in the /tmp of that environment again."""
         with contextlib.suppress(OSError):
-            protocol.send(self._sock, protocol.forget(environment_id))
+            protocol.send(self._sock, protocol.forget(environment_id), wake=self.let_run)
 
     def _readable(self) -> None:
         messages = self._receiver.receive()

@@ -9,7 +9,7 @@ import signal
 from typing import Any
 
 from ..wire import FD_CHANNEL
-from . import private_tmp, tree
+from . import apart, private_tmp, tree
 
 # The kernel's choice when memory runs out should be an environment, not the engine or the user's editor.
 _OOM_SCORE = b"500"
@@ -90,6 +90,8 @@ def settle(
         namespaces.enter()
     elif request.get("tmp"):
         private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"])
+    if request.get("apart"):
+        apart.stay_apart()
     # Behind the namespaces: what changes credentials takes the signal back.
     tree.die_with_parent(parent)
     os.nice(request["nice"] - nice)

@@ -5,10 +5,11 @@ object says how many are its own in "fds", so that it does not matter how the ke
 
     engine -> spawner
     {"do": "spawn", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int,
-     "limits": {str: int}, "tmp": {"mb": int, "keep": [str]} | null, "zygote": str | null, "fds": 2}
+     "limits": {str: int}, "tmp": {"mb": int, "keep": [str]} | null, "zygote": str | null, "apart": bool, "fds": 2}
         with the file descriptors [channel, write end of the log pipe]; the sender closes its copies afterwards.
         `env` is complete: nothing is inherited. `limits` are RLIMIT_* names in lower case ("nofile", "core", ...).
         `tmp`: a /tmp of its own (see `private_tmp`). It is kept when the process ends, for the next one with this id.
+        `apart`: what it does reaches no process but its own, where the system can do that (see `apart`).
         `zygote`: fork it from the zygote with this id instead of executing `argv`, which has to be the zygote's own.
     {"do": "zygote", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int, "limits": {str: int},
      "prepare": {"packages": [str], "sys_path": [str], "fallback": {"path", "modules"} | null, "modules": [str]}}
@@ -42,12 +43,13 @@ import json
 import os
 import socket
 import struct
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence
 
 LENGTH = struct.Struct("<I")
 MAX_MESSAGE = 16 * 1024 * 1024
 _MAX_FDS = 64
 _PIECE = 65536
+_WAKE_EVERY_MS = 20
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 # Limits that Lambda sets, for those who do not say otherwise.
@@ -71,12 +73,13 @@ def spawn(
     limits: dict[str, int] | None = None,
     tmp: dict[str, Any] | None = None,
     zygote: str | None = None,
+    apart: bool = True,
 ) -> dict[str, Any]:
     """The request to start one environment; send it with the descriptors [channel, log]."""
     limits = dict(DEFAULT_LIMITS if limits is None else limits)
     return {
         "do": "spawn", "id": id, "argv": list(argv), "env": env, "cwd": cwd, "nice": nice, "limits": limits, "tmp": tmp,
-        "zygote": zygote,
+        "zygote": zygote, "apart": apart,
     }  # fmt: skip
 
 
@@ -107,8 +110,13 @@ def forget(id: str) -> dict[str, Any]:
     return {"do": "forget", "id": id}
 
 
-def send(sock: socket.socket, body: dict[str, Any], fds: Sequence[int] = ()) -> None:
-    """Send one message whole; waits for the peer where its buffer is full. OSError when the peer has gone."""
+def send(
+    sock: socket.socket, body: dict[str, Any], fds: Sequence[int] = (), wake: Callable[[], None] | None = None
+) -> None:
+    """Send one message whole; waits for the peer where its buffer is full. OSError when the peer has gone.
+
+    `wake` is called again and again while it waits: the peer may have been stopped.
+    """
     data = json.dumps({**body, "fds": len(fds)} if fds else body).encode()
     data = LENGTH.pack(len(data)) + data
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
@@ -117,15 +125,17 @@ def send(sock: socket.socket, body: dict[str, Any], fds: Sequence[int] = ()) -> 
         try:
             sent += sock.sendmsg([memoryview(data)[sent:]], ancillary if sent == 0 else [])
         except BlockingIOError:
-            _wait_writable(sock)
+            _wait_writable(sock, wake)
 
 
-def _wait_writable(sock: socket.socket) -> None:
+def _wait_writable(sock: socket.socket, wake: Callable[[], None] | None) -> None:
     import select  # only where a buffer is full
 
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
-    poll.poll()
+    while not poll.poll(None if wake is None else _WAKE_EVERY_MS):
+        if wake is not None:
+            wake()
 
 
 def receive(sock: socket.socket) -> Message | None:

@@ -291,6 +291,7 @@ def main(fd: int) -> NoReturn:
     control = socket.socket(fileno=child.reserve_low_descriptors(fd))
     _ignore_signals()
     tree.become_subreaper()
+    tree.run_on_after_parent()  # an environment may have stopped us, and what is stopped hears of no end
     wake, wake_writer = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(wake_writer, False)

@@ -39,6 +39,12 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def run_on_after_parent() -> None:
+    """Have this process, if somebody has stopped it, run on when the thread that started it ends."""
+    if libc is not None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGCONT), 0, 0, 0)
+
+
 def children(pid: int) -> list[int]:
     """Direct children, zombies included; empty where the process is gone. Linux only."""
     found: list[int] = []

@@ -277,19 +277,18 @@ async def test_an_answer_that_cannot_be_read_is_an_error_at_once(start: Start) -
     assert "could not be read" in (result.error_message or "")
 
 
-async def test_a_handler_that_stops_the_spawner_holds_neither_its_call_nor_the_next(start: Start) -> None:
-    stop = (
-        "import os, signal, time\n"
-        "def handler(event, context):\n"
-        "    os.kill(os.getppid(), signal.SIGSTOP)\n"
-        "    time.sleep(60)\n"
-    )
+async def test_a_stopped_spawner_holds_neither_the_call_under_way_nor_the_next(start: Start) -> None:
+    """As a handler can stop it where no kernel keeps it apart."""
+    wait = "import time\ndef handler(event, context):\n    open(event, 'w').close()\n    time.sleep(60)\n"
     toml_text = (
-        "[functions.stops]\nhandler='stops.handler'\ncode='fns'\ntimeout=1\n[functions.echo]\nhandler='echo.handler'\n"
+        "[functions.waits]\nhandler='waits.handler'\ncode='fns'\ntimeout=2\n[functions.echo]\nhandler='echo.handler'\n"
     )
-    engine = await start({"fns/stops.py": stop, "echo.py": ECHO, **toml(toml_text)})
+    engine = await start({"fns/waits.py": wait, "echo.py": ECHO, **toml(toml_text)})
     async with asyncio.timeout(20):
-        assert (await call(engine, "stops")).status == "timeout"
+        waiting = asyncio.create_task(call(engine, "waits", str(engine.store.data / "began")))
+        await eventually((engine.store.data / "began").exists)
+        os.kill(engine.spawner.pid, signal.SIGSTOP)
+        assert (await waiting).status == "timeout"
         os.kill(engine.spawner.pid, signal.SIGSTOP)
         assert (await call(engine, "echo")).status == "ok"
         os.kill(engine.spawner.pid, signal.SIGSTOP)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import runtime_harness as harness
 from runtime_harness import SpawnerProcess, until
 
@@ -117,9 +118,17 @@ def test_the_end_of_the_engine_ends_everything(spawner: SpawnerProcess) -> None:
     assert not any(map(alive, pids))
 
 
-def test_a_spawner_survives_what_an_environment_sends_its_parent(spawner: SpawnerProcess) -> None:
-    code = "import os\nfor n in (1, 2, 3, 10, 12, 13, 14, 15): os.kill(os.getppid(), n)"
-    id, _, _, _ = run(spawner, code)
+@pytest.mark.parametrize("kept_apart", [True, False])
+def test_a_spawner_survives_what_an_environment_sends_its_parent(spawner: SpawnerProcess, kept_apart: bool) -> None:
+    code = """
+import os
+for number in (1, 2, 3, 10, 12, 13, 14, 15):
+    try:
+        os.kill(os.getppid(), number)
+    except PermissionError:
+        pass
+"""
+    id, _, _, _ = spawner.spawn([sys.executable, *FLAGS, code], {}, apart=kept_apart)
     assert spawner.expect("exited", id)["status"] == 0
     id, _, _, _ = run(spawner, "")
     assert spawner.expect("exited", id)["status"] == 0
@@ -196,3 +205,22 @@ def test_messages_are_put_together_from_any_pieces() -> None:
     for fd in (reader, writer, *messages[1].fds, *messages[2].fds):
         os.close(fd)
     theirs.close()
+
+
+def test_a_stopped_spawner_runs_on_to_end_everything_when_the_engine_goes() -> None:
+    """The engine's thread that started it ends, as it does by SIGKILL, too."""
+    code = "import json, os, sys, time\nfrom lambdatui.spawner import launch, protocol\n"
+    code += "process, sock = launch.start()\nreader, writer = os.pipe()\n"
+    code += "protocol.send(sock, protocol.spawn('x', [sys.executable, '-c', 'import time; time.sleep(600)'], {}, '/'),"
+    code += " [writer, writer])\nreceiver, said = protocol.Receiver(sock), []\n"
+    code += "while 'started' not in [body['say'] for body in said]: said += [m.body for m in receiver.receive()]\n"
+    code += "print(process.pid, said[-1]['pid'], flush=True)\ntime.sleep(600)"
+    engine = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert engine.stdout is not None
+    pids = [int(each) for each in engine.stdout.readline().split()]
+    os.kill(pids[0], signal.SIGSTOP)
+    until(lambda: state(pids[0]) == "T")
+    engine.kill()
+    engine.wait(harness.LIMIT_S)
+    engine.stdout.close()
+    until(lambda: not any(map(alive, pids)))
