@@ -77,10 +77,9 @@ MAX_EVENT_PAYLOAD = 1_048_576
 
 RESPONSE_TOO_LARGE = "Function.ResponseSizeTooLarge"  # error type of a result above it; the environment ends with it
 
-# What the engine accepts from an environment before it gives it up: the largest result stays readable, so that it can
-# be answered with Function.ResponseSizeTooLarge.
+# What the engine accepts from an environment before it gives it up. The runtime sends no larger result or error itself.
 MAX_META = 4 * 1024 * 1024
-MAX_RESULT = 64 * 1024 * 1024
+MAX_RESULT = 16 * 1024 * 1024
 
 
 def log_record_type(level: int, json_format: bool) -> int:

@@ -270,7 +270,7 @@ def events_put(request: bytes, answer: bytes) -> list[BusEvent]:
     try:
         entries = msgspec.json.decode(request, type=dict[str, Any]).get("Entries") or []
         results = msgspec.json.decode(answer, type=dict[str, Any]).get("Entries") or []
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
     pairs = zip(entries, results, strict=False)
     return [event for entry, result in pairs if (event := _event(entry, result)) is not None]
@@ -289,5 +289,5 @@ def _event(entry: dict[str, Any], result: dict[str, Any]) -> BusEvent | None:
             time_us=round(time * MICROS) if isinstance(time, int | float) else None,
             id=result["EventId"],
         )
-    except (KeyError, TypeError, AttributeError, msgspec.DecodeError):
+    except (KeyError, TypeError, AttributeError, msgspec.DecodeError, RecursionError):
         return None

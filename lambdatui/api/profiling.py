@@ -72,7 +72,7 @@ def _read(profiles: list[bytes]) -> list[Profile]:
     for each in profiles:
         try:
             profile = msgspec.json.decode(each, type=Profile)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if _is_whole(profile):
             found.append(profile)

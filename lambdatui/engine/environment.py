@@ -6,7 +6,6 @@ Knows frames, the log pipe and the process tree; knows nothing of admission, ret
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -32,8 +31,9 @@ if TYPE_CHECKING:
     from lambdatui.store.records import LogStream
 
 _LINGER = 0.005  # seconds between an invocation's end and the freeze
-_EXIT_PATIENCE = 2.0  # seconds to wait for the exit status once the channel has closed
 _SILENCE = 1.0  # seconds without a word from the spawner: a handler may have stopped it, it is told to run on
+# Of one answer: IMPORTS, DIAGNOSTICS and two of PROFILE may come before it. More is user code that found the channel.
+_MAX_FRAMES = 16
 _UNREADABLE = "The answer of the runtime could not be read: it is no valid JSON in UTF-8"
 
 
@@ -178,6 +178,7 @@ class Environment:
         self.limit: Limit | None = None  # of the init or the invocation under way
         self._answer: asyncio.Future[Outcome] | None = None
         self._frames: bytes | None = None
+        self._heard = 0  # frames since an answer was last asked for
         self._libraries: list[tuple[str, str | None]] = []
         self._measured: Frames = {}
         self._freezing = Alarm(self.freeze)
@@ -250,7 +251,7 @@ class Environment:
 
     async def _spawn(self, fds: tuple[int, int], limit_s: float, fork: Fork | None = None) -> int:
         tmp = self.launch.tmp
-        nudge = asyncio.get_running_loop().call_later(_SILENCE, self._nudge_spawner)
+        nudge = asyncio.get_running_loop().call_later(_SILENCE, self._spawner.let_run)
         try:
             async with asyncio.timeout(limit_s):
                 return await self._spawner.spawn(
@@ -271,12 +272,6 @@ class Environment:
             raise
         finally:
             nudge.cancel()
-
-    def _nudge_spawner(self) -> None:
-        """Let the spawner run on where a handler has stopped it; nothing happens to one that runs."""
-        if self._spawner.pid:
-            with contextlib.suppress(OSError):
-                os.kill(self._spawner.pid, signal.SIGCONT)
 
     def when_gone(self, heard: Callable[[], None]) -> None:
         """Be told once when its process has ended, however it came about."""
@@ -321,6 +316,8 @@ class Environment:
         started = self._clock.monotonic()
         deadline_us = self._clock.now_us() + round(timeout_s * 1_000_000)
         self._channel.send(kind, msgspec.json.encode(meta), payload, self._asked, deadline_us)
+        if self._channel.closed:
+            self._resolve(Outcome(kind="exit"))
         return self._answered(answer, started, timeout_s)
 
     async def _answered(self, answer: asyncio.Future[Outcome], started: float, timeout_s: float) -> Outcome:
@@ -355,7 +352,7 @@ class Environment:
         """Wait for the spawner's word; where it does not come, kill from here. Never waits for ever."""
         if await self._gone_within(_SILENCE):
             return
-        self._nudge_spawner()
+        self._spawner.let_run()
         if await self._gone_within(_SILENCE):
             return
         await asyncio.to_thread(tree.kill_tree, self.pid)
@@ -412,26 +409,17 @@ class Environment:
     # --- answers
 
     def _expect(self) -> asyncio.Future[Outcome]:
+        self._heard = 0
         self._answer = asyncio.get_running_loop().create_future()
         return self._answer
 
     async def _await(self, answer: asyncio.Future[Outcome], limit_s: float) -> Outcome:
         limit = self.limit = Limit(self._timeout, limit_s)
         try:
-            outcome = await answer
+            return await answer
         finally:
             limit.end()
             self.limit = self._answer = None
-        if outcome.kind == "exit" and outcome.exit is None:
-            outcome.exit = await self._exit_status()
-        return outcome
-
-    async def _exit_status(self) -> Exit | None:
-        try:
-            async with asyncio.timeout(_EXIT_PATIENCE):
-                return await asyncio.shield(self._exited)
-        except TimeoutError:  # it closed its channel and lives on
-            return None
 
     def _timed_out(self) -> None:
         self._resolve(Outcome(kind="timeout"))
@@ -441,6 +429,10 @@ class Environment:
             self._answer.set_result(outcome)
 
     def _on_frame(self, header: wire.Header, meta: bytes, payload: bytes) -> None:
+        """Take one frame. Raises ValueError where there are more than the runtime sends."""
+        self._heard += 1
+        if self._heard > _MAX_FRAMES:
+            raise ValueError("more frames than an answer has")
         try:
             if header.kind == wire.DIAGNOSTICS:
                 self._frames = payload
@@ -458,7 +450,7 @@ class Environment:
                 self._resolve(_failed(payload, ready.init_us, _done.decode(meta)))
             else:
                 self._finish(header.kind, meta, payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if self._is_answer(header):  # what else cannot be read was written by user code that found the channel
                 self._resolve(_unreadable())
 
@@ -483,7 +475,9 @@ class Environment:
         return self._output.wants_rest()
 
     def _on_close(self) -> None:
-        self._resolve(Outcome(kind="exit"))
+        """No answer can come. How its process ends, or that it does not, is what its invocation comes to."""
+        if self._answer is not None:
+            asyncio.get_running_loop().call_later(_SILENCE, self._spawner.let_run)  # whose word is what ends the wait
 
     def _on_exit(self, status: Exit) -> None:
         if not self._exited.done():

@@ -41,7 +41,7 @@ def init_parts(outcome: Outcome) -> InitParts | None:
         return None
     try:
         told = _meta.decode(outcome.measured[wire.IMPORTS][0])
-    except (msgspec.DecodeError, UnicodeDecodeError):  # written by user code that found the channel
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # written by user code that found the channel
         return None
     return InitParts(max(0, outcome.start_us - told.libraries_us - told.own_us), told.libraries_us, told.own_us)
 

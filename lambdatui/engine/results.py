@@ -117,6 +117,8 @@ def of(request_id: str, outcome: Outcome, timeout_s: float, now_us: int) -> Fail
     match outcome.kind:
         case "result":
             return too_large() if len(outcome.payload) > wire.MAX_SYNC_PAYLOAD else None
+        case "error" if len(outcome.payload) > wire.MAX_SYNC_PAYLOAD:
+            return too_large()
         case "error":
             return Failure(
                 status="error",
@@ -148,7 +150,7 @@ def error_text(failure: Failure) -> str:
     """The error with its traceback as text, as `show` prints it."""
     try:
         trace = msgspec.json.decode(failure.payload, type=_Body).stackTrace
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         trace = []
     head = ["Traceback (most recent call last):", *(line.rstrip("\n") for line in trace)] if trace else []
     return "\n".join([*head, f"{failure.error_type}: {failure.error_message}"])

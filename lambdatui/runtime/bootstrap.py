@@ -158,7 +158,7 @@ class Environment:
             self._handler = profiled(loaded, sampler)
         kind, meta, body = self._run(frame)
         self._handler = loaded
-        if kind == RESULT and len(body) > MAX_SYNC_PAYLOAD:
+        if len(body) > MAX_SYNC_PAYLOAD:
             self._refuse(meta, frame.request_id)
         self._channel.write(kind, meta, body, frame.request_id)
 

@@ -251,7 +251,7 @@ def passes(push: TopicSubscription, told: Publication) -> bool:
         return matches(policy, attributes(told.attributes))
     try:
         body = msgspec.json.decode(told.message)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return isinstance(body, dict) and matches(policy, body)
 
@@ -273,6 +273,6 @@ def for_protocol(told: Publication, protocol: str) -> str:
         return told.message
     try:
         messages = msgspec.json.decode(told.message, type=dict[str, str])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return told.message
     return messages.get(protocol, messages.get("default", ""))

@@ -247,7 +247,7 @@ def target_input(rule: EventRule, event: dict[str, Any], project: Project, now_u
     filled = fill(rule.input_template, values)
     try:
         msgspec.json.decode(filled)
-    except msgspec.DecodeError:  # a template of plain text
+    except (msgspec.DecodeError, RecursionError):  # a template of plain text
         return _encode(filled)
     return filled.encode()
 

@@ -22,7 +22,7 @@ def failed_items(payload: bytes, known: Collection[str]) -> frozenset[str]:
     """
     try:
         answer = msgspec.json.decode(payload) if payload.strip() else None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedResponseError(f"the function's batch response is not JSON: {error}") from error
     if answer is None:
         return frozenset()

@@ -206,6 +206,6 @@ def failure_record(body: bytes) -> FailureRecord | None:
     """The record in a dead letter's body; None where the body is something else."""
     try:
         record = msgspec.json.decode(body, type=FailureRecord)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return record if record.range is not None or bytes(record.payload) else None

@@ -103,7 +103,7 @@ def returned_state(payload: bytes) -> bytes:
     failed."""
     try:
         state = msgspec.json.decode(payload, type=_Response).state
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedResponseError(f"the function's response is no object with a state: {error}") from error
     if isinstance(state, msgspec.UnsetType):
         raise MalformedResponseError("the function's response has no state, which a tumbling window needs")

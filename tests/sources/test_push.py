@@ -197,6 +197,7 @@ def test_a_filter_policy_sees_attributes_or_the_body() -> None:
     assert passes(body, told)
     assert not passes(body, Publication(topic="news", message="no JSON"))
     assert not passes(body, Publication(topic="news", message="[1]"))
+    assert not passes(body, Publication(topic="news", message="[" * 50_000 + "]" * 50_000))
 
 
 def test_a_message_for_each_protocol() -> None:

@@ -40,6 +40,7 @@ def test_these_answers_are_a_success(payload: bytes) -> None:
         b"true",
         b"[]",
         b"[" * 50_000 + b"]" * 50_000,
+        b'{"batchItemFailures": [{"itemIdentifier": "\xff"}]}',
         b'{"batchItemFailures": {}}',
         b'{"batchItemFailures": "a"}',
         b'{"batchItemFailures": ["a"]}',

@@ -26,6 +26,7 @@ T0 = 1_700_000_040_000_000  # the beginning of a minute
 MINUTE = 60 * MICROS
 LOST = Destination(kind="queue", name="lost")
 rules = mapping(tumbling_window=60)
+DEEP = b'{"state": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
 
 
 def took(state: Any) -> InvokeResult:
@@ -111,7 +112,7 @@ def test_a_state_of_more_than_a_megabyte_ends_the_window_early_and_a_fresh_one_g
     assert look(after.state, [record(2, T0 + 1)]).window == Window(start_us=T0, end_us=T0 + MINUTE)
 
 
-@pytest.mark.parametrize("payload", [b"null", b"{}", b"[]", b'"x"', b"{", b""])
+@pytest.mark.parametrize("payload", [b"null", b"{}", b"[]", b'"x"', b"{", b"", b'{"state": "\xff"', DEEP])
 def test_an_answer_without_a_state_is_a_failure(payload: bytes) -> None:
     with pytest.raises(MalformedResponseError):
         stream_windows.returned_state(payload)
