@@ -147,7 +147,7 @@ def line(found: Found) -> str:
 
 
 def goal(every: Sequence[Found]) -> list[Row]:
-    """The row of the issue, where both could be measured."""
+    """The row with the goal, where both could be measured."""
     rates = {type(one.peer): statistics.median(one.rate) for one in every if one.rate}
     if Lambdatui not in rates or ServerlessOffline not in rates:
         return []

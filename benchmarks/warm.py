@@ -159,6 +159,25 @@ async def inside_ms(engine: InProcess) -> float:
     return statistics.median(found)
 
 
+async def bare_asyncio_ms(sock: socket.socket) -> float:
+    """The same round trip as asyncio makes it, with nothing around it: the least that an engine on a loop can do."""
+    loop, event, found = asyncio.get_running_loop(), json.loads(EVENT), []
+    sock.setblocking(False)
+    waiting: asyncio.Future[bytes] = loop.create_future()
+    loop.add_reader(sock.fileno(), lambda: waiting.set_result(sock.recv(65536)))
+    try:
+        for _ in range(CALLS):
+            waiting = loop.create_future()
+            began = time.perf_counter()
+            sock.send(json.dumps(event).encode())
+            json.loads(await waiting)
+            found.append((time.perf_counter() - began) * 1e3)
+    finally:
+        loop.remove_reader(sock.fileno())
+        sock.setblocking(True)
+    return statistics.median(found)
+
+
 async def shares(engine: InProcess) -> str:
     """What an invocation's time is made of, as CPU time of the two processes."""
     pid = next(iter(engine.pool)).pid
@@ -234,9 +253,16 @@ def inside(root: Path, rounds: int) -> Row:
         try:
             runner.run(inside_ms(engine))
             found = in_turns(
-                rounds, {"engine": lambda: runner.run(inside_ms(engine)), "floor": lambda: round_trip_ms(sock)}
+                rounds,
+                {
+                    "engine": lambda: runner.run(inside_ms(engine)),
+                    "floor": lambda: round_trip_ms(sock),
+                    "asyncio": lambda: runner.run(bare_asyncio_ms(sock)),
+                },
             )
-            note = runner.run(shares(engine))
+            note = f"asyncio alone takes {found['asyncio'] / found['floor']:.1f}× of the floor; " + runner.run(
+                shares(engine)
+            )
         finally:
             runner.run(running.__aexit__(None, None, None))
     against = "Python socketpair + json round trip"
