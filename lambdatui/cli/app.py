@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from lambdatui import __version__
+from lambdatui.cli.output import say
 from lambdatui.cli.project import group_place_options
 from lambdatui.errors import LambdaTuiError
 
@@ -90,14 +91,14 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             return 130
         except LambdaTuiError as error:
-            click.echo(f"lambdatui: {error}", err=True)
+            say(f"lambdatui: {error}")
             return error.exit_code
         except BrokenPipeError:
             raise
         except Exception as error:
             if os.environ.get("LAMBDATUI_DEBUG") == "1":
                 raise
-            click.echo(f"lambdatui: {unexpected(error)}", err=True)
+            say(f"lambdatui: {unexpected(error)}")
             return 1
         return result if isinstance(result, int) else 0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from lambdatui.cli.output import on_terminal, print_data, print_json, say, shown, text_of
+from lambdatui.cli.output import on_terminal, print_data, print_json, say, text_of
 from lambdatui.cli.payload import read_payload
 from lambdatui.cli.project import (
     Place,
@@ -156,7 +156,7 @@ def _print_log(client: InvokeClient, reply: InvokeReply) -> None:
                 tail = "\n".join(message.rstrip("\n") for message in lines)
                 break
             time.sleep(0.05)
-    click.echo(shown(tail.replace("\r", "\n")).rstrip("\n"), err=True)
+    say(tail.replace("\r", "\n").rstrip("\n"))
 
 
 @contextmanager

@@ -11,9 +11,8 @@ from typing import Any
 import click
 
 from lambdatui.errors import UsageError
+from lambdatui.terminal import coloured, harmless, json_text
 
-# Control characters but tab and newline, DEL, C1, and the marks that turn the direction of text around.
-_HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 FAINT = "·"
@@ -25,13 +24,13 @@ def on_terminal() -> bool:
 
 
 def out(text: str = "") -> None:
-    """A line on stdout exactly as it is: `colour` and `shown` have decided what belongs there."""
-    click.echo(text, color=True)
+    """A line on stdout, of which a terminal gets nothing but text and colours."""
+    click.echo(coloured(text) if on_terminal() else text, color=True)
 
 
 def say(message: str) -> None:
     """A message for people, on stderr."""
-    click.echo(message, err=True)
+    click.echo(harmless(message) if sys.stderr.isatty() else message, err=True)
 
 
 def print_json(value: Any) -> None:
@@ -40,8 +39,7 @@ def print_json(value: Any) -> None:
 
     data = msgspec.json.encode(value)
     if on_terminal():
-        text = msgspec.json.format(data, indent=2).decode()
-        out(_HOSTILE.sub(lambda hit: f"\\u{ord(hit[0]):04x}", text))
+        out(json_text(msgspec.json.format(data, indent=2).decode()))
         return
     out(data.decode())
 
@@ -50,7 +48,8 @@ def print_json_line(value: Any) -> None:
     """One object on one line."""
     import msgspec
 
-    out(msgspec.json.encode(value).decode())
+    text = msgspec.json.encode(value).decode()
+    out(json_text(text) if on_terminal() else text)
 
 
 def print_data(data: bytes) -> None:
@@ -67,11 +66,6 @@ def text_of(data: bytes) -> str | None:
         return data.decode()
     except UnicodeDecodeError:
         return None
-
-
-def harmless(text: str) -> str:
-    r"""Escape sequences and other control characters as visible text (`\x1b`)."""
-    return _HOSTILE.sub(lambda hit: _visible(hit[0]), text)
 
 
 def shown(text: str) -> str:
@@ -194,8 +188,3 @@ def ago(iso: str) -> str:
         if seconds >= 2 * size or (unit != "d" and seconds >= size):
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

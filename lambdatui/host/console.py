@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, TextIO
 
 from lambdatui import schema
+from lambdatui.terminal import harmless
 
 if TYPE_CHECKING:
     from lambdatui.telemetry.telemetry import Telemetry
@@ -99,6 +100,8 @@ class Printer:
             number = file.fileno()
         except (OSError, ValueError):
             return  # closed, or no file at all
+        if os.isatty(number):
+            text = harmless(text)
         data = (text + "\n").encode(encoding, "replace")
         with self._changed:
             if self._silent:

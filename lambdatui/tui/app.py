@@ -255,9 +255,8 @@ class LambdaTui(App[int]):
         self.run_worker(wanted, group=group, exclusive=exclusive, exit_on_error=False)
 
     def notify(self, message: str, **options: Any) -> None:
-        """A toast; messages are data, never markup."""
-        options.setdefault("markup", False)
-        super().notify(message, **options)
+        """A toast; messages are data, never markup, whatever a screen or widget passes on as its default."""
+        super().notify(message, **{**options, "markup": False})
 
     def _resubscribe(self) -> None:
         if not self.screen_stack:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from lambdatui import samples, schema
-from lambdatui.cli.output import harmless, since, usd, width
+from lambdatui.cli.output import since, usd, width
 from lambdatui.clock import SystemClock
 from lambdatui.errors import UsageError
 from tests.cli.conftest import Run
@@ -293,10 +293,6 @@ def test_durations() -> None:
     for wrong in ("5", "m", "5 parsecs", ""):
         with pytest.raises(UsageError):
             since(wrong)
-
-
-def test_harmless_keeps_tabs_and_lines() -> None:
-    assert harmless("a\tb\nc\r\x9b\x7f") == "a\tb\nc\\x0d\\x9b\\x7f"
 
 
 def test_cost_is_by_function_and_takes_the_free_tier_off_the_whole(run: Run, engine: FakeEngine) -> None:

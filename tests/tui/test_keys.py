@@ -233,6 +233,16 @@ async def test_i_invokes_with_the_last_event_after_editing() -> None:
         assert ("invoke", "checkout", b'{"order": 7}') in shop.client.calls and "succeeded" in shop.text()
 
 
+async def test_a_toast_is_data_whoever_raises_it() -> None:
+    """Screens and widgets pass their own default on: markup in an error's text became a link that acts when clicked."""
+    async with opened() as shop:
+        said = "[@click=app.quit]quit[/] [link=https://evil.example]x[/link] [/nothing]"
+        for where in (shop.app, shop.app.screen, shop.app.screen.query("*").last()):
+            where.notify(said)
+        await shop.until(lambda: shop.text().count("[@click=app.quit]") == 3)
+        assert not any(one.markup for one in shop.app._notifications)
+
+
 async def test_what_is_not_json_is_not_sent() -> None:
     async with opened() as shop:
         await shop.press("i")
