@@ -25,6 +25,7 @@ from lambdatui.cli.output import (
 )
 from lambdatui.cli.project import Place, complete_function, function_name, json_option, place_options
 from lambdatui.errors import NotFound
+from lambdatui.terminal import harmless
 
 if TYPE_CHECKING:
     from lambdatui.schema import InvocationDetail, InvocationRow, Stats
