@@ -369,8 +369,10 @@ class Engine:
         return self._problems[1]
 
     def project_problems(self) -> list[Problem]:
-        """Problems that concern no single function."""
-        return list(dict.fromkeys([*self._broken, *self._declared_problems().get(None, [])]))
+        """Problems that concern no single function, those of the data directory first."""
+        of_data = [*self.store.damage, *self.store.problems()]
+        told = [Problem(severity="warning", file=None, line=None, message=each, remedy="") for each in of_data]
+        return list(dict.fromkeys([*told, *self._broken, *self._declared_problems().get(None, [])]))
 
     def dlq_names(self) -> list[str]:
         """Queues that are a function's dead-letter queue, a redrive target or an OnFailure destination."""

@@ -127,12 +127,16 @@ class EventQueue:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _dispatch(self) -> None:
+        refused = False
         while True:
             self._wake.clear()
             try:
                 sleep = await self._round()
+                refused = False
             except Exception as error:  # noqa: BLE001 - a full disk or a fault of ours: no accepted event may hang on it
-                self._notice(None, f"asynchronous events wait: {_told(error)}")
+                if not refused:
+                    refused = True
+                    self._notice(None, f"asynchronous events wait: {_told(error)}")
                 sleep = _STORE_PAUSE
             # Not wait_for: before Python 3.12 it can swallow the cancellation that ends this loop.
             with contextlib.suppress(TimeoutError):

@@ -52,6 +52,7 @@ class _Unit:
         self.task: asyncio.Task[None] | None = None
         self.loaded = asyncio.Lock()
         self.served: Snapshot | None = None  # the last code that was put in force
+        self.refused = False  # a save could not be kept, which has been said
         self.sound = False  # it loads as far as can be seen: worth keeping when a save does not compile
 
     def in_layer(self, path: str) -> bool:
@@ -246,9 +247,12 @@ class Reloader:
             try:
                 if changed and not unit.dirty:
                     await self._commit(unit, changed)
+                    unit.refused = False
                     return
             except (StoreError, OSError) as error:  # a full disk: the old code serves until the new one is kept
-                self._telemetry.say("notice", None, f"a save waits to be read: {error}")
+                if not unit.refused:
+                    unit.refused = True
+                    self._telemetry.say("notice", None, f"a save waits to be read: {error}")
                 await asyncio.sleep(_STORE_PAUSE)
             if changed:  # it went on while it was read, or could not be kept: read it all again
                 unit.dirty |= {str(unit.tree.root / name) for name in changed}

@@ -13,6 +13,7 @@ import msgspec
 
 from lambdatui.errors import OperationFailed, StoreError
 from lambdatui.schema import EngineInfo
+from lambdatui.store.refusals import remedy
 
 _TRIES = 10
 _BETWEEN = 0.01
@@ -72,6 +73,4 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be used ({error.strerror or error}): move it away, or choose another folder with --data"
-        ) from error
+        raise StoreError(f"{path} cannot be used ({error.strerror or error}): {remedy(error)}") from error

@@ -39,6 +39,7 @@ from lambdatui.schema import EngineInfo
 from lambdatui.sources.manager import SourceManager
 from lambdatui.spawner import tree
 from lambdatui.store.location import DATA_NAME, project_data
+from lambdatui.store.refusals import remedy
 from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
 
@@ -123,6 +124,7 @@ class Host:
         store = Store.open(data, self._clock)
         await store.start()
         telemetry = Telemetry(store.history, self._clock, arguments.billing)
+        telemetry.watch(store.refusal, "nothing new is accepted", "events and messages are accepted again")
         await telemetry.start()
         engine = Engine(
             project,
@@ -287,8 +289,10 @@ class Host:
             say("notice", None, f"the project folder is read-only: state is kept in {data}")
         if swept:
             say("notice", None, f"{swept} processes that an earlier engine left were ended")
-        for notice in [*store.notices, *([store.fallback] if store.fallback else [])]:
-            say("notice", None, notice)
+        for sentence in store.damage:
+            say("error", None, sentence)
+        if store.fallback:
+            say("notice", None, store.fallback)
 
     def _say_ready(self, info: EngineInfo) -> None:
         ready = self._arguments.ready
@@ -318,4 +322,4 @@ def _make_folder(data: Path) -> None:
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise StoreError(f"{data} cannot be made ({error.strerror}): name another folder with --data") from error
+        raise StoreError(f"{data} cannot be made ({error.strerror}): {remedy(error)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -9,53 +10,29 @@ from pathlib import Path
 
 from lambdatui.errors import StoreError
 from lambdatui.store.limits import CHECK_BYTES
+from lambdatui.store.refusals import CorruptError, explain
 
 BUSY_S = 10.0
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_PERMISSION = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
-
-
-class CorruptError(StoreError):
-    """The file is no SQLite database, or a damaged one."""
 
 
 class NewerError(StoreError):
     """A later lambdatui wrote the file."""
 
 
-def explain(error: BaseException, path: Path) -> StoreError:
-    """The StoreError that tells a user what `error` means for the file at `path`."""
-    if isinstance(error, StoreError):
-        return error
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return StoreError(
-            f"the disk that holds {path} is full: free some space. What was accepted before is kept; "
-            "new events are refused until there is room."
-        )
-    if code in _CORRUPT:
-        return CorruptError(
-            f"{path} is damaged ({error}). Stop lambdatui, move {path.name} and its -wal and -shm files away "
-            "(or restore them from a backup), and start again."
-        )
-    if code in _PERMISSION or isinstance(error, PermissionError):
-        return StoreError(
-            f"{path} cannot be written ({error}): make its folder writable, or choose another with --data."
-        )
-    if code == sqlite3.SQLITE_BUSY:
-        return StoreError(f"{path} is held by another program ({error}): end that program and try again.")
-    if code == sqlite3.SQLITE_IOERR:
-        return StoreError(f"reading or writing {path} failed ({error}): check the disk that holds it.")
-    return StoreError(f"{path}: {error}")
-
-
 def open_writable(
-    path: Path, migrations: Sequence[Sequence[str]], *, full: bool, wal: bool = True
+    path: Path,
+    migrations: Sequence[Sequence[str]],
+    *,
+    full: bool,
+    wal: bool = True,
+    first: str = "",
+    aside: str | None = None,
 ) -> tuple[sqlite3.Connection, str | None]:
-    """The writer's connection, migrated, and a sentence where WAL could not be had.
+    """The writer's connection, migrated, with the statement `first` carried out, and a sentence where WAL could not be
+    had.
 
-    `full`: a commit is on the disk when it returns (else at the next checkpoint).
-    Raises CorruptError, NewerError, StoreError.
+    `full`: a commit is on the disk when it returns (else at the next checkpoint). A damaged file has been moved to the
+    name `aside`, if one is given, when CorruptError is raised. Raises NewerError and StoreError, too.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -67,18 +44,43 @@ def open_writable(
         _check(connection, path, len(migrations))
         fallback = _settle_pragmas(connection, path, full=full, wal=wal)
         _migrate(connection, migrations)
-    except sqlite3.Error as error:
+        connection.execute(first)
+    except (sqlite3.Error, StoreError) as error:
+        failure = explain(error, path)
+        if aside is not None and isinstance(failure, CorruptError):
+            _set_aside(path, aside, failure)  # before the connection is closed, which would end the WAL
         connection.close()
-        raise explain(error, path) from error
-    except StoreError:
-        connection.close()
-        raise
+        raise failure from error
     return connection, fallback
+
+
+def _set_aside(path: Path, name: str, error: CorruptError) -> None:
+    try:
+        # The file itself last: after a kill in between, a new one must not take the WAL of the other for its own.
+        for suffix in ("-wal", "-shm", "-journal", ""):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(path.with_name(name + suffix))
+    except OSError as failure:
+        raise StoreError(f"{error} (It could not be moved: {failure.strerror or failure}.)") from failure
+
+
+def suspect(path: Path) -> None:
+    """Have the file at `path` checked when it is opened next, whatever its size: it gave damaged content."""
+    with contextlib.suppress(OSError):
+        _suspicion(path).touch(mode=0o600)
+
+
+def _suspicion(path: Path) -> Path:
+    return path.with_name(path.name + ".suspect")
 
 
 def _check(connection: sqlite3.Connection, path: Path, newest: int) -> None:
     check_version(connection, path, newest)
-    if 0 < path.stat().st_size <= CHECK_BYTES:
+    suspected = _suspicion(path)
+    if suspected.exists() or 0 < path.stat().st_size <= CHECK_BYTES:
+        with contextlib.suppress(OSError):
+            suspected.unlink()
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             error = sqlite3.DatabaseError(found)

@@ -17,11 +17,12 @@ from lambdatui.clock import Clock, SystemClock, iso
 from lambdatui.config.made import Made
 from lambdatui.profiles import ImportTree
 from lambdatui.store import code_change, inits, log_blocks, made, metric_minutes, queue_rows, reader_rows, reader_stats
-from lambdatui.store.database import NewerError, check_version, explain, open_readonly
+from lambdatui.store.database import NewerError, check_version, open_readonly
 from lambdatui.store.ids import pack_id, unpack_id
 from lambdatui.store.inits import Spending
 from lambdatui.store.metric_minutes import Samples, Wanted
 from lambdatui.store.records import InitRecord, QueueDepth
+from lambdatui.store.refusals import explain
 from lambdatui.store.shards import seq_text
 from lambdatui.store.tables import HISTORY, STATE
 

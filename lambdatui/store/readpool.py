@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lambdatui.store.database import explain, open_readonly
+from lambdatui.store.database import open_readonly
+from lambdatui.store.refusals import explain
 
 T = TypeVar("T")
 

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import itertools
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
-from lambdatui.clock import Clock
+from lambdatui.clock import MICROS, Clock
 from lambdatui.errors import StoreError
 from lambdatui.store import history_rows, stream_rows
 from lambdatui.store.code import CodeStore
-from lambdatui.store.database import CorruptError, explain, open_writable
+from lambdatui.store.database import open_writable
 from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
@@ -22,16 +23,19 @@ from lambdatui.store.moves import MoveStore
 from lambdatui.store.overrides import OverrideStore
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
+from lambdatui.store.refusals import CorruptError, RefusedError, remedy
 from lambdatui.store.streams import StreamStore
 from lambdatui.store.tables import HISTORY, STATE
 from lambdatui.store.writer import Writer
+
+_NO_REPLAYS = "UPDATE message SET replaying = 0 WHERE replaying <> 0"  # an engine died in one
 
 
 class Store:
     """Everything durable. Exactly one engine has it open; readers use `store.reader.Reader`.
 
-    `fallback` is a sentence where a store without WAL had to take over, `notices` are sentences about what opening
-    found (a history that was set aside).
+    `fallback` is a sentence where a store without WAL had to take over, `damage` has one for each database that
+    opening found damaged and set aside.
     """
 
     def __init__(
@@ -42,12 +46,13 @@ class Store:
         history: sqlite3.Connection,
         *,
         fallback: str | None,
-        notices: list[str],
+        damage: list[str],
     ) -> None:
         self.data = data
         self.fallback = fallback
-        self.notices = notices
+        self.damage = damage
         self._tidying: asyncio.Task[None] | None = None
+        self._asking: asyncio.Future[None] | None = None
         self._state = Writer(state, data / "state.db")
         self._history = Writer(history, data / "history.db")
         self._reads = ReadPool(data / "state.db", stream_rows.prepare)
@@ -66,23 +71,42 @@ class Store:
     def open(cls, data: Path, clock: Clock, *, wal: bool = True) -> Store:
         """Create or migrate the databases under `data`; StoreError with a sentence where that cannot be.
 
-        A damaged history is set aside under another name and said in `notices`; a damaged state is left untouched and
-        refused. `wal` False takes the slower journal at once.
+        A damaged database is set aside under another name, whole, and said in `damage`. `wal` False takes the slower
+        journal at once.
         """
         _make_folder(data)
-        state, fallback = open_writable(data / "state.db", STATE, full=True, wal=wal)
-        try:
-            state.execute("UPDATE message SET replaying = 0 WHERE replaying <> 0")  # an engine died in a replay
-            notices: list[str] = []
+        damage: list[str] = []
+
+        def opened(
+            name: str, migrations: Sequence[Sequence[str]], *, full: bool, first: str = ""
+        ) -> tuple[sqlite3.Connection, str | None]:
+            path, aside = data / name, f"{name}.damaged-{clock.now_us() // MICROS}"
             try:
-                history, slower = open_writable(data / "history.db", HISTORY, full=False, wal=wal)
-            except CorruptError as error:
-                notices.append(_set_aside(data / "history.db", clock, error))
-                history, slower = open_writable(data / "history.db", HISTORY, full=False, wal=wal)
-        except (sqlite3.Error, StoreError) as error:
+                return open_writable(path, migrations, full=full, wal=wal, first=first, aside=aside)
+            except CorruptError:
+                lost = "history begins" if name == "history.db" else "events, queues and streams begin"
+                damage.append(f"{name} was damaged: it is kept as {data / aside}, and {lost} anew")
+            return open_writable(path, migrations, full=full, wal=wal)
+
+        state, fallback = opened("state.db", STATE, full=True, first=_NO_REPLAYS)
+        try:
+            history, slower = opened("history.db", HISTORY, full=False)
+        except StoreError:
             state.close()
-            raise explain(error, data / "state.db") from error
-        return cls(data, clock, state, history, fallback=fallback or slower, notices=notices)
+            raise
+        return cls(data, clock, state, history, fallback=fallback or slower, damage=damage)
+
+    def refusal(self) -> str | None:
+        """Why nothing new is accepted at present. While something is, each look has the disk asked again."""
+        if self._state.problem is not None and (self._asking is None or self._asking.done()):
+            self._asking = self._state.submit(_write_something)
+            self._asking.add_done_callback(lambda asked: asked.exception())  # the writer keeps what came of it
+        return self._state.problem
+
+    def problems(self) -> list[str]:
+        """Why nothing new can be accepted, or history not be kept, at present: a sentence each."""
+        found = {"nothing new is accepted": self._state.problem, "history is not being written": self.history.problem}
+        return [f"{what}: {why}" for what, why in found.items() if why is not None]
 
     async def start(self) -> None:
         """Begin writing, and tidy up from time to time."""
@@ -117,6 +141,11 @@ class Store:
                 await self.tidy(code=turn % COLLECT_EVERY == 0)
 
 
+def _write_something(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT OR REPLACE INTO override VALUES ('', '', '', '')")
+    connection.execute("DELETE FROM override WHERE function = ''")
+
+
 def _published(made: MadeStore) -> set[str]:
     """The code of published versions, of functions that no project has now, too."""
     snapshots = (row.config.get("snapshot") for row in made.all() if row.kind == "version")
@@ -132,19 +161,6 @@ def _make_folder(data: Path) -> None:
             ignore.write_text("*\n")
             ignore.chmod(0o600)
     except OSError as error:
-        raise StoreError(
-            f"the data directory {data} cannot be used ({error.strerror or error}): choose another with --data."
+        raise RefusedError(
+            f"the data directory {data} cannot be used ({error.strerror or error}): {remedy(error)}."
         ) from error
-
-
-def _set_aside(path: Path, clock: Clock, error: CorruptError) -> str:
-    """Move a damaged history away, whole, and say where it is."""
-    target = path.with_name(f"{path.name}.damaged-{clock.now_us() // 1_000_000}")
-    try:
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            part = path.with_name(path.name + suffix)
-            if part.exists():
-                part.rename(target.with_name(target.name + suffix))
-    except OSError as failure:
-        raise StoreError(f"{error} (It could not be moved: {failure.strerror or failure}.)") from failure
-    return f"{path.name} was damaged; it is kept as {target.name}, and history begins anew."

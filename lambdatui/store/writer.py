@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from lambdatui.errors import StoreError
-from lambdatui.store.database import explain
+from lambdatui.store.database import suspect
+from lambdatui.store.refusals import CorruptError, RefusedError, explain
 
 T = TypeVar("T")
 MAX_GROUP = 1_000  # jobs in one transaction
@@ -62,6 +63,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self.problem: str | None = None  # why the last write was refused, None where it went through
 
     def start(self) -> None:
         if self._thread is None and not self._closed:
@@ -130,8 +132,19 @@ class Writer:
         return group, False
 
     def _commit(self, group: list[_Job[Any]]) -> None:
+        changes = self._connection.total_changes
         if self._together(group):
+            if self._connection.total_changes != changes:  # what writes nothing proves nothing
+                self.problem = None
             return
+        self._one_by_one(group)
+        refused = [job.error for job in group if isinstance(job.error, RefusedError | CorruptError)]
+        self.problem = str(refused[0]) if refused else None
+        if any(isinstance(error, CorruptError) for error in refused):
+            suspect(self._path)
+
+    def _one_by_one(self, group: list[_Job[Any]]) -> None:
+        """Find out whose fault it is that `group` could not be written, and write the others."""
         error = self._transaction(group)
         if error is None:
             return
@@ -153,8 +166,7 @@ class Writer:
                 job.result = job.work(connection)
             connection.execute("COMMIT")
         except Exception:  # noqa: BLE001 - whose it is comes out when they run one by one
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._roll_back()
             return False
         return True
 
@@ -175,10 +187,14 @@ class Writer:
                 connection.execute("RELEASE job")
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._roll_back()
             return error
         return None
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # this thread must go on: all who write wait for it
+                self._connection.execute("ROLLBACK")
 
 
 def _settle(jobs: list[_Job[Any]]) -> None:

@@ -17,6 +17,7 @@ from lambdatui.telemetry.loghub import LogHub
 from lambdatui.telemetry.metrics import Metrics
 
 TICK_S = 0.5
+_CALM_TICKS = 4  # on a disk that is nearly full small rows pass between large ones that do not
 RESTORED_HAPPENINGS = 200
 
 
@@ -28,7 +29,9 @@ class Telemetry:
         self._history = history
         self._clock = clock
         self._ticker: asyncio.Task[None] | None = None
-        self._said_problem = False
+        self._troubles: list[_Trouble] = [
+            _Trouble(lambda: history.problem, "history is not being written", self._written)
+        ]
         self._hearers: list[Callable[[], None]] = []
         self.metrics = Metrics(clock)
         self.logs = LogHub()
@@ -136,14 +139,33 @@ class Telemetry:
             self.happenings.settle()
             if self.metrics.pending:
                 self._history.touch()
-            self._watch_history()
+            for trouble in self._troubles:
+                sentence = trouble.look()
+                if sentence is not None:
+                    self.say("notice", None, sentence)
 
-    def _watch_history(self) -> None:
-        """Say once that history cannot be written, and once that it can again."""
-        problem = self._history.problem
-        if problem is not None and not self._said_problem:
-            self.say("notice", None, f"history is not being written: {problem}")
-        elif problem is None and self._said_problem:
-            lost = f" ({self._history.lost} rows were dropped meanwhile)" if self._history.lost else ""
-            self.say("notice", None, f"history is being written again{lost}")
-        self._said_problem = problem is not None
+    def watch(self, problem: Callable[[], str | None], begun: str, ended: str) -> None:
+        """Say `begun` and why when `problem` begins to give a reason, and `ended` when it gives none any more."""
+        self._troubles.append(_Trouble(problem, begun, lambda: ended))
+
+    def _written(self) -> str:
+        lost = f" ({self._history.lost} rows were dropped meanwhile)" if self._history.lost else ""
+        return f"history is being written again{lost}"
+
+
+class _Trouble:
+    """Something that may be wrong for a while: said once when it begins and once when it is surely over."""
+
+    def __init__(self, problem: Callable[[], str | None], begun: str, ended: Callable[[], str]) -> None:
+        self._problem = problem
+        self._begun = begun
+        self._ended = ended
+        self._calm = _CALM_TICKS  # ticks since there was a problem
+
+    def look(self) -> str | None:
+        """The sentence to say now, if there is one."""
+        problem, before = self._problem(), self._calm
+        self._calm = 0 if problem is not None else min(before + 1, _CALM_TICKS)
+        if problem is not None:
+            return f"{self._begun}: {problem}" if before == _CALM_TICKS else None
+        return self._ended() if before < self._calm == _CALM_TICKS else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -50,37 +49,6 @@ async def test_a_newer_database_is_refused_by_name_and_left_alone(data: Path, cl
     with pytest.raises(StoreError, match=rf"{name} was written by a newer lambdatui .*999"):
         Store.open(data, clock)
     assert sqlite3.connect(data / name).execute("PRAGMA user_version").fetchone() == (999,)
-
-
-async def test_a_damaged_state_is_refused_and_not_touched(data: Path, clock: ManualClock) -> None:
-    data.mkdir()
-    (data / "state.db").write_bytes(b"this is no database" * 300)
-    with pytest.raises(StoreError, match=r"state\.db is damaged .*move state\.db"):
-        Store.open(data, clock)
-    assert (data / "state.db").read_bytes().startswith(b"this is no database")
-
-
-async def test_a_damaged_history_is_set_aside_and_said(data: Path, clock: ManualClock) -> None:
-    data.mkdir()
-    (data / "history.db").write_bytes(b"this is no database" * 300)
-    store = Store.open(data, clock)
-    await store.start()
-    assert len(store.notices) == 1
-    assert "history.db was damaged; it is kept as history.db.damaged-" in store.notices[0]
-    kept = next(data.glob("history.db.damaged-*"))
-    assert kept.read_bytes().startswith(b"this is no database")
-    await store.close()
-
-
-async def test_damage_inside_a_page_is_found_too(data: Path, clock: ManualClock) -> None:
-    store = Store.open(data, clock)
-    await store.queues.send(QUEUE, [NewMessage(body="x" * 500) for _ in range(200)])
-    await store.close()
-    content = bytearray((data / "state.db").read_bytes())
-    content[4096 * 3 : 4096 * 9] = os.urandom(4096 * 6)
-    (data / "state.db").write_bytes(content)
-    with pytest.raises(StoreError, match=r"state\.db is damaged"):
-        Store.open(data, clock)
 
 
 async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path, clock: ManualClock) -> None:

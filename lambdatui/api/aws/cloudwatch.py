@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
 from typing import Any
 
@@ -17,15 +16,13 @@ from lambdatui.api.aws import cloudwatch_data as data
 from lambdatui.api.aws import cloudwatch_wire as wire
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.cbor import Moment
-from lambdatui.api.aws.errors import AwsError
+from lambdatui.api.aws.errors import AwsError, unanswered
 from lambdatui.api.aws.fields import Fields
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import MICROS, new_request_id
 from lambdatui.errors import StoreError
 from lambdatui.store.metric_minutes import Wanted
 from lambdatui.store.metric_names import METRICS
-
-logger = logging.getLogger("lambdatui.api")
 
 NAMESPACE = "AWS/Lambda"
 MAX_REQUEST = 1 << 20
@@ -78,9 +75,8 @@ class CloudWatch:
             failure = AwsError("RequestEntityTooLarge", f"Request must be smaller than {MAX_REQUEST} bytes.")
         except AwsError as error:
             failure = error
-        except Exception:  # the edge: whatever it is, the caller gets AWS's answer to it
-            logger.exception("a CloudWatch call failed")
-            failure = AwsError("InternalServiceFault", "The engine failed to answer; its log says why.")
+        except Exception as error:  # noqa: BLE001 (the edge: whatever it is, the caller gets AWS's answer to it)
+            failure = unanswered(error, "a CloudWatch", "InternalServiceFault")
         else:
             await respond(send, *wire.write(request, operation, answer, request_id))
             return

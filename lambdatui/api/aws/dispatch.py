@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
@@ -14,7 +13,7 @@ import msgspec
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Message, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws import lambda_ops, targets
 from lambdatui.api.aws.call import Door
-from lambdatui.api.aws.errors import AwsError, aws_json, rest_json
+from lambdatui.api.aws.errors import AwsError, aws_json, rest_json, unanswered
 from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import answer_to
 from lambdatui.engine.variables import ACCESS_KEY_ID
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from lambdatui.api.aws.sqs import Sqs
     from lambdatui.api.forward import Forwarder
 
-logger = logging.getLogger("lambdatui.api")
 
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/]*/[^/]*/([A-Za-z0-9_.-]+)/aws4_request")
 _QUERY_SCOPE = re.compile(r"X-Amz-Credential=[^&]*?(?:%2F|/)([A-Za-z0-9_.-]+)(?:%2F|/)aws4_request", re.IGNORECASE)
@@ -119,9 +117,8 @@ class Dispatcher:
             failure = error
         except ClientGoneError:
             return
-        except Exception:  # the edge: whatever it is, the caller gets AWS's answer to it
-            logger.exception("a Lambda call failed")
-            failure = AwsError("ServiceException", "The engine failed to answer; its log says why.")
+        except Exception as error:  # noqa: BLE001 (the edge: whatever it is, the caller gets AWS's answer to it)
+            failure = unanswered(error, "a Lambda", "ServiceException")
         await respond(send, *rest_json(failure, new_request_id()))
 
     async def call(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -183,9 +180,8 @@ class Dispatcher:
             failure = error
         except ClientGoneError:
             return
-        except Exception:  # the edge: whatever it is, the caller gets AWS's answer to it
-            logger.exception("an %s call failed", service)
-            failure = AwsError("InternalFailure", "The engine failed to answer; its log says why.")
+        except Exception as error:  # noqa: BLE001 (the edge: whatever it is, the caller gets AWS's answer to it)
+            failure = unanswered(error, f"an {service}", "InternalFailure")
         else:
             kind = (b"content-type", b"application/x-amz-json-" + version)
             await respond(send, 200, msgspec.json.encode(answer), [kind, (b"x-amzn-requestid", request_id.encode())])
@@ -205,9 +201,8 @@ class Dispatcher:
             failure = error
         except ClientGoneError:
             return
-        except Exception:  # the edge: whatever it is, the caller gets AWS's answer to it
-            logger.exception("an sqs call failed")
-            failure = AwsError("InternalFailure", "The engine failed to answer; its log says why.")
+        except Exception as error:  # noqa: BLE001 (the edge: whatever it is, the caller gets AWS's answer to it)
+            failure = unanswered(error, "an sqs", "InternalFailure")
         else:
             body = sqs_query.write_answer(operation, answer, request_id)
             await respond(send, 200, body, sqs_query.headers(request_id))

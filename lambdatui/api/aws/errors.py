@@ -5,11 +5,15 @@ Statuses and keys are botocore's models' (checked in tests) and, for bodies, rec
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import msgspec
 
 from lambdatui.api.asgi import Headers
+from lambdatui.errors import StoreError
+
+logger = logging.getLogger("lambdatui.api")
 
 
 class Shape(NamedTuple):
@@ -104,6 +108,15 @@ class AwsError(Exception):
         self.type = type
         self.message = message
         self.extra = extra
+
+
+def unanswered(error: Exception, call: str, type: str) -> AwsError:
+    """The answer to a call at which the engine itself failed: a store that refuses says why and what to do, for all
+    else there is the log."""
+    if isinstance(error, StoreError):
+        return AwsError(type, str(error))
+    logger.error("%s call failed", call, exc_info=error)
+    return AwsError(type, "The engine failed to answer; its log says why.")
 
 
 def rest_json(error: AwsError, request_id: str) -> tuple[int, bytes, Headers]:

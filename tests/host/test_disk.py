@@ -1,0 +1,125 @@
+"""An engine whose disk is full, or may not be written: what it says, and that it goes on by itself. The disk is a
+small one of memory in a mount namespace of the engine's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambdatui.client.client import Client
+from tests.host.conftest import EngineProcess, StartProcess, wait_for
+
+SMALL_DISK = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def must(result):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+uid, gid = os.getuid(), os.getgid()
+must(libc.unshare(0x10000000 | 0x00020000))  # CLONE_NEWUSER | CLONE_NEWNS
+for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+    with open(f"/proc/self/{name}", "w") as file:
+        file.write(text)
+folder, size, flags = os.environ["SMALL_DISK"].split(":")
+must(libc.mount(b"none", folder.encode(), b"tmpfs", int(flags), f"size={size}".encode()))
+"""
+ENGINE = SMALL_DISK + "from lambdatui.host.main import main; sys.exit(main(sys.argv[1:]))"
+READ_ONLY = 1  # MS_RDONLY
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    (folder / ".lambdatui").mkdir(parents=True)
+    (folder / "app.py").write_text(
+        "import os\ndef handler(event, context):\n    with open(os.environ['DONE'], 'a') as done:\n"
+        "        done.write(event['id'] + '\\n')\n    return 'old'\n"
+    )
+    (folder / "lambdatui.toml").write_text(
+        f"[queues.work]\n[functions.app]\nhandler='app.handler'\nenvironment={{DONE='{tmp_path / 'done'}'}}\n"
+    )
+    disk(monkeypatch, folder / ".lambdatui")
+    probe = subprocess.run([sys.executable, "-c", SMALL_DISK], check=False, capture_output=True, text=True)
+    if probe.returncode:
+        pytest.skip(f"no mount namespace of its own: {probe.stderr.splitlines()[-1]}")
+    return folder
+
+
+def disk(monkeypatch: pytest.MonkeyPatch, folder: Path, flags: int = 0) -> None:
+    monkeypatch.setenv("SMALL_DISK", f"{folder}:8m:{flags}")
+
+
+def problems(client: Client) -> str:
+    return " ".join(problem.message for problem in client.header().problems)
+
+
+def refused(call: Callable[[], Any]) -> str:
+    with pytest.raises(ClientError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_a_full_disk_refuses_with_its_name_and_loses_nothing_and_it_goes_on_by_itself(
+    project: Path, tmp_path: Path, start_process: StartProcess
+) -> None:
+    engine: EngineProcess = start_process(project, "--headless", module=("-c", ENGINE))
+    functions, queues = engine.client("lambda"), engine.client("sqs")
+    client = Client.of(engine.info)
+    accepted: list[str] = []
+
+    def accept(name: str) -> bool:
+        """Whether it was; a small event may still find room where a larger one does not."""
+        payload = json.dumps({"id": name, "pad": "x" * 20_000})
+        try:
+            functions.invoke(FunctionName="app", InvocationType="Event", Payload=payload)
+        except ClientError as error:
+            assert "state.db is full: free some space" in str(error)
+            return False
+        accepted.append(name)
+        return True
+
+    def send() -> Any:
+        return queues.send_message(QueueUrl="work", MessageBody="x" * 20_000)
+
+    assert all(accept(f"before-{number}") for number in range(5))
+    # Through /proc: the mount is seen from the engine's namespace alone.
+    with Path(f"/proc/{engine.process.pid}/root{project}/.lambdatui/filler").open("wb", buffering=0) as filler:
+        with pytest.raises(OSError, match="No space"):
+            while True:
+                filler.write(b"x" * 4096)
+        number = 0
+        while accept(f"full-{number}"):  # into what room the WAL has of its own
+            number += 1
+        assert "state.db is full: free some space" in refused(send)
+        wait_for(lambda: "nothing new is accepted: the disk that holds" in problems(client))
+        assert functions.invoke(FunctionName="app", Payload=b'{"id": "direct"}')["Payload"].read() == b'"old"'
+        (project / "app.py").write_text((project / "app.py").read_text().replace("'old'", "'new'"))
+        filler.truncate(0)
+    assert wait_for(lambda: accept("after"))
+    assert send()["MessageId"]
+    wait_for(lambda: not problems(client))
+    new = {"FunctionName": "app", "Payload": b'{"id": "direct"}'}
+    wait_for(lambda: functions.invoke(**new)["Payload"].read() == b'"new"')
+    wait_for(lambda: set(accepted) <= set((tmp_path / "done").read_text().split()))
+    wait_for(lambda: "events and messages are accepted again" in engine.output.read_text())
+    said = engine.output.read_text()
+    assert said.count(" nothing new is accepted: ") == 1
+    assert "Traceback" not in said
+    assert engine.end() == 0
+
+
+def test_a_folder_that_may_not_be_written_is_refused_with_the_next_step(
+    project: Path, start_process: StartProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk(monkeypatch, project / ".lambdatui", READ_ONLY)
+    engine = start_process(project, "--data", str(project / ".lambdatui"), module=("-c", ENGINE))
+    assert "Read-only file system" in engine.said["error"]
+    assert "--data" in engine.said["error"]
+    assert engine.process.wait(20) == 1
