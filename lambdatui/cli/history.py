@@ -11,7 +11,6 @@ from lambdatui.cli.output import (
     FAINT,
     clock,
     colour,
-    harmless,
     number,
     on_terminal,
     out,
