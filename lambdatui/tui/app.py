@@ -38,6 +38,7 @@ EARLY = 2.0  # seconds of the screen's life in which a lost connection is not ye
 SETTLE = 0.06  # seconds that the cursor rests before plots and log follow it
 T = TypeVar("T")
 
+START_AGAIN = "Start it again (lambdatui run DIR --headless): this screen goes on by itself"
 TOASTED = {"reload": "information", "syntax": "error", "config": "information"}
 
 
@@ -215,7 +216,9 @@ class LambdaTui(App[int]):
     def _say_connection(self, state: State) -> None:
         was, self._connected = self._connected, state.connected
         if was and not state.connected:
-            self.notify(state.message or "engine gone", severity="warning", timeout=6)
+            gone = state.message or "engine gone"
+            hint = f". {START_AGAIN}" if gone.startswith("engine gone") else ""
+            self.notify(gone + hint, severity="warning", timeout=12)
         elif was is False and state.connected and state.header is not None and time.monotonic() > self._early_until:
             self.notify("connected again", timeout=3)
 
