@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 
 from hypothesis import settings
@@ -14,3 +15,12 @@ settings.load_profile("behaviour")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     with contextlib.suppress(ValueError):  # only a main thread may
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# At Python's own thresholds a third of a screen test's time is the collector's: a worker holds every test of the suite.
+gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_collection_finish() -> None:
+    """What has been collected stays to the end: it is not looked through again."""
+    gc.collect()
+    gc.freeze()
