@@ -282,6 +282,7 @@ class DlqEntry(msgspec.Struct, frozen=True, kw_only=True):
     last_at: str
     event: str  # the stored text, exactly
     replaying: bool = False
+    seq: int = 0  # rises in the order in which entries arrive in their queues
 
 
 class CodeChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ logger = logging.getLogger("lambdatui.api")
 
 MAX_BODY = 16 * 1024 * 1024
 MAX_PATTERN = 1000
+DLQ_PAGE_BYTES = 4 * 1024 * 1024  # of events in an answer that is asked for with a limit; one entry at least
 
 T = TypeVar("T")
 
@@ -237,7 +238,10 @@ class Control:
     async def _dlq(self, asked: Asked) -> Any:
         queue = asked.text("queue")
         names = [self._sources.queue(queue).name] if queue else self._sources.dlq_names()
-        return await asyncio.to_thread(self._engine.reader.dlq_entries, names)
+        limit, before = asked.number("limit"), asked.number("before")
+        page = {} if limit is None else {"limit": limit, "most_bytes": DLQ_PAGE_BYTES}
+        page |= {} if before is None else {"before": before}
+        return await asyncio.to_thread(self._engine.reader.dlq_entries, names, **page)
 
     async def _dlq_entry(self, asked: Asked) -> Any:
         found = await asyncio.to_thread(self._engine.reader.dlq_entry, asked.parts[0])

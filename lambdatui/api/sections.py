@@ -13,6 +13,7 @@ from lambdatui.api.function_section import FunctionSection
 
 INVOCATIONS_FIRST = 200
 INVOCATIONS_MOST = 500  # a tick; what is beyond stays in history
+DLQ_MOST, DLQ_MOST_BYTES = 500, 1 << 20  # entries and their events; `dlq list` shows what is beyond
 DLQ_EVERY_TICKS = 5  # replays change entries without changing depths
 SETTLE_TICKS = 3  # rows reach the disk up to 200 ms after they are counted
 
@@ -100,7 +101,10 @@ class Sections:
         if depths == self._depths and self._tick % DLQ_EVERY_TICKS and "dlq" in self._sections:
             return
         self._depths = depths
-        self._set("dlq", await asyncio.to_thread(self._engine.reader.dlq_entries, names))
+        newest = await asyncio.to_thread(
+            self._engine.reader.dlq_entries, names, limit=DLQ_MOST, most_bytes=DLQ_MOST_BYTES
+        )
+        self._set("dlq", newest)
 
     async def _invocations(self, header: schema.Header, functions: set[str | None]) -> None:
         counted = (header.invocations, header.errors, header.throttles)

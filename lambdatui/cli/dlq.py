@@ -63,7 +63,7 @@ def list_entries(queue: str | None, limit: int | None, as_json: bool, place: Pla
       lambdatui dlq list --json
     """
     with place.reading() as reading:
-        entries = reading.dlq(queue)[:limit]
+        entries = reading.dlq(queue, limit)
     if as_json:
         print_json(entries)
     elif not entries:
@@ -215,13 +215,12 @@ def chosen(client: Client, ids: Sequence[str], every: bool, queue: str | None) -
     """The entries that a command names, oldest first for --all. Nothing is done where one does not exist."""
     if bool(ids) == every:
         raise UsageError("name entries, or say --all" + ("; not both" if ids else "; `lambdatui dlq list` shows them"))
-    entries = client.dlq(queue)
     if every:
-        return sorted(entries, key=lambda entry: entry.first_at)
-    by_id = {entry.id: entry for entry in entries}
-    if unknown := [entry_id for entry_id in ids if entry_id not in by_id]:
+        return sorted(client.dlq(queue), key=lambda entry: entry.first_at)
+    found = {entry_id: client.dlq_entry(entry_id) for entry_id in ids}
+    if unknown := [entry_id for entry_id, entry in found.items() if entry is None]:
         raise NotFound(_unknown(unknown))
-    return [by_id[entry_id] for entry_id in dict.fromkeys(ids)]
+    return [entry for entry in found.values() if entry is not None]
 
 
 def _unknown(ids: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from lambdatui.schema import (
 )
 
 CONTROL = "/_lambdatui/v1/"
+DLQ_PORTION = 1_000  # dead letters in a request, of whatever number there are
 
 __all__ = ["Client", "InvokeReply", "OutgoingMessage", "StoredEvent"]
 
@@ -134,9 +135,19 @@ class Client(InvokeClient):
         """List price of a month at the present rate, the free tier taken off; None where there is no rate."""
         return self.header().monthly_usd
 
-    def dlq(self, queue: str | None = None) -> list[DlqEntry]:
-        """Entries of every dead-letter queue, or of one."""
-        return self._get("dlq", {"queue": queue}, list[DlqEntry])
+    def dlq(self, queue: str | None = None, limit: int | None = None) -> list[DlqEntry]:
+        """Entries of every dead-letter queue, or of one, newest first. Asked for in portions, whatever they hold."""
+        found: list[DlqEntry] = []
+        before: int | None = None
+        while limit is None or len(found) < limit:
+            most = DLQ_PORTION if limit is None else min(DLQ_PORTION, limit - len(found))
+            page = self._get("dlq", {"queue": queue, "limit": most, "before": before}, list[DlqEntry])
+            page = [entry for entry in page if before is None or entry.seq < before]
+            if not page:
+                break
+            found += page
+            before = min(entry.seq for entry in page)
+        return sorted(found, key=lambda entry: (entry.last_at, entry.seq), reverse=True)
 
     def dlq_entry(self, entry_id: str) -> DlqEntry | None:
         """One entry; None where it is gone."""
@@ -198,8 +209,11 @@ class Client(InvokeClient):
 
     def purge(self, ids: Sequence[str]) -> int:
         """Delete dead letters; how many there were."""
-        body = msgspec.json.encode({"ids": list(ids)})
-        return self._post("dlq/purge", body, dict[str, int]).get("purged", 0)
+        purged = 0
+        for start in range(0, len(ids), DLQ_PORTION):
+            body = msgspec.json.encode({"ids": ids[start : start + DLQ_PORTION]})
+            purged += self._post("dlq/purge", body, dict[str, int]).get("purged", 0)
+        return purged
 
     def send(self, source: str, messages: Sequence[OutgoingMessage], *, partition_key: str | None = None) -> list[str]:
         """Put messages on a queue or records on a stream; their ids or sequence numbers."""

@@ -128,12 +128,12 @@ class Offline:
         """Nothing runs, so there is no rate."""
         return None
 
-    def dlq(self, queue: str | None = None) -> list[DlqEntry]:
-        """Entries of every dead-letter queue that the project names, or of one."""
+    def dlq(self, queue: str | None = None, limit: int | None = None) -> list[DlqEntry]:
+        """Entries of every dead-letter queue that the project names, or of one; the newest `limit`."""
         names = self._dlq_names()
         if queue is not None:
             names = [self._named(queue, names)]
-        return self._reader.dlq_entries(names)
+        return self._reader.dlq_entries(names, limit=limit)
 
     def dlq_entry(self, entry_id: str) -> DlqEntry | None:
         """One entry; None where it is gone."""

@@ -70,8 +70,8 @@ class Reading(Protocol):
         """List price of a month at the present rate, the free tier taken off; None where there is no rate."""
         ...
 
-    def dlq(self, queue: str | None = None) -> list[DlqEntry]:
-        """Entries of every dead-letter queue, or of one."""
+    def dlq(self, queue: str | None = None, limit: int | None = None) -> list[DlqEntry]:
+        """Entries of every dead-letter queue, or of one, newest first; the newest `limit`."""
         ...
 
     def dlq_entry(self, entry_id: str) -> DlqEntry | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
+import json
 import os
 import re
 import sqlite3
@@ -143,15 +145,19 @@ class Reader:
         with self._history() as connection:
             return [] if connection is None else list(metric_minutes.series(connection, since_minute))
 
-    def dlq_entries(self, queues: Sequence[str]) -> list[schema.DlqEntry]:
-        """What these dead-letter queues hold, newest first."""
-        where = _Where()
-        where.among("m.queue", queues)
+    def dlq_entries(
+        self, queues: Sequence[str], *, limit: int | None = None, most_bytes: int | None = None, before: int = 1 << 62
+    ) -> list[schema.DlqEntry]:
+        """What these dead-letter queues hold, newest first: the `limit` that arrived last, or as many of them as have
+        `most_bytes` of events (one at least), with a `seq` below `before`."""
         with self._state() as connection:
-            if connection is None or not queues:
+            if connection is None:
                 return []
+            newest = _newest_messages(connection, queues, before, limit, most_bytes)
             rows = connection.execute(
-                f"{queue_rows.SELECT_OF_ANY}{where} ORDER BY m.last_us DESC, m.seq DESC", where.values
+                f"{queue_rows.SELECT_OF_ANY} WHERE m.seq IN (SELECT value FROM json_each(?))"
+                " ORDER BY m.last_us DESC, m.seq DESC",
+                (json.dumps(newest),),
             )
             return [reader_rows.dlq_entry(queue_rows.message(row)) for row in rows]
 
@@ -373,6 +379,25 @@ def _log_rows(connection: sqlite3.Connection, where: _Where, sought: log_blocks.
     sql += f" {'AND' if where.conditions else 'WHERE'} l.id BETWEEN ? AND ? ORDER BY l.id DESC"
     for span in log_blocks.spans(connection, sought):
         yield from connection.execute(sql, (*where.values, *span))
+
+
+def _newest_messages(
+    connection: sqlite3.Connection, queues: Sequence[str], before: int, limit: int | None, most_bytes: int | None
+) -> list[int]:
+    """The numbers of the messages that came last, each queue's through its index."""
+    sql = (
+        "SELECT m.seq, length(p.data) FROM message m JOIN payload p ON p.id = m.payload"
+        " WHERE m.queue = ? AND m.seq < ? ORDER BY m.seq DESC"
+    )
+    each_queue = [connection.execute(sql, (queue, before)) for queue in dict.fromkeys(queues)]
+    newest: list[int] = []
+    size = 0
+    for seq, length in itertools.islice(heapq.merge(*each_queue, reverse=True), limit):
+        size += length
+        if newest and most_bytes is not None and size > most_bytes:
+            break
+        newest.append(seq)
+    return newest
 
 
 def _limit(limit: int | None) -> int:

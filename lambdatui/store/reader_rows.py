@@ -122,6 +122,7 @@ def dlq_entry(entry: Message) -> schema.DlqEntry:
         last_at=iso(entry.sent_us if entry.last_us is None else entry.last_us),
         event=entry.body,
         replaying=entry.replaying,
+        seq=entry.seq,
     )
 
 

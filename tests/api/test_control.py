@@ -55,12 +55,16 @@ def test_what_is_read(control: Client, door: Running) -> None:
     assert control.info().token == ""
 
 
-def test_messages_are_sent_peeked_and_dead_letters_purged(control: Client) -> None:
+def test_messages_are_sent_peeked_and_dead_letters_purged(control: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = control.send("letters", [OutgoingMessage(body="one"), OutgoingMessage(body="two")])
     assert len(ids) == 2
     assert {message.body for message in control.peek("letters")} >= {"one", "two"}
     assert {entry.id for entry in control.dlq("letters")} >= set(ids)
     assert {entry.id for entry in control.dlq()} >= set(ids)
+    whole = control.dlq("letters")
+    monkeypatch.setattr("lambdatui.client.client.DLQ_PORTION", 1)
+    assert control.dlq("letters") == whole, "asked for one by one"
+    assert control.dlq("letters", 1) == whole[:1]
     entry = control.dlq_entry(ids[0])
     assert entry is not None
     assert entry.event == "one"

@@ -111,6 +111,16 @@ def test_logs_and_invocations_can_be_narrowed(door: Running) -> None:
         assert {row.function for row in first.new_invocations or []} == {"page"}
 
 
+def test_a_screen_is_sent_the_newest_dead_letters_only(door: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lambdatui.api.sections.DLQ_MOST", 2)
+    client = Client(door.url, TOKEN)
+    ids = client.send("letters", [OutgoingMessage(body=text) for text in "abc"])
+    with screen(door) as ws:
+        subscribe(ws, dlq=True)
+        assert {entry.id for entry in until(ws, lambda one: bool(one.dlq)).dlq or []} == set(ids[1:])
+    client.purge(ids)
+
+
 def test_a_dead_letter_appears_and_goes(door: Running) -> None:
     client = Client(door.url, TOKEN)
     with screen(door) as ws:

@@ -192,7 +192,7 @@ class FakeEngine:
             "invocations": lambda: self.invocations[: int(query.get("limit", ["1000000"])[0])],
             "logs": lambda: [entry for entry in self.logs if entry.id > int(query.get("after_id", ["0"])[0])],
             "stats": lambda: {"orders": schema.Stats(Invocations=3), "_account": schema.Stats(Invocations=3)},
-            "dlq": lambda: self.dlq,
+            "dlq": lambda: self.dlq[: int(query.get("limit", ["1000000"])[0])],
             "peek": lambda: self.peeked,
             "code_change": lambda: None,
             "last_event": lambda: self.last,

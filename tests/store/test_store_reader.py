@@ -199,6 +199,24 @@ async def test_entries_depths_and_peeks_show_without_taking(store: Store, clock:
     assert [each.body for each in clock_reader.peek_stream("s", 3)] == ["2", "3", "4"]
 
 
+async def test_dead_letters_are_read_in_portions_of_entries_and_bytes(store: Store) -> None:
+    other = QueueConfig(name="other", logical_id="Other")
+    for n in range(6):
+        await store.queues.send(QUEUE if n % 2 else other, [NewMessage(body=f"{n}" * 100)])
+    reader = Reader(store.data)
+
+    def events(**portion: int) -> list[str]:
+        return [entry.event[0] for entry in reader.dlq_entries(["q", "other"], **portion)]
+
+    assert events() == ["5", "4", "3", "2", "1", "0"]
+    assert events(limit=4) == ["5", "4", "3", "2"]
+    assert events(limit=4, most_bytes=250) == ["5", "4"]
+    assert events(limit=4, most_bytes=1) == ["5"], "a portion is never empty"
+    last = reader.dlq_entries(["q", "other"], limit=4)[-1]
+    assert events(limit=4, before=last.seq) == ["1", "0"]
+    assert reader.dlq_entries([], limit=4) == []
+
+
 async def test_failed_and_last_events_are_exact(store: Store, clock: ManualClock) -> None:
     rows = [
         record(store, clock, status="error", event=b"\xff1"),

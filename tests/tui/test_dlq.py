@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 from textual.widgets import TextArea
 
@@ -29,6 +30,15 @@ async def test_a_replayed_entry_leaves_when_it_succeeds() -> None:
         await shop.until(lambda: "dead-0" not in _left(shop))
         assert _replayed(shop) == ["dead-0"]
         await shop.until(lambda: "went through" in shop.told())
+
+
+async def test_where_more_are_kept_than_a_screen_is_sent_it_says_so() -> None:
+    async with opened() as shop:
+        await shop.press("5")
+        assert "newest" not in shop.widget("#dlq", DlqTable).subject
+        assert shop.feed.state.header is not None
+        shop.feed.push(header=msgspec.structs.replace(shop.feed.state.header, dlq_depth=12_345))
+        await shop.until(lambda: "newest 4 of 12,345" in shop.text())
 
 
 async def test_one_that_fails_again_stays_with_its_new_error() -> None:

@@ -75,7 +75,8 @@ class DlqPage(Page):
         return Subscription(function=self.tui.selected, dlq=True)
 
     def show(self, state: State, fresh: bool) -> None:
-        self.table.show_entries(state.dlq, self.tui.now_us)
+        depth = 0 if state.header is None else state.header.dlq_depth
+        self.table.show_entries(state.dlq, self.tui.now_us, depth)
         self.show_job()
         self._show_entry()
 

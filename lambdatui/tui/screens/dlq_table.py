@@ -72,8 +72,8 @@ class DlqTable(Table):
     def help_name(self) -> str:
         return "Dead letters"
 
-    def show_entries(self, entries: Sequence[DlqEntry], now_us: int) -> None:
-        """The entries of every queue, newest first."""
+    def show_entries(self, entries: Sequence[DlqEntry], now_us: int, depth: int = 0) -> None:
+        """The newest entries of every queue, newest first, of `depth` that there are."""
         ordered = sorted(entries, key=lambda entry: entry.last_at, reverse=True)
         self.entries = {entry.id: entry for entry in ordered}
         queues = sorted({entry.queue for entry in ordered})
@@ -81,6 +81,8 @@ class DlqTable(Table):
             self.columns = [c for c in COLUMNS if c.key != "queue" or len(queues) > 1]
         self.footer_lines = list(BOX_HINTS) if self.box and ordered else []
         self.subject = clean(queues[0] if len(queues) == 1 else plural(len(queues), "queue") if queues else "")
+        if depth > len(ordered):
+            self.subject = f"{self.subject}: newest {len(ordered)} of {depth:,}"
         self.set_rows(self._row_of(entry, now_us) for entry in ordered)
 
     def show_job(self, job: ReplayJob | None) -> None:
