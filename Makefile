@@ -11,7 +11,7 @@ CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH -u LAMBDATUI_PROJECT -
 # Three for two cores: tests of processes wait about a third of their time.
 PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 3 --dist loadfile
 
-.PHONY: run test check soak bench bench-peers lock pictures tables clean install help
+.PHONY: run test check soak fuzz bench bench-peers lock pictures tables clean install help
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test      the tests"
 	@echo "make check     format, lint, types, imports, tests"
 	@echo "make soak      the long tests"
+	@echo "make fuzz      random input for everything that reads any: MINUTES=5 or EXAMPLES=1000 a target"
 	@echo "make bench     measure everything, write benchmarks/RESULTS.md"
 	@echo "make bench-peers  install other local Lambdas into benchmarks/.peers and measure beside them"
 	@echo "make lock      write requirements.lock anew"
@@ -50,6 +51,11 @@ test: $(STAMP)
 
 soak: $(STAMP)
 	$(PYTEST) -m soak
+
+# MINUTES or EXAMPLES are each target's; what it found is tried again with SEED (CONTRIBUTING.md).
+fuzz: $(STAMP)
+	LAMBDATUI_FUZZ_MINUTES=$(if $(EXAMPLES)$(SEED),,$(or $(MINUTES),1)) LAMBDATUI_FUZZ_EXAMPLES=$(EXAMPLES) \
+		LAMBDATUI_FUZZ_SEED=$(SEED) $(PYTEST) tests/fuzz $(if $(TARGET),-k $(TARGET))
 
 bench: $(STAMP)
 	$(CLEAN_ENV) $(BIN)/python -m benchmarks

@@ -80,7 +80,7 @@ def identity(authorizer: AuthorizerConfig, request: Request, match: Match) -> li
 def _has_form(pattern: str, value: str) -> bool:
     try:
         return re.fullmatch(pattern, value) is not None
-    except re.error:  # the template's own; API Gateway refuses it at deployment
+    except (re.error, OverflowError, RecursionError):  # the template's own; API Gateway refuses it at deployment
         return True
 
 

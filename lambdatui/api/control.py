@@ -352,5 +352,5 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
         raise UsageError(f"the pattern is longer than {MAX_PATTERN} characters")
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"the pattern is no regular expression: {error}") from None

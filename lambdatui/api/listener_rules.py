@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from lambdatui.api.path_table import Found
 from lambdatui.config.model import RouteConfig
+from lambdatui.config.wildcards import any_between
 
 
 class Rules:
@@ -69,8 +70,8 @@ class _Rule:
 
 
 def _pattern(text: str) -> str:
-    """`*` is any text, `?` one character. Runs of stars are one, so that matching stays quick."""
-    return re.sub(r"\*+", "*", text).translate({ord("*"): ".*", ord("?"): "."} | _ESCAPED)
+    """`*` is any text, `?` one character."""
+    return any_between([part.translate({ord("?"): "."} | _ESCAPED) for part in re.split(r"\*+", text)])
 
 
 _ESCAPED = {ord(character): "\\" + character for character in r".^$+{}[]|()\-&#~"}

@@ -218,7 +218,7 @@ class Feed:
                 self._set(merge(self._state, update))
         except ConnectionClosed:
             pass
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError, IndexError, RecursionError):
             return "the engine's feed is not understood: is it of another version? restart it"
         return "engine gone: it closed the feed"
 

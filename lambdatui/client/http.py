@@ -140,6 +140,6 @@ def _error_kind(status: int, exit_code: object) -> type[LambdaTuiError]:
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -184,5 +184,5 @@ def compiled(pattern: str | None) -> re.Pattern[str] | None:
         return None
     try:
         return re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"--filter {pattern!r} is not a regular expression: {error}") from error

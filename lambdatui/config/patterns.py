@@ -10,11 +10,14 @@ import functools
 import ipaddress
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from lambdatui.config.wildcards import any_between
+
+MAX_DEPTH = 100  # of a pattern; matching one level takes three frames of the stack
 _MISSING = object()
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "=": operator.eq,
@@ -32,7 +35,7 @@ def matches(pattern: Mapping[str, Any], event: object) -> bool:
     `pattern` is one that `problem` found nothing wrong with.
     """
     if isinstance(event, list):  # objects in a list: one of them has to match as a whole
-        return any(matches(pattern, each) for each in event)
+        return any(matches(pattern, each) for each in _flat(event))
     if not isinstance(event, Mapping):
         event = {}
     return all(
@@ -41,17 +44,32 @@ def matches(pattern: Mapping[str, Any], event: object) -> bool:
     )
 
 
-def problem(pattern: object) -> str | None:
+def _flat(values: list[Any]) -> Iterator[Any]:
+    """What stands in a list and in lists inside of it, however deep."""
+    levels = [iter(values)]
+    while levels:
+        for each in levels[-1]:
+            if isinstance(each, list):
+                levels.append(iter(each))
+                break
+            yield each
+        else:
+            levels.pop()
+
+
+def problem(pattern: object, depth: int = 0) -> str | None:
     """What is wrong with a pattern, as the end of a sentence; None where nothing is."""
+    if depth == MAX_DEPTH:
+        return f"it is nested more than {MAX_DEPTH} deep"
     if not isinstance(pattern, Mapping):
         return "it must be an object"
     if not pattern:
         return "it is empty"
     for key, wanted in pattern.items():
         if is_or(key, wanted):
-            found = next((said for each in wanted if (said := problem(each))), None)
+            found = next((said for each in wanted if (said := problem(each, depth + 1))), None)
         elif isinstance(wanted, Mapping):
-            found = problem(wanted)
+            found = problem(wanted, depth + 1)
         elif isinstance(wanted, list):
             found = next((said for each in wanted if (said := _choice_problem(each))), None)
         else:
@@ -71,7 +89,7 @@ def _attribute(value: Mapping[str, str]) -> object:
     if kind == "String.Array" or kind.startswith("Number"):
         try:
             return msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
             return text
     return text if kind.startswith("String") else _BINARY
 
@@ -174,11 +192,13 @@ def _text(name: str, operand: Any, value: str) -> bool:
 @functools.lru_cache(maxsize=256)
 def _wildcard(pattern: str) -> re.Pattern[str]:
     r"""`*` stands for any characters, `\*` for itself."""
-    parts = re.split(r"(\\.|\*)", pattern, flags=re.DOTALL)
-    built = [
-        ".*?" if part == "*" else re.escape(part[1:] if part[:1] == "\\" and len(part) == 2 else part) for part in parts
-    ]
-    return re.compile("".join(built), re.DOTALL)
+    parts = [""]
+    for part in re.split(r"(\\.|\*)", pattern, flags=re.DOTALL):
+        if part == "*":
+            parts.append("")
+        else:
+            parts[-1] += re.escape(part[1:] if part[:1] == "\\" and len(part) == 2 else part)
+    return re.compile(any_between(parts), re.DOTALL)
 
 
 def _is_number(value: object) -> bool:

@@ -29,6 +29,7 @@ _RATE = re.compile(r"rate\(\s*(\S+)\s+(\S+?)\s*\)")
 _AT = re.compile(r"at\(\s*(\S+)\s*\)")
 _CRON = re.compile(r"cron\((.*)\)", re.S)
 _EVERY = re.compile(r"(?:every\s+)?(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
+MAX_LENGTH = 256  # characters of an expression, on AWS as well
 MIN_EVERY_US = 10_000  # below 10 ms a schedule is a busy loop
 MAX_PERIOD_US = 366 * 86_400 * MICROS * 10
 FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -184,6 +185,8 @@ def parse(expression: str, timezone: str | None = None) -> Schedule:
     `timezone` is by whose clocks a cron or at counts, UTC's where there is none.
     """
     text = expression.strip()
+    if len(text) > MAX_LENGTH:
+        raise UsageError(f"{text[:40]}… has more than {MAX_LENGTH} characters, the most of a schedule expression")
     if text.startswith("rate("):
         return _rate(text)
     if match := _EVERY.fullmatch(text):
@@ -232,6 +235,8 @@ def _once(text: str) -> Once:
         when = datetime.strptime(match[1] if match else "", "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         raise UsageError(f"{text}: write at(yyyy-mm-ddThh:mm:ss)") from None
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        raise UsageError(f"{text}: the years are {FIRST_YEAR}-{LAST_YEAR}")
     return Once(text, int(when.timestamp()) * MICROS)
 
 

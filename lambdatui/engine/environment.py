@@ -19,7 +19,7 @@ from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
 from lambdatui.engine.libraries import Parts
 from lambdatui.engine.limit import Alarm, Limit
-from lambdatui.engine.measured import Frames
+from lambdatui.engine.measured import Duration, Frames
 from lambdatui.engine.model import LATEST
 from lambdatui.engine.spawner import Exit
 from lambdatui.spawner import tree
@@ -135,13 +135,13 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 class _Ready(msgspec.Struct):
-    init_us: int = 0
+    init_us: Duration = 0
     libraries: list[tuple[str, str | None]] = []
     files: list[str] = []
 
 
 class _Done(msgspec.Struct):
-    duration_us: int = 0
+    duration_us: Duration = 0
     error_type: str | None = None
     error_message: str | None = None
 

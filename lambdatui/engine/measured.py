@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -12,6 +12,8 @@ from lambdatui.store.records import InitRecord
 if TYPE_CHECKING:
     from lambdatui.engine.environment import Environment, Outcome
 
+# Microseconds that an environment tells: what user code writes must not become a figure that no store holds.
+Duration = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Frames = dict[int, tuple[bytes, bytes]]  # kind of frame -> meta and payload
 
 
@@ -28,8 +30,8 @@ class InitParts(msgspec.Struct, frozen=True):
 
 
 class _Meta(msgspec.Struct):
-    libraries_us: int = 0
-    own_us: int = 0
+    libraries_us: Duration = 0
+    own_us: Duration = 0
 
 
 _meta = msgspec.json.Decoder(_Meta)

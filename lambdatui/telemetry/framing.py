@@ -38,11 +38,17 @@ class Framing:
     """Takes bytes as they come, cut anywhere; gives printed bytes at once and records when they are whole."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._pieces: list[bytes] = []  # of what is not complete
+        self._missing = 0  # bytes until there is more to see of it
 
     def feed(self, data: bytes) -> list[Piece]:
         """What is complete now, in the order in which it was written."""
-        data = self._rest + data if self._rest else data
+        if self._pieces:
+            self._pieces.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return []
+            data = b"".join(self._pieces)
         pieces: list[Piece] = []
         unpack = wire.LOG_RECORD.unpack_from
         printed = position = 0  # up to `printed` everything is in `pieces`
@@ -50,8 +56,10 @@ class Framing:
             start = data.find(_MARK, position)
             if start < 0:
                 start = _beginning(data, position)
+                missing = 1
                 break
-            if len(data) - start < _HEAD:
+            missing = start + _HEAD - len(data)
+            if missing > 0:
                 break
             kind, length, _ = unpack(data, start)
             level = _KINDS.get(kind)
@@ -59,7 +67,8 @@ class Framing:
                 position = start + len(_MARK)
                 continue
             end = start + _HEAD + length
-            if len(data) < end:
+            missing = end - len(data)
+            if missing > 0:
                 break
             if start > printed:
                 pieces.append(Piece(data[printed:start]))
@@ -67,12 +76,13 @@ class Framing:
             printed = position = end
         if start > printed:
             pieces.append(Piece(data[printed:start]))
-        self._rest = data[start:]
+        self._pieces = [data[start:]] if start < len(data) else []
+        self._missing = missing
         return pieces
 
     def flush(self) -> list[Piece]:
         """What stands there unfinished: the process died while it wrote."""
-        rest, self._rest = self._rest, b""
+        rest, self._pieces = b"".join(self._pieces), []
         if rest.startswith(_MARK) and len(rest) > _HEAD:
             kind, _, _ = wire.LOG_RECORD.unpack_from(rest)
             return [Piece(rest[_HEAD:], wire.log_record_level(kind) or 0)]

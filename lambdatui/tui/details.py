@@ -11,6 +11,7 @@ from lambdatui.tui.text import (
     STATUSES,
     clean,
     json_pieces,
+    json_value,
     local_time,
     millis,
     pretty_json,
@@ -50,10 +51,8 @@ def _folded(pieces: tuple[Piece, ...], width: int, indent: int) -> list[Line]:
 
 def subject_of(event: str) -> str:
     """A few words that tell one event from another: `order 1189`, `detail-type …`, the first key and its value."""
-    import json
-
     try:
-        value = json.loads(event[:20_000])
+        value = json_value(event[:20_000])
     except ValueError:
         return clean(event[:24])
     if isinstance(value, dict) and isinstance(value.get("Records"), list) and value["Records"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -15,7 +14,7 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from lambdatui.tui.keys import bind
-from lambdatui.tui.text import clean
+from lambdatui.tui.text import clean, json_value
 
 
 class Confirm(ModalScreen[bool]):
@@ -172,7 +171,7 @@ class EventEditor(ModalScreen[bytes | None]):
     def _judge(self) -> str | None:
         wrong = None
         try:
-            json.loads(self.query_one(TextArea).text or "null")
+            json_value(self.query_one(TextArea).text or "null")
         except ValueError as error:
             wrong = f"✖ not JSON: {error}"
         verdict = self.query_one("#verdict", Static)

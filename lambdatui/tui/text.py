@@ -28,6 +28,7 @@ _JSON_TAGS = {
     "json.brace": "",
 }
 JSON_LIMIT = 200_000  # characters that are laid out and coloured; more is shown as it is
+JSON_DEPTH = 50  # what is nested deeper is not laid out: each level takes two cells, and the text grows by its square
 
 
 def clean(text: str) -> str:
@@ -186,18 +187,28 @@ def short_sha(value: str) -> str:
     return value[:4] if value else DASH
 
 
+def json_value(text: str) -> object:
+    """What JSON text means; ValueError where it is none, or nested deeper than is read."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 def pretty_json(text: str) -> str:
     """JSON laid out with two spaces and short lists and objects kept on one line; other text as it is."""
     if len(text) > JSON_LIMIT:
         return text
     try:
-        value = json.loads(text)
-    except ValueError:
+        return _layout(json.loads(text), 0)
+    except (ValueError, RecursionError):
         return text
-    return _layout(value, 0)
 
 
 def _layout(value: object, depth: int) -> str:
+    """RecursionError where it is nested deeper than is laid out."""
+    if depth > JSON_DEPTH:
+        raise RecursionError
     flat = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or not value or (depth and len(flat) + 2 * depth <= 44):
         return flat

@@ -195,3 +195,9 @@ def test_any_text_is_a_pattern_or_refused(pattern: str, message: str) -> None:
         assert str(error)
     else:
         assert matches(message) in (True, False)
+
+
+def test_a_value_of_many_stars_comes_to_an_end() -> None:
+    matches = compiled('{ $.a = "' + "*a" * 30 + '*b" }')
+    assert not matches('{"a": "' + "a" * 3_000 + '"}')
+    assert matches('{"a": "' + "xa" * 40 + 'b"}')

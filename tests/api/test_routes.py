@@ -236,3 +236,9 @@ def test_the_table_finds_what_trying_all_routes_finds(
     table = PathTable(routes, ApiConfig(id="x", kind=kind))  # type: ignore[arg-type]
     hit = table.find(method, path)
     assert (hit.route if hit else None) == best
+
+
+def test_a_listener_rule_of_many_stars_comes_to_an_end() -> None:
+    made = project([route("ANY", "/" + "*a" * 30 + "*b", "alb", id="stars", priority=1)])
+    assert found(made, "GET", "/" + "a" * 3_000) is None
+    assert found(made, "GET", "/" + "xa" * 40 + "b") is not None

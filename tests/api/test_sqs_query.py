@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lambdatui.api.aws.errors import AwsError
-from lambdatui.api.aws.sqs_query import read_form, write_answer
+from lambdatui.api.aws.sqs_query import read_form, write_answer, write_error
 from tests.api.api_support import ACCOUNT, Running
 
 NS = {"q": "http://queue.amazonaws.com/doc/2012-11-05/"}
@@ -139,3 +139,9 @@ def test_errors_have_their_older_codes(door: Running) -> None:
     status, error = ask(door, Action="ReceiveMessage", QueueUrl="letters", MaxNumberOfMessages="eleven")
     assert (status, text(error, "Error/Code")) == (400, "InvalidParameterValue")
     assert text(ask(door, Action="Fly")[1], "Error/Code") == "InvalidAction"
+
+
+def test_xml_holds_whatever_a_form_says() -> None:
+    status, body, _ = write_error(AwsError("MalformedInput", "\x00\x1b\ud800 is no parameter"), "id")
+    assert status == 400
+    assert "� is no parameter" in (ET.fromstring(body).findtext(".//q:Message", "", NS))

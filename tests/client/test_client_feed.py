@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from lambdatui.client import feed as feed_module
 from lambdatui.client.feed import MAX_INVOCATIONS, MAX_LOGS, Feed, State, feed_url, merge, taken
-from lambdatui.schema import EngineInfo, Header, Subscription, Update
+from lambdatui.schema import FEED_VERSION, EngineInfo, Header, Subscription, Update
 from tests.client.fake_engine import T0, batch, function, row
 
 WAIT = 10
@@ -204,6 +205,29 @@ async def test_another_version_is_said_instead_of_shown() -> None:
         state = await until(feed, lambda s: s.message)
         assert state.message is not None
         assert "version 99" in state.message
+        await feed.close()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\xc1",
+        b"\x91" * 5_000,
+        msgspec.msgpack.encode({"version": FEED_VERSION, "new_logs": [[1, "t", "f", None, None, b"\xff", ["line"]]]}),
+    ],
+    ids=["no msgpack", "too deep", "lines that do not add up"],
+)
+async def test_what_is_no_feed_is_said_instead_of_shown(frame: bytes) -> None:
+    async def talk(connection: ServerConnection) -> None:
+        await heard(connection)
+        await connection.send(frame)
+        await connection.wait_closed()
+
+    async with server(talk) as url:
+        feed = Feed(lambda: info(url))
+        state = await until(feed, lambda s: s.message)
+        assert state.message is not None
+        assert "not understood" in state.message
         await feed.close()
 
 

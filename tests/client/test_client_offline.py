@@ -141,8 +141,9 @@ def test_arns_and_urls_name_a_queue(offline: Offline) -> None:
 
 
 def test_a_pattern_that_is_no_regular_expression_is_said(offline: Offline) -> None:
-    with pytest.raises(UsageError, match="regular expression"):
-        offline.logs(pattern="(")
+    for pattern in ("(", "a{99999999999999}", "(" * 5_000):
+        with pytest.raises(UsageError, match="regular expression"):
+            offline.logs(pattern=pattern)
 
 
 def test_the_region_is_the_one_that_an_engine_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

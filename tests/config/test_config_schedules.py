@@ -233,6 +233,11 @@ def test_after_the_last_year_nothing_is_due() -> None:
         ("rate(999999999 days)", "ten years"),
         ("every 0s", "shortest"),
         ("at(2026-01-01)", "yyyy-mm-ddThh:mm:ss"),
+        ("at(9999-12-31T23:59:59)", "1970-2199"),  # in some time zones the year 10000
+        ("at(0001-01-01T00:00:00)", "1970-2199"),
+        ("cron(0 0 L-" + "9" * 5_000 + " * ? *)", "256 characters"),
+        ("cron(0 0 ? * 2#" + "9" * 5_000 + " *)", "256 characters"),
+        ("every " + "9" * 400 + "s", "256 characters"),
         ("", "no schedule expression"),
         ("* * * * *", "no schedule expression"),
     ],

@@ -104,3 +104,23 @@ def test_a_messages_attributes_have_the_types_that_they_say() -> None:
     assert not matches({"store": [5]}, given)
     assert not matches({"blob": ["AAA="]}, given)
     assert matches({"blob": [{"exists": True}]}, given)
+
+
+def test_what_is_nested_very_deep_is_matched_or_refused() -> None:
+    lists: Any = {"a": "x"}
+    for _ in range(5_000):
+        lists = [lists]
+    assert matches({"a": ["x"]}, lists)
+    assert not matches({"a": ["y"]}, lists)
+    deep: Any = ["x"]
+    for _ in range(300):
+        deep = {"a": deep}
+    assert "nested more than 100 deep" in (problem(deep) or "")
+    told = attributes({"a": {"DataType": "String.Array", "StringValue": "[" * 5_000}})
+    assert told == {"a": "[" * 5_000}
+
+
+def test_a_wildcard_of_many_stars_comes_to_an_end() -> None:
+    pattern = {"a": [{"wildcard": "*a" * 30 + "*b"}]}
+    assert not matches(pattern, {"a": "a" * 3_000})
+    assert matches(pattern, {"a": "xa" * 40 + "b"})

@@ -277,6 +277,20 @@ async def test_an_answer_that_cannot_be_read_is_an_error_at_once(start: Start) -
     assert "could not be read" in (result.error_message or "")
 
 
+async def test_a_time_that_nothing_can_hold_is_an_error_and_its_row_is_kept(start: Start) -> None:
+    code = (
+        "import gc, uuid\n"
+        "def handler(event, context):\n"
+        "    channel = next(each for each in gc.get_objects() if type(each).__name__ == 'Channel')\n"
+        f"    channel.write({wire.RESULT}, {{'duration_us': 10**30}}, b'1', uuid.UUID(context.aws_request_id).bytes)\n"
+    )
+    engine = await start({"forger.py": code})
+    result = await call(engine, "forger")
+    assert (result.status, "could not be read" in (result.error_message or "")) == ("error", True)
+    await engine.store.history.flush()
+    assert engine.reader.invocation(result.request_id) is not None
+
+
 async def test_a_stopped_spawner_holds_neither_the_call_under_way_nor_the_next(start: Start) -> None:
     """As a handler can stop it where no kernel keeps it apart."""
     wait = "import time\ndef handler(event, context):\n    open(event, 'w').close()\n    time.sleep(60)\n"

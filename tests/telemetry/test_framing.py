@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +79,17 @@ def test_a_head_that_nobody_would_write_is_printed_bytes() -> None:
     odd = wire.LOG_RECORD.pack(wire.log_record_type(0, False), 2**32 - 1, 0)
     assert read(odd + b"x") == [(None, odd + b"x")]
     assert read(b"\xa5\x5a\x00\x07" + bytes(20)) == [(None, b"\xa5\x5a\x00\x07" + bytes(20))]
+
+
+def test_a_long_record_is_put_together_only_when_it_is_whole() -> None:
+    """Joined at each read, a record of some megabytes would hold up everybody."""
+    data = framed("x" * 8_000_000)
+    framing = Framing()
+    assert framing.feed(data[:4_000_000]) == []
+    tracemalloc.start()
+    try:
+        assert framing.feed(data[4_000_000:4_000_100]) == []
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+    assert framing.feed(data[4_000_100:]) == [Piece(b"x" * 8_000_000, 0)]

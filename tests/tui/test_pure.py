@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from lambdatui.schema import Happening, InvocationDetail
+from lambdatui.schema import Happening, InvocationDetail, LogLine
 from lambdatui.tui import text
 from lambdatui.tui.details import code_lines, invocation_facts, relative, subject_of, waterfall
 from lambdatui.tui.function_lines import configuration_lines
@@ -20,6 +20,7 @@ from lambdatui.tui.screens.overview import happening_lines, log_empty
 from lambdatui.tui.widgets.bars import cost_groups
 from lambdatui.tui.widgets.braille import area, columns, nice_top, outline, sparkline, stacked
 from lambdatui.tui.widgets.lines import fit, left, paragraphs, right, width_of, wrap
+from lambdatui.tui.widgets.logstore import LogFilter, rows_of
 from lambdatui.tui.widgets.platform_event import record_text
 from lambdatui.tui.widgets.rows import Column, Row, fitted, layout, matching, sort_rows, title_text
 
@@ -311,3 +312,35 @@ def test_the_help_says_what_the_price_in_the_header_means() -> None:
     assert cost_text(fakes.header(cost_usd=0.0021)) == "$0.0021 since the start at list prices"
     told = cost_text(fakes.header(cost_usd=0.0021, monthly_usd=1.2))
     assert "$1.20 a month" in told and "1,000,000 requests and 400,000 GB-s" in told
+
+
+# what functions write to make trouble
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["[" * 100_000, "[" * 400 + "]" * 400, '{"a":' * 900 + "1" + "}" * 900],
+    ids=["never ending", "lists", "objects"],
+)
+def test_json_that_is_nested_very_deep_is_shown_as_it_is(message: str) -> None:
+    assert text.pretty_json(message) == message
+    shown = LogLine(time=fakes.at(0), function="f", request_id=None, level="PRINT", message=message, id=1)
+    rows = rows_of(shown, width=60, with_function=0, wrapped=False, pretty=True, pattern=None)
+    assert message.startswith(rows[0][-1][0][:20])
+    assert subject_of(message)
+    with pytest.raises(ValueError, match="deep"):
+        text.json_value("[" * 100_000)
+
+
+def test_whatever_a_row_says_is_painted_harmlessly() -> None:
+    painted = fit((("a\x1b[2J", "err"), ("\x9b31m\u202e", "")), 20)
+    assert "".join(piece for piece, _ in painted) == "a␛[2J�31m�".ljust(20)
+
+
+def test_wide_characters_wrap_in_the_narrowest_place() -> None:
+    assert "".join(t for row in wrap((("日本語", ""),), 3, 2) for t, _ in row).replace(" ", "") == "日本語"
+
+
+@pytest.mark.parametrize("needle", ["(", "a{99999999999999}", "(" * 5_000], ids=["open", "too often", "too deep"])
+def test_a_filter_that_is_no_expression_is_looked_for_as_text(needle: str) -> None:
+    assert LogFilter(needle=needle).pattern.search(f"x{needle}x")  # type: ignore[union-attr]

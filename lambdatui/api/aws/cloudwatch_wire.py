@@ -11,7 +11,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 import msgspec
 
@@ -19,13 +18,13 @@ from lambdatui.api.asgi import Headers, Scope
 from lambdatui.api.aws import cbor, targets
 from lambdatui.api.aws.cbor import CborError, Moment
 from lambdatui.api.aws.errors import CLOUDWATCH, COMMON, AwsError
+from lambdatui.api.aws.xml_text import escaped
 
 Protocol = Literal["cbor", "json", "query"]
 Members = dict[str, Any]
 
 MAX_FIELDS = 20_000  # 500 queries with all their dimensions
 _NAMESPACE = "http://monitoring.amazonaws.com/doc/2010-08-01/"
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # characters that XML cannot hold
 _NUMBERS = {"Period", "MaxDatapoints"}
 _FLAGS = {"ReturnData", "IncludeLinkedAccounts"}
 _TIMES = {"StartTime", "EndTime"}
@@ -181,5 +180,4 @@ def _xml(name: str, value: Any) -> str:
     if isinstance(value, Moment):
         value = datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    told = escape(_NO_XML.sub("\ufffd", text), {"\r": "&#xD;"})
-    return f"<{name}>{told}</{name}>"
+    return f"<{name}>{escaped(text)}</{name}>"

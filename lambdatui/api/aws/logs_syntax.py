@@ -7,6 +7,8 @@ import re
 import warnings
 from collections.abc import Callable
 
+from lambdatui.config.wildcards import any_between
+
 MAX_REGEXES = 2  # in one pattern of JSON or of fields
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _REGEX = re.compile(r"[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|\\*+.\s&<>'\"~`]+")
@@ -109,7 +111,7 @@ def _ordered(holds: Callable[[float, float], bool], limit: float) -> Check:
 
 def _same(wanted: str, as_number: float | None) -> Check:
     if "*" in wanted:
-        fits = re.compile(".*".join(map(re.escape, re.split(r"\*+", wanted))), re.DOTALL).fullmatch
+        fits = re.compile(any_between([re.escape(part) for part in re.split(r"\*+", wanted)]), re.DOTALL).fullmatch
         return lambda text, _: fits(text) is not None
     if as_number is not None:
         return lambda text, number: text == wanted if number is None else number == as_number

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import parse_qsl
-from xml.sax.saxutils import escape
 
 from lambdatui.api.asgi import Headers
 from lambdatui.api.aws.errors import COMMON, SQS, AwsError
+from lambdatui.api.aws.xml_text import escaped
 
 MAX_FIELDS = 5_000  # ten messages with ten attributes each need 400
 MAX_DEPTH = 8  # names in a name: SendMessageBatchRequestEntry.1.MessageAttribute.2.Value.StringValue has six
@@ -138,7 +138,7 @@ def _xml(name: str, value: Any, operation: str) -> str:
     if isinstance(value, dict):
         return f"<{name}>{''.join(_element(member, each, operation) for member, each in value.items())}</{name}>"
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"<{name}>{escape(text, {chr(13): '&#xD;'})}</{name}>"
+    return f"<{name}>{escaped(text)}</{name}>"
 
 
 def _element(member: str, value: Any, operation: str) -> str:

@@ -210,5 +210,5 @@ def _rich(shown: Line) -> Text:
 def _pretty_or(text: str) -> str:
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from lambdatui.tui.palette import Palette
+from lambdatui.tui.text import clean
 
 Piece = tuple[str, str]  # text, tag
 
@@ -40,11 +41,13 @@ def width_of(pieces: Iterable[Piece]) -> int:
 
 
 def fit(pieces: Iterable[Piece], width: int, *, ellipsis: bool = True) -> tuple[Piece, ...]:
-    """Exactly `width` cells: padded with spaces, or cut with `…`."""
+    """Exactly `width` cells: padded with spaces, or cut with `…`. Whatever is painted comes through here, so that
+    nothing of it is obeyed by the terminal."""
     out: list[Piece] = []
     left = width
     rest = iter(pieces)
     for text, tag in rest:
+        text = clean(text)
         cells = cell_len(text)
         if cells <= left:
             out.append((text, tag))
@@ -100,7 +103,7 @@ def wrap(pieces: tuple[Piece, ...], width: int, indent: int = 0) -> list[tuple[P
             if text:
                 rows.append(tuple(row))
                 row = [(" " * indent, "")] if indent else []
-                room = max(1, width - indent)
+                room = max(2, width - indent)  # of one wide character
     rows.append(tuple(row))
     return rows
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 
 from lambdatui.clock import from_iso
 from lambdatui.schema import LEVELS, LogLine
-from lambdatui.tui.text import clean, json_pieces, local_time, pretty_json
+from lambdatui.tui.text import clean, json_pieces, json_value, local_time, pretty_json
 from lambdatui.tui.widgets.lines import Piece, wrap
 from lambdatui.tui.widgets.platform_event import record_text, shortened
 
@@ -75,7 +74,7 @@ def compiled(needle: str) -> re.Pattern[str] | None:
     flags = 0 if any(c.isupper() for c in needle) else re.IGNORECASE
     try:
         return re.compile(needle, flags)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         return re.compile(re.escape(needle), flags)
 
 
@@ -203,7 +202,7 @@ def _texts(message: str, pretty: bool) -> list[str]:
     parts = re.split(r"\r\n|[\r\n]", message.rstrip("\r\n"))
     if pretty and len(parts) == 1 and message.lstrip()[:1] in ("{", "["):
         try:
-            json.loads(message)
+            json_value(message)
         except ValueError:
             return parts
         return pretty_json(message).splitlines()
