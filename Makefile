@@ -8,8 +8,8 @@ KEY    := $(shell cat requirements.lock pyproject.toml tests/projects/wheels.loc
 STAMP  := $(VENV)/.installed-$(KEY)
 # Tests see what users have: bytecode is written (the reload tests need it), no variables of ours.
 CLEAN_ENV := env -u PYTHONDONTWRITEBYTECODE -u PYTHONPATH -u LAMBDATUI_PROJECT -u LAMBDATUI_DATA -u LAMBDATUI_TOKEN
-# Three for two cores: tests of processes wait about a third of their time.
-PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 3 --dist loadfile
+# Three for two cores: tests of processes wait about a third of their time. Their order is tests/conftest.py's.
+PYTEST := $(CLEAN_ENV) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test check soak fuzz bench bench-peers lock pictures tables clean install help
 .DEFAULT_GOAL := help

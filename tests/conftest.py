@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+TESTS = Path(__file__).parent
 
 settings.register_profile("behaviour", deadline=None)  # tests assert no clock: a busy machine is no fault
 settings.load_profile("behaviour")
@@ -18,6 +22,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # At Python's own thresholds a third of a screen test's time is the collector's: a worker holds every test of the suite.
 gc.set_threshold(50_000, 20, 50)
+
+
+# Rooms without a file that takes long. All others come first: no worker is to begin one of theirs when the rest is done.
+QUICK = {"api", "benchmarks", "cli", "client", "config", "layers", "samples", "sources", "store", "telemetry"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] in QUICK)
 
 
 def pytest_collection_finish() -> None:
