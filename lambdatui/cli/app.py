@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "peek": ("send", "Show what a queue holds, without receiving it."),
     "routes": ("routes", "List the HTTP routes and where they answer."),
     "event": ("event", "List or print sample events."),
+    "doctor": ("doctor", "Say what this system guarantees: isolation and limits of functions."),
     "completion": ("completion", "Print the completion script for your shell."),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

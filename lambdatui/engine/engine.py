@@ -53,7 +53,7 @@ from lambdatui.telemetry.telemetry import Telemetry
 
 SHARED_TMP = (
     "functions share this machine's /tmp, as it allows them no mount namespaces: TMPDIR and HOME name a folder of each"
-    " environment's own, whose size is not limited"
+    " environment's own, whose size is not limited; `lambdatui doctor` says why"
 )
 
 

@@ -23,6 +23,7 @@ from lambdatui.engine.measured import Duration, Frames
 from lambdatui.engine.model import LATEST
 from lambdatui.engine.spawner import Exit
 from lambdatui.spawner import tree
+from lambdatui.spawner.protocol import MAX_PROCESSES
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -34,6 +35,7 @@ _LINGER = 0.005  # seconds between an invocation's end and the freeze
 _SILENCE = 1.0  # seconds without a word from the spawner: a handler may have stopped it, it is told to run on
 # Of one answer: IMPORTS, DIAGNOSTICS and two of PROFILE may come before it. More is user code that found the channel.
 _MAX_FRAMES = 16
+_TOO_MANY = f"Runtime exited with error: signal: killed (more than {MAX_PROCESSES:,} processes and threads)"
 _UNREADABLE = "The answer of the runtime could not be read: it is no valid JSON in UTF-8"
 
 
@@ -50,6 +52,7 @@ class Tmp(msgspec.Struct, frozen=True, kw_only=True):
 
     mb: int
     keep: tuple[str, ...] = ()  # what stays where it is, though it lies below /tmp
+    view: tuple[tuple[str, str], ...] = ()  # of other files (see `spawner.view`)
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,7 +263,7 @@ class Environment:
                     self.launch.variables,
                     self.launch.cwd,
                     fds,
-                    tmp=None if tmp is None else {"mb": tmp.mb, "keep": tmp.keep},
+                    tmp=None if tmp is None else {"mb": tmp.mb, "keep": tmp.keep, "view": tmp.view},
                     zygote=None if fork is None else fork.zygote,
                     on_exit=self._on_exit,
                 )
@@ -401,10 +404,15 @@ class Environment:
         """Largest resident size since the invocation began, in whole MB, rounded up."""
         return 0 if self._memory is None else -(-self._memory.peak() // 1_048_576)
 
-    def check_memory(self) -> None:
-        """End the running init or invocation if the process is over its limit."""
-        if self.state in (State.INIT, State.BUSY) and self.resident_mb() > self.launch.memory_mb:
+    def check_limits(self) -> None:
+        """End the running init or invocation if it has too much memory or, where the kernel does not see to that, too
+        many processes and threads."""
+        if self.state not in (State.INIT, State.BUSY):
+            return
+        if self.resident_mb() > self.launch.memory_mb:
             self._resolve(Outcome(kind="memory", peak_mb=self.launch.memory_mb))
+        elif self._memory is not None and self._memory.tasks > MAX_PROCESSES:
+            self._resolve(Outcome(kind="exit", error_type="Runtime.ExitError", error_message=_TOO_MANY))
 
     # --- answers
 

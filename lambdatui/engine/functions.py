@@ -24,6 +24,7 @@ from lambdatui.engine.model import LATEST as LATEST
 from lambdatui.engine.provision import Need, Plan
 from lambdatui.engine.tmp import TMP, below_tmp
 from lambdatui.engine.variables import CERTIFICATES, Surroundings, build, log_group, log_stream, owners
+from lambdatui.engine.view import view
 from lambdatui.store.records import LogStream
 
 START_SCRIPT = str(Path(lambdatui.__file__).parent / "runtime" / "start.py")
@@ -178,7 +179,18 @@ class Function:
         if self.boto3 is not None:
             needed.append(self.boto3.path)
         keep = below_tmp(needed)
-        return None if keep is None else Tmp(mb=self.config.ephemeral_storage, keep=keep)
+        return None if keep is None else Tmp(mb=self.config.ephemeral_storage, keep=keep, view=self._view())
+
+    def _view(self) -> tuple[tuple[str, str], ...]:
+        assert self.interpreter is not None
+        virtual_env, home = self.interpreter.virtual_env, self._around.shell.get("HOME")
+        return view(
+            root=self._around.root,
+            data=self._data,
+            code_root=self.config.code_root if self.config.inline_code is None else None,
+            others=[*self.config.layers, *self._own_path(), *([virtual_env] if virtual_env else [])],
+            aws_files=str(Path(home, ".aws")) if home else None,
+        )
 
     def _path(self) -> str:
         virtual_env = self.interpreter.virtual_env if self.interpreter else None

@@ -210,7 +210,7 @@ class Pool:
 
     def _watch_memory(self) -> None:
         for environment in self._busy:
-            environment.check_memory()
+            environment.check_limits()
         self._watching = bool(self._busy)
         if self._watching:
             asyncio.get_running_loop().call_later(_MEMORY_EVERY, self._watch_memory)

@@ -61,6 +61,7 @@ class Spawner:
         self._closing = False
         self._up = asyncio.Event()
         self._private_tmp: asyncio.Future[bool] | None = None  # set by the spawner's first word
+        self.process_limit = False  # the kernel holds each environment with a /tmp of its own to `MAX_PROCESSES`
         self.deaths = 0  # how often a spawner has gone that was not told to
 
     async def start(self) -> None:
@@ -108,12 +109,15 @@ class Spawner:
     ) -> int:
         """Start a process and return its pid; OSError where it cannot be started. `on_exit` comes once, later.
 
-        `tmp`: {"mb", "keep"} of a /tmp of its own, kept for the next process of this id until `forget`.
+        `tmp`: {"mb", "keep", "view"} of a /tmp of its own, kept for the next process of this id until `forget`.
         `zygote`: what to fork it from instead of starting a fresh one.
 
         While the spawner is being started again it waits for the new one.
         """
-        body = protocol.spawn(environment_id, argv, variables, cwd, tmp=tmp, zygote=zygote)
+        limits = dict(protocol.DEFAULT_LIMITS)
+        if tmp is not None and self.process_limit:
+            limits["nproc"] = protocol.MAX_PROCESSES
+        body = protocol.spawn(environment_id, argv, variables, cwd, limits=limits, tmp=tmp, zygote=zygote)
         return await self._ask(body, fds, self._starting, on_exit)
 
     async def zygote(
@@ -188,6 +192,7 @@ class Spawner:
         environment_id = body["id"]
         started, preparing = self._starting.get(environment_id), self._preparing.get(environment_id)
         if body["say"] == "hello" and self._private_tmp is not None and not self._private_tmp.done():
+            self.process_limit = body["process_limit"]
             self._private_tmp.set_result(body["private_tmp"])
         elif body["say"] == "started" and started is not None and not started.done():
             started.set_result(body["pid"])

@@ -89,7 +89,7 @@ def settle(
     if namespaces is not None:
         namespaces.enter()
     elif request.get("tmp"):
-        private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"])
+        private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"], request["tmp"].get("view", ()))
     if request.get("apart"):
         apart.stay_apart()
     # Behind the namespaces: what changes credentials takes the signal back.

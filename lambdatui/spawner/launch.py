@@ -28,6 +28,7 @@ def start(
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
             cwd="/",
+            env=_variables(),
         )
     except BaseException:
         ours.close()
@@ -35,3 +36,8 @@ def start(
     finally:
         theirs.close()
     return process, ours
+
+
+def _variables() -> dict[str, str]:
+    """Only what an interpreter may need to start: environments can read their parent's."""
+    return {name: value for name, value in os.environ.items() if name.startswith(("LD_", "DYLD_"))}

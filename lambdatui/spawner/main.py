@@ -1,4 +1,7 @@
-"""Entry of the spawner process, run by path: `python -I -S .../spawner/main.py FD` (FD: the control socket)."""
+"""Entry of the spawner process, run by path: `python -I -S .../spawner/main.py FD` (FD: the control socket).
+
+With `--probe` in place of FD it says on stdout what this system allows, as JSON (see `probe`), and ends.
+"""
 
 from __future__ import annotations
 
@@ -18,4 +21,7 @@ if __name__ == "__main__":
     _register_package()
     from importlib import import_module
 
-    import_module("_lambdatui.spawner.server").main(int(sys.argv[1]))
+    if sys.argv[1] == "--probe":
+        import_module("_lambdatui.spawner.probe").main()
+    else:
+        import_module("_lambdatui.spawner.server").main(int(sys.argv[1]))

@@ -5,10 +5,12 @@ object says how many are its own in "fds", so that it does not matter how the ke
 
     engine -> spawner
     {"do": "spawn", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int,
-     "limits": {str: int}, "tmp": {"mb": int, "keep": [str]} | null, "zygote": str | null, "apart": bool, "fds": 2}
+     "limits": {str: int}, "tmp": {"mb": int, "keep": [str], "view": [[str, str]]} | null, "zygote": str | null,
+     "apart": bool, "fds": 2}
         with the file descriptors [channel, write end of the log pipe]; the sender closes its copies afterwards.
         `env` is complete: nothing is inherited. `limits` are RLIMIT_* names in lower case ("nofile", "core", ...).
-        `tmp`: a /tmp of its own (see `private_tmp`). It is kept when the process ends, for the next one with this id.
+        `tmp`: a /tmp of its own (see `private_tmp`) and a `view` of other files, both kept when the process ends, for
+        the next one with this id.
         `apart`: what it does reaches no process but its own, where the system can do that (see `apart`).
         `zygote`: fork it from the zygote with this id instead of executing `argv`, which has to be the zygote's own.
     {"do": "zygote", "id": str, "argv": [str], "env": {str: str}, "cwd": str, "nice": int, "limits": {str: int},
@@ -20,7 +22,8 @@ object says how many are its own in "fds", so that it does not matter how the ke
     {"do": "forget", "id": str}         nobody comes any more to the /tmp that is kept for this id
 
     spawner -> engine
-    {"say": "hello", "id": "", "private_tmp": bool}     the first message; what this system allows
+    {"say": "hello", "id": "", "private_tmp": bool, "process_limit": bool}      the first message; what this system
+        allows. `process_limit`: with a `tmp`, the limit "nproc" is that environment's alone
     {"say": "started", "id": str, "pid": int}       exec has succeeded, or the fork is set up
     {"say": "failed", "id": str, "error": str}      nothing runs under this id. Of a fork also where its zygote has gone
         or has not answered in time, which is the end of that zygote; a fresh start may go well
@@ -53,7 +56,9 @@ _WAKE_EVERY_MS = 20
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 # Limits that Lambda sets, for those who do not say otherwise.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 DEFAULT_LIMITS = {"nofile": 1024, "core": 0}
+MAX_PROCESSES = 1024  # with threads
 DEFAULT_NICE = 10
 
 

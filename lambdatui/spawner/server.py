@@ -34,7 +34,8 @@ class Spawner:
 
     def serve(self, wake: int) -> None:
         """Until the engine closes its end. `wake`: readable when a child may have ended."""
-        self._say({"say": "hello", "id": "", "private_tmp": private_tmp.possible()})
+        found = private_tmp.probe()
+        self._say({"say": "hello", "id": "", "private_tmp": found.possible, "process_limit": found.process_limit})
         self._poll.register(self._control, select.POLLIN)
         self._poll.register(wake, select.POLLIN)
         while True:

@@ -173,6 +173,7 @@ class ResidentSize:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._fd = _open("/proc/%d/status" % pid)
+        self.tasks = 0  # processes and threads when the tree was looked at last
         self._above = True  # whether the peak may be above the present size: if not, it need not begin anew
 
     def current(self) -> int:
@@ -180,12 +181,14 @@ class ResidentSize:
         return self._read()[1]
 
     def current_tree(self) -> int:
-        """The same for the process and all below it; shared pages count once for each."""
-        total = self.current()
+        """The same for the process and all below it; shared pages count once for each. Sets `tasks`."""
+        total, tasks = self.current(), _tasks(self.pid)
         for pid in descendants(self.pid):
             data = _read("/proc/%d/statm" % pid)
             if data:
                 total += int(data.split()[1]) * _PAGE
+            tasks += _tasks(pid)
+        self.tasks = tasks
         return total
 
     def reset_peak(self) -> None:
@@ -270,6 +273,14 @@ def _stat(pid: int) -> list[bytes]:
     """The fields of /proc/PID/stat after the command's name: state, parent, ..."""
     data = _read("/proc/%d/stat" % pid)
     return data[data.rindex(b")") + 2 :].split() if data else []
+
+
+def _tasks(pid: int) -> int:
+    """How many threads a process has; 0 where it is gone or the system does not tell."""
+    try:
+        return max(0, os.stat("/proc/%d/task" % pid).st_nlink - 2)
+    except OSError:
+        return 0
 
 
 def _parent(pid: int) -> int:

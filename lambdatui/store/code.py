@@ -18,7 +18,10 @@ _NAME = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
 class CodeStore:
-    """DATA/code: blobs/<sha> (exact bytes) and manifests/<sha>.json ({relative path: blob's sha})."""
+    """DATA/code: blobs/<sha> (exact bytes) and manifests/<sha>.json ({relative path: blob's sha}).
+
+    Beside them bytecode/, which is the runtime's: environments cannot make it themselves.
+    """
 
     def __init__(self, folder: Path, history: HistoryStore) -> None:
         self._blobs = folder / "blobs"
@@ -27,7 +30,7 @@ class CodeStore:
         self._lock = threading.Lock()  # a snapshot being written must not lose its blobs to a collection
         self._fresh: set[str] = set()  # put since the last collection, whose list may be older
         self.in_use: Callable[[], Collection[str]] = tuple  # snapshots that somebody reads by path
-        for each in (folder, self._blobs, self._manifests):
+        for each in (folder, self._blobs, self._manifests, folder / "bytecode"):
             try:
                 each.mkdir(mode=0o700, exist_ok=True)
             except OSError as error:

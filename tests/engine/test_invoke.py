@@ -291,7 +291,7 @@ async def test_a_time_that_nothing_can_hold_is_an_error_and_its_row_is_kept(star
     assert engine.reader.invocation(result.request_id) is not None
 
 
-async def test_a_stopped_spawner_holds_neither_the_call_under_way_nor_the_next(start: Start) -> None:
+async def test_a_stopped_spawner_holds_neither_the_call_under_way_nor_the_next(start: Start, tmp_path: Path) -> None:
     """As a handler can stop it where no kernel keeps it apart."""
     wait = "import time\ndef handler(event, context):\n    open(event, 'w').close()\n    time.sleep(60)\n"
     toml_text = (
@@ -299,8 +299,8 @@ async def test_a_stopped_spawner_holds_neither_the_call_under_way_nor_the_next(s
     )
     engine = await start({"fns/waits.py": wait, "echo.py": ECHO, **toml(toml_text)})
     async with asyncio.timeout(20):
-        waiting = asyncio.create_task(call(engine, "waits", str(engine.store.data / "began")))
-        await eventually((engine.store.data / "began").exists)
+        waiting = asyncio.create_task(call(engine, "waits", str(tmp_path / "began")))
+        await eventually((tmp_path / "began").exists)
         os.kill(engine.spawner.pid, signal.SIGSTOP)
         assert (await waiting).status == "timeout"
         os.kill(engine.spawner.pid, signal.SIGSTOP)

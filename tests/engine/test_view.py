@@ -1,0 +1,79 @@
+"""What functions see of the user's files: the parts of a view."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lambdatui.engine.view import view
+from lambdatui.spawner import tree
+from lambdatui.spawner.protocol import MAX_PROCESSES
+from lambdatui.spawner.view import HIDE, READ_ONLY, WRITABLE
+from tests.engine.conftest import Start, call
+
+TOML = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\ntimeout = 30\nmemory = 1024\n"
+
+
+def parts(code_root: str | None = "/p/src", data: str = "/p/.lambdatui", **more: object) -> dict[str, str]:
+    given = {"root": "/p", "others": (), "aws_files": None, **more}
+    return {path: what for what, path in view(data=Path(data), code_root=code_root, **given)}  # type: ignore[arg-type]
+
+
+def test_code_is_read_only_and_the_state_hidden_but_for_what_a_start_needs() -> None:
+    state = "/p/.lambdatui"
+    assert parts() == {
+        "/p/src": READ_ONLY, state: HIDE, f"{state}/code": READ_ONLY, f"{state}/code/bytecode": WRITABLE,
+        f"{state}/packages": READ_ONLY, f"{state}/archives": WRITABLE, f"{state}/versions": WRITABLE,
+        f"{state}/tmp": WRITABLE,
+    }  # fmt: skip
+
+
+def test_layers_and_environments_below_the_code_stay_writable_and_others_need_no_word() -> None:
+    found = parts("/p", others=("/p/.venv", "/p/layer", "/opt/layer", "/p"))
+    assert {path: what for path, what in found.items() if not path.startswith("/p/.lambdatui")} == {
+        "/p": READ_ONLY, "/p/.venv": WRITABLE, "/p/layer": WRITABLE,
+    }  # fmt: skip
+
+
+def test_code_in_the_template_has_no_folder() -> None:
+    assert READ_ONLY not in {what for path, what in parts(None).items() if "/.lambdatui/" not in path}
+
+
+def test_the_users_aws_files_are_hidden_unless_they_may_be_read() -> None:
+    assert parts(aws_files="/home/ada/.aws")["/home/ada/.aws"] == HIDE
+    assert "/home/ada/.aws" not in parts()
+
+
+def test_state_that_holds_the_project_is_not_hidden_for_that_would_hide_the_project() -> None:
+    assert HIDE not in parts(data="/p").values()
+    assert HIDE not in parts(data="/").values()
+
+
+BOMB = """
+import os, threading, time
+def handler(event, context):
+    if event.get("bomb"):
+        stop, threads = threading.Event(), []
+        try:
+            while True:
+                threads.append(threading.Thread(target=stop.wait, daemon=True))
+                threads[-1].start()
+        except RuntimeError as error:
+            stop.set()
+            return [len(threads), str(error)]
+    return "fine"
+"""
+"""A thread takes less memory than a process, so that this limit is met before that of the memory."""
+
+
+@pytest.mark.skipif(not tree.LINUX, reason="processes are not counted here")
+async def test_a_function_has_no_more_processes_and_threads_than_lambda_allows(start: Start) -> None:
+    engine = await start({"fns/app.py": BOMB, "lambdatui.toml": TOML})
+    result = await call(engine, "app", {"bomb": True})
+    if engine.spawner.process_limit:  # the kernel refuses the next one
+        assert json.loads(result.payload) == [MAX_PROCESSES, "can't start new thread"]
+    else:
+        assert "more than 1,024 processes and threads" in json.loads(result.payload)["errorMessage"]
+    assert (await call(engine, "app")).payload == b'"fine"'
