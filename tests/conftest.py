@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 gc.set_threshold(50_000, 20, 50)
 
 
-# Rooms without a file that takes long. All others come first: no worker is to begin one of theirs when the rest is done.
+# Rooms whose files are all quick come last: no worker is to begin a long one when the others are done.
 QUICK = {"api", "benchmarks", "cli", "client", "config", "layers", "samples", "sources", "store", "telemetry"}
 
 

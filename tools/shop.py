@@ -36,7 +36,7 @@ def open_shop(shop: Path, columns: int, rows: int) -> Terminal:
 def repair(terminal: Terminal, shop: Path) -> Iterator[str]:
     """Do the README's steps one by one; yields the name of each when the screen shows what the README says."""
     terminal.wait("ship-order")
-    terminal.wait(DEAD_LETTERS, timeout=30)
+    terminal.wait(DEAD_LETTERS, timeout=60)
     yield "1-start"
     terminal.press("5")
     terminal.wait("Dead letters")
@@ -73,4 +73,4 @@ def leave(terminal: Terminal) -> int:
         return terminal.wait_end(timeout=2)
     except NotShown:
         terminal.press("y")
-        return terminal.wait_end(timeout=30)
+        return terminal.wait_end(timeout=60)

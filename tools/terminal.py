@@ -94,14 +94,14 @@ class Terminal:
         self.screen.resize(rows, columns)
         self._child.setwinsize(rows, columns)
 
-    def wait(self, wanted: Wanted, timeout: float = 30) -> str:
+    def wait(self, wanted: Wanted, timeout: float = 60) -> str:
         """Read until the screen shows `wanted` (text, a pattern, or a test of the text); returns the screen's text.
 
         Raises NotShown after `timeout` seconds, or at once when the program ends without having shown it.
         """
         return self._until(lambda text: _shows(text, wanted), timeout, f"did not show {wanted!r}")
 
-    def wait_gone(self, unwanted: Wanted, timeout: float = 30) -> str:
+    def wait_gone(self, unwanted: Wanted, timeout: float = 60) -> str:
         """Read until the screen no longer shows `unwanted`."""
         return self._until(lambda text: not _shows(text, unwanted), timeout, f"still shows {unwanted!r}")
 
@@ -111,7 +111,7 @@ class Terminal:
         while self._read(quiet) and time.monotonic() < end:
             pass
 
-    def wait_end(self, timeout: float = 30) -> int:
+    def wait_end(self, timeout: float = 60) -> int:
         """Read until the program has ended; returns its exit code (128 + signal where one ended it)."""
         end = time.monotonic() + timeout
         while self._child.isalive() and time.monotonic() < end:

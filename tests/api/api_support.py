@@ -232,7 +232,7 @@ class Running:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something on the servers' loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _start(self) -> None:
         clock = SystemClock()
@@ -277,7 +277,7 @@ class Running:
     def close(self) -> None:
         self.run(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     @property

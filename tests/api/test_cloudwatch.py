@@ -103,7 +103,7 @@ def ask(door: Running, client: Any) -> Callable[..., Any]:
             body = urlencode(body).encode()
         scope = "Credential=k/20260101/us-east-1/monitoring/aws4_request"
         headers = {**request["headers"], "Authorization": f"AWS4-HMAC-SHA256 {scope}, Signature=x"}
-        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)
         connection.request("POST", request["url_path"], body, headers)
         answer = connection.getresponse()
         if protocol == PROTOCOLS[0]:
@@ -266,7 +266,7 @@ def test_wrong_statistics_are_refused(client: Any, asked: dict[str, Any], code: 
 
 
 def test_a_missing_parameter_is_named(door: Running) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)
     headers = {"X-Amz-Target": "GraniteServiceVersion20100801.GetMetricStatistics"}
     connection.request("POST", "/", json.dumps({"Namespace": "AWS/Lambda", "MetricName": "Errors"}), headers)
     answer = connection.getresponse()

@@ -24,7 +24,7 @@ def screen(door: Running, token: str = TOKEN, **headers: str) -> Iterator[Client
         yield ws
 
 
-def update(ws: ClientConnection, timeout: float = 5) -> Update:
+def update(ws: ClientConnection, timeout: float = 60) -> Update:
     frame = ws.recv(timeout=timeout)
     assert isinstance(frame, bytes)
     return msgspec.msgpack.decode(frame, type=Update)
@@ -35,7 +35,7 @@ def subscribe(ws: ClientConnection, **wanted: object) -> None:
 
 
 def until(ws: ClientConnection, holds: Callable[[Update], bool]) -> Update:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         found = update(ws)
         if holds(found):
@@ -153,7 +153,7 @@ def test_garbage_ends_the_screen_and_nothing_else(door: Running) -> None:
                 ws.send(garbage)
                 with pytest.raises(ConnectionClosed) as caught:
                     while True:
-                        ws.recv(timeout=5)
+                        ws.recv(timeout=60)
                 assert caught.value.rcvd is not None
                 assert caught.value.rcvd.code == 1007
         assert update(other).header is not None
@@ -164,14 +164,14 @@ def test_frames_come_at_most_five_times_a_second(door: Running) -> None:
     with screen(door) as ws:
         update(ws)
         began, frames = time.monotonic(), 0
-        while time.monotonic() - began < 1.0:
+        while (lasted := time.monotonic() - began) < 1.0:
             client.invoke("echo")
             try:
                 update(ws, timeout=0.001)
                 frames += 1
             except TimeoutError:
                 continue
-    assert 1 <= frames <= 6
+    assert 1 <= frames <= 5 * lasted + 1
 
 
 HANDSHAKE = (
@@ -222,4 +222,4 @@ def test_the_feed_ends_with_the_server(fresh: Callable[..., Running]) -> None:
         own.run(own.servers[0].close(0.5))
         with pytest.raises(ConnectionClosed):
             while True:
-                ws.recv(timeout=5)
+                ws.recv(timeout=60)

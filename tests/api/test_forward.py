@@ -73,7 +73,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, Sign
 
 
 def call(door: Running, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)
     connection.request(method, path, body, {"Authorization": SIGNED, **headers})
     answer = connection.getresponse()
     data = answer.read()

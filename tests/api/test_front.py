@@ -169,7 +169,7 @@ def test_requests_and_errors_are_counted_by_route(door: Running, web: dict[str, 
 
 
 def test_head_and_keep_alive(door: Running, web: dict[str, Any]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", door.http_port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", door.http_port, timeout=60)
     for method in ("HEAD", "GET"):
         connection.request(method, "/rest/1")
         answer = connection.getresponse()

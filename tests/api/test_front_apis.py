@@ -303,7 +303,7 @@ def test_every_request_gets_an_answer_that_http_can_carry(
     WEB.clear()
     if not headers.get("Host", "").endswith(".localhost"):
         headers = {**headers, "Host": "localhost"}
-    connection = http.client.HTTPConnection("127.0.0.1", apis.http_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", apis.http_port, timeout=60)
     connection.request(method, f"{path}?{query}" if query else path, body, headers)
     answer = connection.getresponse()
     assert 200 <= answer.status < 500 or answer.status == 502

@@ -17,7 +17,7 @@ from tests.api.api_support import TOKEN, Running
 def ask(
     port: int, method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, bytes, http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in headers.items():
         connection.putheader(name.replace("_", "-"), value)
@@ -107,7 +107,7 @@ def receive_all(sock: socket.socket) -> bytes:
 
 
 def connect(door: Running) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", door.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", door.port), timeout=60)
 
 
 def test_endless_headers_are_cut_off(door: Running) -> None:
@@ -161,7 +161,7 @@ INVOKE = b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localho
 )
 def test_what_the_guards_look_at_cannot_stand_twice(door: Running, head: bytes) -> None:
     for port in (door.port, door.http_port):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
             sock.sendall(head)
             assert receive_all(sock).startswith(b"HTTP/1.1 400 ")
 
@@ -186,7 +186,7 @@ def test_trailers_are_capped_as_heads_are(door: Running, piece: bytes) -> None:
 
 def test_trailers_do_not_get_into_the_request(door: Running) -> None:
     head = b"POST /http/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", door.http_port), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", door.http_port), timeout=60) as sock:
         sock.sendall(head + b"1\r\n1\r\n0\r\nX-Late: 1\r\n\r\n")
         assert receive_all(sock).startswith(b"HTTP/1.1 200 ")
     assert b"x-late" not in door.engine.requests[-1].payload.lower()
@@ -323,7 +323,7 @@ def test_a_call_in_flight_ends_before_the_server_does(fresh: Callable[..., Runni
 
 def test_a_small_answer_comes_in_one_piece(door: Running) -> None:
     path = "/2015-03-31/functions/echo/invocations"
-    with socket.create_connection(("127.0.0.1", door.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=60) as client:
         for _ in range(20):
             client.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}".encode())
             head, _, body = client.recv(65536).partition(b"\r\n\r\n")
@@ -334,7 +334,7 @@ def test_a_small_answer_comes_in_one_piece(door: Running) -> None:
 def test_heads_that_no_body_follows_at_once_do_not_wait_for_one(door: Running) -> None:
     """100 Continue, without which the client sends no body; and the answer to HEAD, which has none."""
     path = "/2015-03-31/functions/echo/invocations"
-    with socket.create_connection(("127.0.0.1", door.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=60) as client:
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
         client.sendall(head.encode())
         assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -155,7 +155,7 @@ def test_event_payloads_end_at_one_megabyte(client: Clients) -> None:
 
 
 def raw_call(door: Running, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     text = answer.read()

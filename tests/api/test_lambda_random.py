@@ -113,7 +113,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http.client
         "[queues.orders]\n[streams.clicks]\n"
     )
     running = Whole(root)
-    yield http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+    yield http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     running.close()
 
 

@@ -294,7 +294,7 @@ def test_no_request_is_answered_otherwise_than_modelled(
 
 
 def post(door: Running, body: bytes, path: str = "", method: str = "POST") -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=60)
     connection.request(method, "/2015-03-31/event-source-mappings" + path, body, {"x-amz-date": "x"})
     answer = connection.getresponse()
     if answer.status >= 400:

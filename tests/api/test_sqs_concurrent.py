@@ -228,8 +228,8 @@ def test_a_long_poll_ends_with_its_caller(door: Running, sqs: Any, headers: Any,
 
         settings = ApiSettings(token="", on_stop=lambda _: None, info=lambda: door.info)
         poll = asyncio.create_task(build_lambda_app(door.engine, door.sources, settings)(scope, receive, send))
-        await asyncio.wait_for(waiting.wait(), 5)
-        await asyncio.wait_for(poll, 5)
+        await asyncio.wait_for(waiting.wait(), 60)
+        await asyncio.wait_for(poll, 60)
         return answers
 
     assert door.run(poll_and_hang_up()) == []
@@ -251,7 +251,7 @@ def test_a_long_poll_is_answered_when_the_engine_stops(
     monkeypatch.setattr(door.store.queues, "receive", receive)
     with ThreadPoolExecutor(1) as pool:
         poll = pool.submit(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=20)
-        assert looked.wait(5)
+        assert looked.wait(60)
         door.engine.stopping = True
         door.run(door.servers[0].close(0.5))
-        assert "Messages" not in poll.result(5)
+        assert "Messages" not in poll.result(60)

@@ -458,7 +458,7 @@ def dead(sqs: Any, make: Any) -> Callable[..., None]:
 
 def ended(sqs: Any, source: str) -> dict[str, Any]:
     """The newest task of a queue, once it does not run any more."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         (task,) = sqs.list_message_move_tasks(SourceArn=ARN + source)["Results"]
         if task["Status"] != "RUNNING":

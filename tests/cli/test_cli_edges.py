@@ -139,7 +139,7 @@ def test_ctrl_c_while_following_ends_with_130_and_no_words(engine: FakeEngine, p
     engine.logs.append(line(3, "new"))
     assert json.loads(process.stdout.readline())["message"] == "new"
     process.send_signal(signal.SIGINT)
-    rest = process.communicate(timeout=10)
+    rest = process.communicate(timeout=60)
     assert (process.returncode, rest) == (130, (b"", b""))
 
 

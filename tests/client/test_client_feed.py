@@ -18,7 +18,7 @@ from lambdatui.client.feed import MAX_INVOCATIONS, MAX_LOGS, Feed, State, feed_u
 from lambdatui.schema import FEED_VERSION, EngineInfo, Header, Subscription, Update
 from tests.client.fake_engine import T0, batch, function, row
 
-WAIT = 10
+WAIT = 60
 
 
 def info(url: str, token: str = "t0ken") -> EngineInfo:

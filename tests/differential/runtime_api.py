@@ -22,7 +22,7 @@ from tests.differential.seen import Seen, records
 from tests.runtime import runtime_harness as harness
 
 START = Path(__file__).parent / "start_client.py"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 _PREFIX = "/2018-06-01/runtime/"
 # What Lambda answers to a response that is too large.
 _TOO_LARGE = b'{"errorMessage":"Exceeded maximum allowed payload size (%d bytes)","errorType":"RequestEntityTooLarge"}'

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from shop import copy_shop, leave, open_shop, repair
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 def command(shop: Path, *words: str) -> list[dict]:

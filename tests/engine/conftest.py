@@ -75,7 +75,7 @@ async def call(engine: Engine, function: str, event: object = None, **request: A
     )
 
 
-async def eventually(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+async def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Wait for a condition of the running system; fails the test where it does not come."""
     end = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < end:

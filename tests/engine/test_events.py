@@ -234,7 +234,7 @@ async def test_a_failed_attempt_counts_once_though_the_disk_refuses_its_outcome(
 async def test_an_environment_is_started_when_the_spawner_is_back(start: Start) -> None:
     engine = await start(project("def handler(event, context):\n    return 1\n"), engine_mark=new_request_id())
     psutil.Process(engine.spawner.pid).kill()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while engine.spawner.present:  # looked at in every turn of the loop: its successor comes within milliseconds
             await asyncio.sleep(0)
     assert (await call(engine, "job")).status == "ok"

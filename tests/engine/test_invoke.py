@@ -298,7 +298,7 @@ async def test_a_stopped_spawner_holds_neither_the_call_under_way_nor_the_next(s
         "[functions.waits]\nhandler='waits.handler'\ncode='fns'\ntimeout=2\n[functions.echo]\nhandler='echo.handler'\n"
     )
     engine = await start({"fns/waits.py": wait, "echo.py": ECHO, **toml(toml_text)})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         waiting = asyncio.create_task(call(engine, "waits", str(tmp_path / "began")))
         await eventually((tmp_path / "began").exists)
         os.kill(engine.spawner.pid, signal.SIGSTOP)
@@ -342,7 +342,7 @@ async def test_a_room_that_comes_in_the_moment_of_giving_up_goes_to_the_next(sta
     await asyncio.sleep(0)
     engine.pool._wake()
     first.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await second
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from lambdatui.engine.channel import LogPipe
 
-WAIT = 20
+WAIT = 60
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class EngineProcess:
     def end(self) -> int:
         self.let_go()
         try:
-            return self.process.wait(20)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -113,7 +113,7 @@ def start_process() -> Iterator[StartProcess]:
             engine.let_go()
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = condition()

@@ -56,7 +56,7 @@ def invoke(client: Any, event: object) -> tuple[str, Any]:
 
 def rows_of(project: Path, function: str, count: int) -> list[InvocationRow]:
     """The function's invocations, once history has them."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while True:
         rows = Reader(project / ".lambdatui").invocations(function=function)
         if len(rows) >= count or time.monotonic() > end:

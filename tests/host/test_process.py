@@ -78,7 +78,7 @@ def test_a_signal_ends_the_engine_with_everything_below_it(
     engine.client("lambda").invoke(FunctionName="echo")
     assert engine.environments()
     engine.process.send_signal(number)
-    assert engine.process.wait(20) == code
+    assert engine.process.wait(60) == code
     assert not engine.environments()
 
 
@@ -95,7 +95,7 @@ def test_in_its_grace_the_engine_lets_calls_end_and_refuses_new_ones(
         wait_for(engine.environments)
         engine.process.send_signal(signal.SIGTERM)
         assert call.result()["Payload"].read() == b'"done"'
-    assert engine.process.wait(20) == 0
+    assert engine.process.wait(60) == 0
 
 
 def test_a_killed_engine_loses_no_accepted_event_and_leaves_no_process(
@@ -124,7 +124,7 @@ def test_a_killed_engine_loses_no_accepted_event_and_leaves_no_process(
     assert len(accepted) == 500
     assert engine.environments()
     engine.kill()
-    wait_for(lambda: not engine.environments(), 5)
+    wait_for(lambda: not engine.environments())
 
     reader = Reader(project / ".lambdatui")
     assert len(reader.invocations(function="job")) < 500, "the kill came while events were waiting"
@@ -183,7 +183,7 @@ def test_in_the_grace_a_function_in_flight_may_still_send(tmp_path: Path, start_
         engine.process.send_signal(signal.SIGTERM)
         answer = call.result()
     assert "FunctionError" not in answer
-    assert engine.process.wait(20) == 0
+    assert engine.process.wait(60) == 0
     assert [message.body for message in Reader(tmp_path / "p" / ".lambdatui").peek("out")] == ["late"]
 
 

@@ -110,8 +110,8 @@ def test_a_move_goes_on_after_a_kill_and_moves_everything_once(project: Path, st
     again: EngineProcess = start_process(project)
     sqs = again.client("sqs")
     assert 3 <= _moved(sqs) < 40
-    wait_for(lambda: _moved(sqs) == 40, 20)
-    wait_for(lambda: _task(sqs)["Status"] == "COMPLETED", 20)
+    wait_for(lambda: _moved(sqs) == 40)
+    wait_for(lambda: _task(sqs)["Status"] == "COMPLETED")
     assert drained(sqs, "source") == Counter(bodies)
     assert _counts(sqs, "dead") == (0, 0)
 

@@ -88,7 +88,7 @@ class Here:
         self.aws.passed("DynamoDB_20120810.PutItem")
 
     async def changes(self, count: int) -> list[Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 records = await self.store.streams.read("orders-changes", "shardId-000000000000", "", 100)
                 if len(records) >= count:
@@ -238,6 +238,6 @@ async def _kill(here: Here) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.02)

@@ -23,7 +23,7 @@ from lambdatui import wire
 from lambdatui.spawner import launch, protocol
 
 START = Path(wire.__file__).parent / "runtime" / "start.py"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 _RECORD = re.compile(rb"\xa5\x5a\x00[\x02-\x1b].{12}", re.DOTALL)

@@ -130,7 +130,7 @@ async def test_an_entry_is_replayed_by_one_at_a_time(world: Any) -> None:
     here = await world(shop(), start=False, work=wait)
     id = await letter(here)
     first = asyncio.create_task(here.manager.replay_entry(id))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not here.engine.requests:
             await asyncio.sleep(0)
     assert entry(here, id).replaying
@@ -147,7 +147,7 @@ async def test_a_replay_that_is_cancelled_unlocks(world: Any) -> None:
     here = await world(shop(), start=False, work=wait)
     id = await letter(here)
     task = asyncio.create_task(here.manager.replay_entry(id))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not here.engine.requests:
             await asyncio.sleep(0)
     task.cancel()

@@ -121,7 +121,7 @@ async def test_lines_that_come_together_are_stored_as_lines(store: Store, count:
 
 async def test_lines_that_wait_for_the_disk_are_bounded_by_those_who_read_them(store: Store) -> None:
     gate = threading.Event()
-    held = store._history.submit(lambda _: gate.wait(10))
+    held = store._history.submit(lambda _: gate.wait(60))
     key = 0
     while not store.history.behind:
         key += 1
@@ -154,7 +154,7 @@ async def test_a_disk_that_refuses_holds_nobody_up_and_the_oldest_lines_go(
 
 async def test_a_flush_waits_for_the_write_that_has_its_rows(store: Store) -> None:
     gate = threading.Event()
-    held = store._history.submit(lambda _: gate.wait(10))
+    held = store._history.submit(lambda _: gate.wait(60))
     store.history.add(logs=[log(1)])
     first = asyncio.create_task(store.history.flush())
     await asyncio.sleep(0.02)  # it has taken the row and waits for the disk

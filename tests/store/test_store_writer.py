@@ -37,7 +37,7 @@ async def test_a_failing_job_fails_alone(path: Path) -> None:
     connection, _ = open_writable(path, TABLE, full=True)
     writer = Writer(connection, path)
     held = threading.Event()
-    first = writer.submit(lambda _: held.wait(10))  # so that all of the others wait for one transaction
+    first = writer.submit(lambda _: held.wait(60))  # so that all of the others wait for one transaction
 
     def half(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO t VALUES (2, '')")
@@ -60,7 +60,7 @@ async def test_jobs_that_wait_together_are_committed_together(path: Path) -> Non
     connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
     writer = Writer(connection, path)
     held = threading.Event()
-    first = writer.submit(lambda _: held.wait(10))
+    first = writer.submit(lambda _: held.wait(60))
     jobs = [writer.submit(insert(n)) for n in range(200)]
     held.set()
     await asyncio.gather(first, *jobs)
@@ -78,7 +78,7 @@ async def test_a_full_disk_refuses_with_a_sentence_and_keeps_what_was_accepted(p
         return lambda connection: connection.execute("INSERT INTO t VALUES (?, ?)", (n, big)).rowcount
 
     held = threading.Event()
-    first = writer.submit(lambda _: held.wait(10))
+    first = writer.submit(lambda _: held.wait(60))
     jobs = [writer.submit(insert(1)), *(writer.submit(fill(n)) for n in range(2, 8)), writer.submit(insert(9))]
     held.set()
     await first

@@ -559,7 +559,7 @@ class FakeClient(Client):
 
     def replay_entry(self, entry_id: str, event: bytes | None = None) -> ReplayResult:
         if self.gate is not None:
-            self.gate.wait(5)
+            self.gate.wait(60)
         self.calls.append(("replay", entry_id, event))
         left = list(self.feed.state.dlq)
         if entry_id in self.fails:

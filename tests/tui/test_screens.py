@@ -343,6 +343,6 @@ async def test_the_first_state_is_shown_when_it_comes_and_not_at_the_next_look(m
     monkeypatch.setattr("lambdatui.tui.app.TICK", 3600.0)
     app, _, _ = make_app()
     async with app.run_test(size=(120, 40)):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "checkout" not in plain(app):
                 await asyncio.sleep(0.01)
