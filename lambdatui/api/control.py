@@ -20,6 +20,7 @@ from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scop
 from lambdatui.api.aws.call import Door
 from lambdatui.api.guards import Guards
 from lambdatui.api.ports import CONTROL_PREFIX
+from lambdatui.config.backtracking import is_endless
 from lambdatui.errors import LambdaTuiError, NotFound, UsageError
 from lambdatui.store.records import NewMessage
 
@@ -351,6 +352,9 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     if len(text) > MAX_PATTERN:
         raise UsageError(f"the pattern is longer than {MAX_PATTERN} characters")
     try:
-        return re.compile(text)
+        pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"the pattern is no regular expression: {error}") from None
+    if is_endless(text):
+        raise UsageError("the pattern repeats what repeats, as (a+)+ does, which could take for ever: write it without")
+    return pattern

@@ -104,5 +104,10 @@ def _write(opened: zipfile.ZipFile, work: Path) -> None:
     for path, to in links:  # last, so that nothing is written through one
         if not (path.parent / to).resolve().is_relative_to(root):
             raise ArchiveError(f"has a link to the outside: {path.name}")
+        if not path.parent.resolve().is_relative_to(root):  # through a link that an earlier one has turned
+            raise ArchiveError(f"has a link to the outside: {path.parent.name}")
         path.parent.mkdir(parents=True, exist_ok=True)
         os.symlink(to, path)  # noqa: PTH211 (kept relative, as written)
+    for path, _ in links:  # again: one that leads through a later one led elsewhere before that was there
+        if not path.resolve().is_relative_to(root):
+            raise ArchiveError(f"has a link to the outside: {path.name}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lambdatui.config import files
 from lambdatui.config.aws_names import FUNCTION_TYPES
 from lambdatui.config.declared import Declared
 from lambdatui.config.finding import MANIFEST
@@ -131,7 +132,7 @@ def _assets(folder: Path, problems: Problems) -> dict[str, Path]:
 
 def _json(path: Path, problems: Problems) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(files.read(path, files.MAX_LOCK_BYTES))
     except (OSError, ValueError, RecursionError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         problems.error(f"{path.name} cannot be read: {reason}", "Make it again: cdk synth", line=1)

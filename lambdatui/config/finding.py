@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lambdatui.config import files
 from lambdatui.config.plain import skipped
 from lambdatui.errors import UsageError
 
@@ -90,7 +91,7 @@ def _is_assembly(folder: Path) -> bool:
     if exists(folder / "cdk.out"):  # the assembly's own mark
         return True
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = json.loads(files.read(folder / MANIFEST, files.MAX_LOCK_BYTES))
     except (OSError, ValueError, RecursionError):
         return folder.name == ASSEMBLY
     return isinstance(manifest, dict) and isinstance(manifest.get("artifacts"), dict)

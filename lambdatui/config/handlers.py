@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lambdatui.config import files
 from lambdatui.config.model import FunctionConfig, Problem
 from lambdatui.config.problems import did_you_mean, nearest
 
@@ -46,7 +47,7 @@ def parse_source(source: bytes | str) -> ast.Module | SyntaxFault:
 def compiles(path: Path) -> SyntaxFault | None:
     """Whether this engine's own Python accepts the file; the default `Compiles`."""
     try:
-        source = path.read_bytes()
+        source = files.read(path, files.MAX_LOCK_BYTES)
     except OSError as exc:
         return SyntaxFault(f"cannot be read: {exc.strerror or exc}", None)
     return compile_source(source, str(path))
@@ -205,7 +206,7 @@ class _Lookup:
             return [self._missing_module(module)]
         if file.is_dir() or file.suffix != ".py":
             return []  # a namespace package or a compiled module: only an import can tell
-        return self._named(file.read_bytes(), module, name, file)
+        return self._named(files.read(file, files.MAX_LOCK_BYTES), module, name, file)
 
     def _folders(self) -> Iterator[Path]:
         """Where Python looks for the module: the code, then its layers."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from lambdatui.config import lockfiles
+from lambdatui.config import files, lockfiles
 from lambdatui.config.finding import exists
 from lambdatui.config.lockfiles import Pinned, as_mapping, as_text, is_path, without_scheme
 from lambdatui.config.model import FunctionConfig, Problem
@@ -149,7 +149,7 @@ def _collect(path: Path, lines: list[Line], constraints: list[Line], files: list
 
 def _logical_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Line numbers and lines: continued ones joined, comments and blank ones left out."""
-    data = path.read_bytes()
+    data = files.read(path)
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
     joined, start = "", 0
     for number, raw in enumerate([*data.decode(encoding).splitlines(), ""], 1):
@@ -205,7 +205,7 @@ def _pinned(path: Path, pins: list[Pinned], *more: str) -> Manifest:
 
 
 def _pipfile_lock(path: Path) -> Manifest:
-    document = as_mapping(json.loads(path.read_bytes()))
+    document = as_mapping(json.loads(files.read(path, files.MAX_LOCK_BYTES)))
     sources = [
         as_text(one.get("url")) for one in as_mapping(document.get("_meta")).get("sources", []) if isinstance(one, dict)
     ]
@@ -247,7 +247,7 @@ def _indexes(urls: list[str]) -> list[str]:
 def _toml(path: Path) -> dict[str, Any]:
     import tomllib  # for projects of poetry and uv
 
-    return tomllib.loads(path.read_bytes().decode())
+    return tomllib.loads(files.read(path, files.MAX_LOCK_BYTES).decode())
 
 
 # In the order of preference.

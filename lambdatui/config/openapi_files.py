@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lambdatui.config import files
 from lambdatui.config.finding import exists
 from lambdatui.config.intrinsics import as_written
 from lambdatui.config.problems import Problems
 from lambdatui.config.template import Template
 from lambdatui.config.values import Reader
-from lambdatui.config.yaml_lines import MAX_BYTES, Map, ParseError, Seq, Text, Value, parse_json, parse_yaml
+from lambdatui.config.yaml_lines import Map, ParseError, Seq, Text, Value, parse_json, parse_yaml
 
 _IN_S3 = "the definition lies in S3, which cannot be had: its routes are missing"
 _OUTSIDE = "Copy it into the project, or run the folder that holds both, with --template."
@@ -95,14 +96,11 @@ def _file(template: Template, location: str, reader: Reader, key: str) -> tuple[
         reader.warn(key, f"{location} lies outside of the project, and is not read", _OUTSIDE)
         return None, problems
     try:
-        if path.stat().st_size > MAX_BYTES:
-            reader.warn(key, f"{location} is larger than {MAX_BYTES // 1_000_000} MB", "Write less into it.")
-            return None, problems
-        text = path.read_text("utf-8-sig")
+        text = files.read(path).decode("utf-8-sig")
         value = (parse_json(text) if path.suffix == ".json" else parse_yaml(text)).value
     except (OSError, UnicodeDecodeError) as exc:
         why = getattr(exc, "strerror", None) or "it is not UTF-8"
-        reader.warn(key, f"{location} cannot be read: {why}", "Make it readable, as UTF-8.")
+        reader.warn(key, f"{location} cannot be read: {why}", "Make it readable, as UTF-8, and of less than 4 MB.")
         return None, problems
     except ParseError as exc:
         reader.warn(key, f"{location}, line {exc.line or 1}: {exc.message}", f"Correct {Path(location).name}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lambdatui.config import files
 from lambdatui.config.aws_names import FUNCTION_TYPES, Resource, TemplateNames
 from lambdatui.config.cfn_http_apis import declare_base_paths, declare_http_apis
 from lambdatui.config.cfn_load_balancers import declare_load_balancers
@@ -142,7 +143,7 @@ def read_mapping(path: Path, problems: Problems, what: str, begin: str) -> Map |
 def read_document(path: Path, problems: Problems) -> Document | None:
     """The file as YAML or, by its suffix, as JSON; None and an error where it is neither."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = files.read(path).decode("utf-8-sig")
         return parse_json(text) if path.suffix == ".json" else parse_yaml(text)
     except ParseError as exc:
         problems.error(f"cannot be read: {exc.message}", "Correct the template.", line=exc.line)

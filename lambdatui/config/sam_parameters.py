@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambdatui.config import files
+from lambdatui.config.backtracking import is_endless
 from lambdatui.config.finding import SAMCONFIG
 from lambdatui.config.intrinsics import Resolved, Unresolved, as_written
 from lambdatui.config.problems import Problems, did_you_mean
@@ -49,7 +51,7 @@ def samconfig(folder: Path, shown: str, problems: list[Problems]) -> Given | Non
     problems.append(here)
     values: dict[str, str] = {}
     try:
-        document, lines = toml_table.parse(path.read_bytes().decode("utf-8-sig"))
+        document, lines = toml_table.parse(files.read(path).decode("utf-8-sig"))
         table = document.get("default")
         for section in _SECTIONS:
             inner = table.get(section) if isinstance(table, dict) else None
@@ -59,7 +61,7 @@ def samconfig(folder: Path, shown: str, problems: list[Problems]) -> Given | Non
             values.update(_overrides(overrides, here, line))
     except tomllib.TOMLDecodeError as exc:
         here.warning(f"cannot be read: {exc}", f"Correct {SAMCONFIG}.", line=toml_table.error_line(exc))
-    except (OSError, UnicodeDecodeError, RecursionError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         here.warning(f"cannot be read: {exc}", f"Correct {SAMCONFIG}.")
     return Given(SAMCONFIG, values, deployment=True)
 
@@ -112,6 +114,11 @@ def parameter_values(
     return result
 
 
+def is_secret(body: Value) -> bool:
+    """Whether a parameter is declared with `NoEcho`: nobody is to read its value."""
+    return isinstance(body, Map) and str(body.get("NoEcho")).lower() == "true"
+
+
 def _value(name: str, body: Map, kind: str, given: list[Given], stored: dict[str, Value]) -> Resolved:
     default = body.get("Default")
     chosen = next((one for one in reversed(given) if name in one.values), None)
@@ -139,7 +146,8 @@ def _check(name: str, body: Map, kind: str, value: str, line: int | None, proble
         if reason is not None:
             said = body.get("ConstraintDescription")
             message = f"Parameter {name} failed to satisfy constraint: {said if isinstance(said, str) else reason}"
-            problems.warning(f"{message} (it is {one!r})", _GIVE.format(name=name), line=line)
+            told = "" if is_secret(body) else f" (it is {one!r})"
+            problems.warning(f"{message}{told}", _GIVE.format(name=name), line=line)
             return
 
 
@@ -171,11 +179,15 @@ def _bound(body: Map, key: str) -> float | None:
 
 
 def _matches(pattern: str, value: str) -> bool:
-    """Java's and Python's expressions agree on what templates use; one that Python does not know passes."""
+    """Java's and Python's expressions agree on what templates use; one that Python does not know passes, and one that
+    it might try for ever."""
+    value = value[:4096]
+    if is_endless(pattern, len(value)):
+        return True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return re.fullmatch(pattern, value[:4096]) is not None
+            return re.fullmatch(pattern, value) is not None
     except (re.error, RecursionError, OverflowError):
         return True
 

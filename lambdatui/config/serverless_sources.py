@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lambdatui.config import files
 from lambdatui.config.declared import Declared
 from lambdatui.config.env_vars import load_env_vars
 from lambdatui.config.intrinsics import Unresolved
 from lambdatui.config.serverless_variables import Ask, Raw, Variables
-from lambdatui.config.yaml_lines import MAX_BYTES, Document, Map, ParseError, Seq, Text, Value, parse_json, parse_yaml
+from lambdatui.config.yaml_lines import Document, Map, ParseError, Seq, Text, Value, parse_json, parse_yaml
 from lambdatui.errors import UsageError
 
 DEFAULT_STAGE = "dev"
@@ -183,10 +184,8 @@ class Sources:
         return self._files[path][1]
 
     def _parsed(self, path: Path, name: str) -> Document | Unresolved:
-        if path.stat().st_size > MAX_BYTES:
-            return Unresolved(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
         try:
-            text = path.read_bytes().decode("utf-8-sig")
+            text = files.read(path).decode("utf-8-sig")
             if path.suffix in {".yml", ".yaml"}:
                 return parse_yaml(text)
             if path.suffix in {".json", ".tfstate"}:

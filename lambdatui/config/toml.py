@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from lambdatui.config import toml_table
+from lambdatui.config import files, toml_table
 from lambdatui.config.declared import Declared
 from lambdatui.config.destinations import ON_FAILURE, ON_SUCCESS
 from lambdatui.config.model import FunctionConfig, QueueConfig, StreamConfig
@@ -50,13 +50,13 @@ class TomlFile:
         document: dict[str, Any] = {}
         lines: dict[toml_table.Path, int] = {}
         try:
-            document, lines = toml_table.parse(path.read_bytes().decode("utf-8-sig"))
+            document, lines = toml_table.parse(files.read(path).decode("utf-8-sig"))
         except tomllib.TOMLDecodeError as exc:
             self._unreadable(f"it is no TOML: {exc}", toml_table.error_line(exc))
         except UnicodeDecodeError as exc:
             self._unreadable("it is not UTF-8", exc.object.count(b"\n", 0, exc.start) + 1)
-        except (OSError, RecursionError) as exc:
-            self._unreadable(str(exc), None)
+        except (OSError, RecursionError, ValueError) as exc:  # ValueError: a number of thousands of digits
+            self._unreadable(getattr(exc, "strerror", None) or str(exc), None)
         self.root = Table(document, (), lines, self.problems)
         self.root.only(SECTIONS)
         self.parameters = self.root.texts("parameters")

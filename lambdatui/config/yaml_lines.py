@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-MAX_BYTES = 4_000_000  # CloudFormation itself refuses more than 1 MB
+from lambdatui.config.files import MAX_BYTES
+
 MAX_DEPTH = 100
 MAX_NODES = 300_000  # counted with every alias written out
 _NULLS = {"", "~", "null", "Null", "NULL"}
@@ -103,6 +104,8 @@ def parse_json(text: str) -> Document:
         json.loads(text)
     except json.JSONDecodeError as exc:
         raise ParseError(exc.msg, exc.lineno) from None
+    except ValueError as exc:  # a number of thousands of digits
+        raise ParseError(str(exc).partition(";")[0], None) from None
     except RecursionError:
         raise ParseError(f"it is nested more than {MAX_DEPTH} deep", None) from None
     # What YAML refuses of valid JSON: tabs, which stand between tokens there, characters written in two halves, and

@@ -314,3 +314,41 @@ _FAR = "a" * 300  # longer than a file's name can be
 def test_a_path_that_cannot_be_is_a_problem(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).write_text(text)
     assert load_project(tmp_path, LoadOptions()).problems
+
+
+@pytest.mark.parametrize(
+    "name", ["template.yaml", "template.json", "serverless.yml", "lambdatui.toml", "samconfig.toml"]
+)
+@pytest.mark.parametrize("kind", ["device", "giant", "number"])
+def test_files_that_would_take_all_memory_are_a_problem(tmp_path: Path, name: str, kind: str) -> None:
+    """/dev/zero behind a link never ends, and a sparse file costs who sends it nothing."""
+    path = tmp_path / name
+    if name == "samconfig.toml":
+        (tmp_path / "template.yaml").write_text("Resources: {}")
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "giant":
+        with path.open("wb") as file:
+            file.truncate(1 << 40)
+    else:
+        path.write_text("a = " + "1" * 5000 if name.endswith("toml") else '{"Resources": ' + "1" * 5000 + "}")
+    loaded = load_project(tmp_path, LoadOptions())
+    if kind != "device" and path.suffix == ".json":
+        assert any("template.json" in str(problem.file) for problem in loaded.problems)
+
+
+def test_a_pattern_that_would_be_tried_for_ever_is_not_tried(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(
+        "Resources: {}\nParameters:\n  P: {Type: String, AllowedPattern: '(a+)+b', Default: " + "a" * 60 + "}\n"
+    )
+    assert not [one for one in load_project(tmp_path, LoadOptions()).problems if "constraint" in one.message]
+
+
+def test_the_value_of_a_parameter_without_echo_is_in_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(
+        "Resources: {}\nParameters:\n"
+        "  P: {Type: String, NoEcho: true, AllowedPattern: '[a-z]+', Default: 'Hidden-1'}\n"
+        "  Q: {Type: String, AllowedPattern: '[a-z]+', Default: 'Shown-1'}\n"
+    )
+    said = " ".join(one.message for one in load_project(tmp_path, LoadOptions()).problems)
+    assert "Shown-1" in said and "Hidden-1" not in said

@@ -220,6 +220,24 @@ def test_a_link_to_the_outside_is_refused_and_one_within_is_kept(write: Write, l
     assert (Path(loaded.functions[0].code_root) / "app.py").read_bytes() == HANDLER
 
 
+def test_links_that_lead_outside_only_through_one_another_are_refused(write: Write, load: Load, project: Path) -> None:
+    """`d` is not there yet when the link through it is looked at; then it makes the way out a step shorter."""
+    write("template.yaml", template(code="f.zip"))
+    for links in (
+        {"out": "d/e/../../f", "d": "."},
+        {"up": "d/e/../..", "d": ".", "up/evil": "x"},
+        {"loop": "other", "other": "loop"},
+    ):
+        with zipfile.ZipFile(project / "f.zip", "w") as made:
+            made.writestr("e/app.py", HANDLER)
+            for name, target in links.items():
+                entry = zipfile.ZipInfo(name)
+                entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+                made.writestr(entry, target)
+        assert unpack_problem(load())
+        assert not list((project / ".lambdatui" / "archives").iterdir())
+
+
 def test_an_archive_that_grows_beyond_lambdas_limit_is_refused(
     write: Write, load: Load, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
