@@ -14,6 +14,8 @@ from stat import S_ISREG
 
 import msgspec
 
+from lambdatui.store.refusals import passes
+
 # Folders that are no part of what a deployment package would carry, or belong to tools.
 IGNORED_FOLDERS = frozenset({
     ".git", ".hg", ".svn", ".lambdatui", ".aws-sam", ".serverless", ".venv", "venv", "node_modules", "__pycache__",
@@ -151,7 +153,8 @@ class CodeTree:
             if not name.endswith(".py") and found[0] > _HASHED_WHOLE:
                 return FileState(found, _sha(repr(found).encode())), None
             data = path.read_bytes()
-        except OSError:  # it went away between the listing and the read, or may not be read
+        except OSError as error:  # it went away between the listing and the read, or may not be read
+            _unless_passing(error)
             return None
         return FileState(found, _sha(data)), data if name.endswith(".py") else None
 
@@ -179,7 +182,7 @@ def _walk(root: Path) -> list[str]:
     names: list[str] = []
     seen: set[tuple[int, int]] = set()
     _first_time(root, seen)
-    for folder, subfolders, files in os.walk(root, followlinks=True):
+    for folder, subfolders, files in os.walk(root, onerror=_unless_passing, followlinks=True):
         if len(names) > MOST_FILES:
             break
         subfolders[:] = sorted(
@@ -188,6 +191,12 @@ def _walk(root: Path) -> list[str]:
         prefix = "" if folder == str(root) else os.path.relpath(folder, root) + os.sep
         names.extend(prefix + name for name in files if counts(name))
     return names
+
+
+def _unless_passing(error: OSError) -> None:
+    """A file is not gone because there is no descriptor to open it with."""
+    if passes(error):
+        raise error
 
 
 def mentions(root: Path, word: bytes) -> bool:

@@ -57,6 +57,9 @@ SHARED_TMP = (
 )
 
 
+_RESPAWN_PAUSE = 1.0
+
+
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the engine was started."""
 
@@ -255,7 +258,16 @@ class Engine:
         """What escaped the spawner's end has become ours (we are a subreaper): sweep it, then begin anew."""
         await asyncio.to_thread(tree.sweep, wire.MARK_ENGINE, self.options.engine_mark)
         await asyncio.to_thread(self.spawner.reap)
-        await self.spawner.start()
+        said = False
+        while True:
+            try:
+                await self.spawner.start()
+                return
+            except OSError as error:  # no descriptors, no process: what waits for a spawner is told, and tries again
+                if not said:
+                    said = True
+                    self.telemetry.say("notice", None, f"the spawner could not be started: {error}; trying again")
+            await asyncio.sleep(_RESPAWN_PAUSE)
 
     # --- the door
 

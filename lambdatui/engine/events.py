@@ -289,7 +289,8 @@ class EventQueue:
                 if result.recursive
                 else after_attempt(
                     policy,
-                    status=result.status,
+                    # "For throttling errors (429) and system errors (500-series)" Lambda alike tries for hours.
+                    status="throttled" if result.came_back else result.status,
                     attempt=event.attempt,
                     throttles=event.throttles,
                     accepted_us=event.accepted_us,
@@ -345,7 +346,7 @@ class EventQueue:
     async def _again(self, event: AsyncEvent, step: Again, result: InvokeResult | None) -> int:
         """Put it off; until when, in microseconds."""
         engine = self._engine
-        throttled = step.throttles > 0
+        throttled = result is not None and result.status == "throttled"
         if not throttled:
             self._backoff.pop(event.function, None)
             seconds = (step.at_us - engine.clock.now_us()) / MICROS

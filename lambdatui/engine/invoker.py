@@ -25,6 +25,7 @@ from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.tracing import Traces
 from lambdatui.errors import LambdaTuiError
 from lambdatui.store.records import InvocationRecord
+from lambdatui.store.refusals import passes
 from lambdatui.telemetry import cost
 from lambdatui.telemetry.report import Report
 
@@ -153,7 +154,7 @@ class Invoker:
         except (OSError, LambdaTuiError) as error:
             failure = results.not_started(run.request_id, error)
             log.runtime_error(failure.error_message)
-            return self._failed_without_running(run, failure)
+            return self._failed_without_running(run, failure, refused=passes(error))
         environment = run.environment = lease.environment
         if run.spilled:
             self._telemetry.metrics.count(
@@ -309,9 +310,10 @@ class Invoker:
         self._note_health(function, record)
         return record
 
-    def _failed_without_running(self, run: _Run, failure: results.Failure) -> InvokeResult:
+    def _failed_without_running(self, run: _Run, failure: results.Failure, *, refused: bool = False) -> InvokeResult:
         record = self._record(run, status="error", failure=failure, result=failure.payload)
-        return self._result(run, failure, None, record)
+        result = self._result(run, failure, None, record)
+        return msgspec.structs.replace(result, refused=True) if refused else result
 
     def _result(
         self,

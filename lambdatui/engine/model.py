@@ -57,6 +57,12 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float | None = None
     throttle_reason: str | None = None
     recursive: bool = False  # stopped as one call too many of a loop: nothing has run
+    refused: bool = False  # the machine had no room to run it (its disk, its descriptors): another try may help
     problem: str | None = None  # of a payload that is no JSON: nothing has run
     record: InvocationRecord | None = None  # as history keeps it
     profiles: list[bytes] = []  # JSON of profiles.Profile each, as the environment sent it
+
+    @property
+    def came_back(self) -> bool:
+        """Whether the event did not reach the function, through no fault of either: it is to be offered again."""
+        return self.refused or self.status == "throttled"

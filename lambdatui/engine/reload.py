@@ -234,17 +234,16 @@ class Reloader:
                 await self._read(unit, touched)
         finally:
             unit.task = None
-            for function in unit.functions.values():
-                if function.loaded:
-                    function.settled.set()
+            _let_serve(unit)
 
     async def _read(self, unit: _Unit, touched: set[str]) -> None:
         async with unit.loaded:
             root = str(unit.tree.root)
             whole = any(path == root or root.startswith(path + "/") for path in touched)  # the folder was replaced
-            changed = await asyncio.to_thread(unit.tree.scan, None if whole else touched)
-            changed += sorted(path for path in touched if path in self._outside or unit.in_layer(path))
+            changed: list[str] = []
             try:
+                changed = await asyncio.to_thread(unit.tree.scan, None if whole else touched)
+                changed += sorted(path for path in touched if path in self._outside or unit.in_layer(path))
                 if changed and not unit.dirty:
                     await self._commit(unit, changed)
                     unit.refused = False
@@ -253,6 +252,8 @@ class Reloader:
                 if not unit.refused:
                     unit.refused = True
                     self._telemetry.say("notice", None, f"a save waits to be read: {error}")
+                _let_serve(unit)
+                unit.dirty |= touched
                 await asyncio.sleep(_STORE_PAUSE)
             if changed:  # it went on while it was read, or could not be kept: read it all again
                 unit.dirty |= {str(unit.tree.root / name) for name in changed}
@@ -414,3 +415,10 @@ def _key(function: Function) -> str:
 
 def _signatures(paths: Iterable[str]) -> list[tuple[str, Signature | None]]:
     return [(path, signature(path)) for path in sorted(paths)[:64]]
+
+
+def _let_serve(unit: _Unit) -> None:
+    """Let no invocation wait for a save."""
+    for function in unit.functions.values():
+        if function.loaded:
+            function.settled.set()

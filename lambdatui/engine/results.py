@@ -13,6 +13,7 @@ import msgspec
 from lambdatui import wire
 from lambdatui.clock import iso_millis
 from lambdatui.engine.environment import Outcome
+from lambdatui.store.refusals import passes, remedy
 from lambdatui.telemetry.report import reported_type
 
 
@@ -69,7 +70,8 @@ def exited(request_id: str, outcome: Outcome) -> Failure:
 
 def not_started(request_id: str, reason: Exception) -> Failure:
     """There is no environment to run in: the disk is full, the code cannot be kept, ..."""
-    return _failure(request_id, "Runtime.InvalidEntrypoint", f"the environment could not be prepared: {reason}")
+    why = f"{reason.strerror}: {remedy(reason)}" if isinstance(reason, OSError) and passes(reason) else reason
+    return _failure(request_id, "Runtime.InvalidEntrypoint", f"the environment could not be prepared: {why}")
 
 
 def not_installed(handler: str, reason: Exception) -> Failure:

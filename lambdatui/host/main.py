@@ -31,6 +31,7 @@ from lambdatui.engine.engine import Engine, EngineOptions
 from lambdatui.errors import LambdaTuiError, OperationFailed, StoreError, UsageError
 from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments, parse, ready_pipe
 from lambdatui.host.console import Console
+from lambdatui.host.descriptors import LastDescriptor, raise_limit
 from lambdatui.host.lock import EngineLock
 from lambdatui.host.sockets import address, listen
 from lambdatui.localaws.local import LocalAws
@@ -85,6 +86,7 @@ class Host:
     async def run(self) -> int:
         """From nothing to the end of the engine."""
         self._own_signals()
+        raise_limit()
         arguments = self._arguments
         root = arguments.project.expanduser().absolute()
         data = project_data(root, arguments.data)
@@ -126,6 +128,8 @@ class Host:
         telemetry = Telemetry(store.history, self._clock, arguments.billing)
         telemetry.watch(store.refusal, "nothing new is accepted", "events and messages are accepted again")
         await telemetry.start()
+        last = LastDescriptor([lambda_socket, front_socket], functools.partial(telemetry.say, "error", None))
+        last.install(asyncio.get_running_loop())
         engine = Engine(
             project,
             store,

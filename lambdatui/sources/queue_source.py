@@ -233,7 +233,7 @@ class QueueSource(Loop):
             return
         if result.status != "ok" and self.engine.stopping:
             return  # cut short: the messages come back, and nobody is to blame
-        if result.status == "throttled":
+        if result.came_back:
             self._count("FailedInvokeEventCount", len(items))
             self._hold(batch, result)
             return

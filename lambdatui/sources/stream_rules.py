@@ -176,9 +176,11 @@ def settle(
     state: LaneState, send: Send, result: InvokeResult, mapping: StreamMapping, now_us: int
 ) -> Advance | Discard:
     """What the invocation makes of the lane."""
-    if result.status == "throttled":
+    if result.came_back:
         # "It doesn't apply to service errors or throttles where the batch didn't reach the function": no attempt.
-        return _again(state, send, state.attempts, f"throttled: {result.throttle_reason or 'Rate Exceeded.'}", now_us)
+        throttled = f"throttled: {result.throttle_reason or 'Rate Exceeded.'}"
+        reason = result.error_message or "refused" if result.refused else throttled
+        return _again(state, send, state.attempts, reason, now_us)
     if result.status != "ok":
         return _failed(state, send, mapping, f"{result.error_type}: {result.error_message}", now_us)
     batch, window = send.batch, send.window

@@ -1,7 +1,10 @@
 """Code trees: content decides, never a time stamp."""
 
 import os
+import resource
 from pathlib import Path
+
+import pytest
 
 from lambdatui.engine.code import CodeTree, compile_error
 from lambdatui.engine.observed import cover, relevant
@@ -84,3 +87,19 @@ def test_a_linked_package_is_part_of_the_code_and_a_circle_of_links_ends(tmp_pat
     (tmp_path / "shared" / "pk" / "again").symlink_to(tmp_path / "shared" / "pk")
     tree = CodeTree(tmp_path / "fn")
     assert tree.scan() == ["app.py", "pk/__init__.py"]
+
+
+def test_files_that_no_descriptor_was_left_for_are_not_gone(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("x = 1\n")
+    tree = CodeTree(tmp_path)
+    tree.scan()
+    sha = tree.sha
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            tree.scan()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert tree.sha == sha
+    assert tree.scan() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from lambdatui.clock import new_request_id
 from lambdatui.config.model import Destination
-from lambdatui.engine import events
+from lambdatui.engine import events, retry
 from lambdatui.engine.destinations import Delivery
 from lambdatui.engine.engine import Engine
 from lambdatui.engine.event_invoke import EventInvoke
@@ -368,3 +369,18 @@ async def test_settings_that_cannot_be_read_leave_what_the_files_say(start: Star
     row = engine.store.made.get("event-invoke", "job:$LATEST")
     await engine.store.made.put(msgspec.structs.replace(row, config={"settings": 7}))
     assert engine.event_invoke.of(engine.function("job"), None).retries == 1
+
+
+async def test_an_event_whose_environment_the_machine_refuses_waits_and_spends_no_attempt(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await start(project("def handler(event, context):\n    return 1\n"), retry_delays=(0.05,))
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(retry, "THROTTLE_BACKOFF_FIRST", 0.01)
+    monkeypatch.setattr(engine.pool, "lease", failing(engine.pool.lease, 5, full))
+    await engine.accept("job", b"{}")
+    await eventually(lambda: engine.store.events.count() == 0)
+    await engine.store.history.flush()
+    rows = engine.reader.invocations(function="job")
+    assert [(row.status, row.attempt) for row in rows] == [("ok", 1), *[("error", 1)] * 5]
+    assert letters(engine) == 0

@@ -29,6 +29,10 @@ class Throttle(Exception):
     pass
 
 
+class Refusal(Exception):
+    """Of the machine: nothing has run."""
+
+
 class ManualTimer:
     """Waits that end when they are woken or the clock is moved past their time."""
 
@@ -130,7 +134,7 @@ class Function(msgspec.Struct, frozen=True):
 
 
 class SmallEngine:
-    """Invokes Python callables; a callable may be a coroutine function and may raise `Throttle`."""
+    """Invokes Python callables; a callable may be a coroutine function and may raise `Throttle` or `Refusal`."""
 
     def __init__(self, project: Project, store: Store, clock: ManualClock) -> None:
         self.project = project
@@ -179,6 +183,8 @@ class SmallEngine:
                 error_message="Rate Exceeded.",
                 throttle_reason="x",
             )
+        except Refusal:
+            return InvokeResult(request_id=request_id, status="error", payload=b"", refused=True)
         except Exception as error:  # noqa: BLE001 - the function's own
             return InvokeResult(
                 request_id=request_id,

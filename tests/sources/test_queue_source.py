@@ -9,7 +9,7 @@ import pytest
 
 from lambdatui.config.model import Project, QueueConfig, QueueMapping
 from lambdatui.store.records import NewMessage
-from tests.sources.support import Throttle, World, function, project
+from tests.sources.support import Refusal, Throttle, World, function, project
 
 UUID = "11111111-1111-4111-8111-111111111111"
 
@@ -110,14 +110,15 @@ async def test_only_reported_messages_come_back(world: Any) -> None:
     assert bodies(here.engine.events("work")[-1]) == ["bad"]
 
 
-async def test_a_throttled_batch_is_offered_again_without_burning_receives(world: Any) -> None:
+@pytest.mark.parametrize("kind", [Throttle, Refusal])
+async def test_a_throttled_batch_is_offered_again_without_burning_receives(world: Any, kind: type[Exception]) -> None:
     calls = 0
 
     def busy(event: Any) -> None:
         nonlocal calls
         calls += 1
         if calls <= 3:
-            raise Throttle
+            raise kind
 
     here = await world(shop(), work=busy)
     await here.manager.send("orders", messages("a"))

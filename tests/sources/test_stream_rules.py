@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -74,9 +76,10 @@ def test_retries_run_out_after_the_first_try_and_the_maximum() -> None:
     assert (step.condition, step.attempts, step.state) == ("RetryAttemptsExhausted", 3, LaneState(seq=record(1).seq))
 
 
-def test_a_throttle_blocks_without_counting_as_a_retry() -> None:
+@pytest.mark.parametrize("result", [answer("throttled"), msgspec.structs.replace(answer("error"), refused=True)])
+def test_what_did_not_reach_the_function_blocks_without_counting_as_a_retry(result: InvokeResult) -> None:
     rules = mapping(maximum_retry_attempts=0)
-    step = settle(LaneState(), Send(batch=[record(1)]), answer("throttled"), rules, T0)
+    step = settle(LaneState(), Send(batch=[record(1)]), result, rules, T0)
     assert isinstance(step, Advance)
     assert (step.state.attempts, step.state.tries, step.delay_s) == (0, 1, 1.0)
 
