@@ -17,6 +17,7 @@ import msgspec
 
 from lambdatui import wire
 from lambdatui.engine.channel import Channel, LogPipe
+from lambdatui.engine.footprint import MEMORY, Footprint
 from lambdatui.engine.libraries import Parts
 from lambdatui.engine.limit import Alarm, Limit
 from lambdatui.engine.measured import Duration, Frames
@@ -186,7 +187,7 @@ class Environment:
         self._measured: Frames = {}
         self._freezing = Alarm(self.freeze)
         self._timeout = Alarm(self._timed_out)
-        self._memory: tree.ResidentSize | None = None
+        self._footprint: Footprint | None = None
         self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
 
     # --- life
@@ -221,7 +222,7 @@ class Environment:
             theirs.close()
             os.close(log_write)
         self.forked = fork is not None
-        self._memory = tree.ResidentSize(self.pid)
+        self._footprint = Footprint(self.pid, self._clock)
         self._channel.send(wire.START, b"", msgspec.json.encode(self.launch.start), wire.NO_REQUEST, 0)
         outcome = await self._await(answer, max(0.0, until - self._clock.monotonic()))
         outcome.start_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
@@ -313,8 +314,8 @@ class Environment:
         self.request_id = request_id
         self._asked = bytes.fromhex(request_id.replace("-", ""))
         self._frames = None
-        if self._memory is not None:
-            self._memory.reset_peak()
+        if self._footprint is not None:
+            self._footprint.reset_peak()
         answer = self._expect()
         started = self._clock.monotonic()
         deadline_us = self._clock.now_us() + round(timeout_s * 1_000_000)
@@ -373,9 +374,9 @@ class Environment:
             self._channel.close()
         if self._pipe is not None:
             self._pipe.close()
-        if self._memory is not None:
-            self._memory.close()
-            self._memory = None
+        if self._footprint is not None:
+            self._footprint.close()
+            self._footprint = None
 
     # --- freezing
 
@@ -395,23 +396,24 @@ class Environment:
             tree.thaw(self.pid)
             self.state = State.IDLE
 
-    # --- memory
+    # --- memory and processes
 
     def resident_mb(self) -> float:
-        return 0.0 if self._memory is None else self._memory.current_tree() / 1_048_576
+        return 0.0 if self._footprint is None else self._footprint.resident_mb()
 
     def peak_mb(self) -> int:
         """Largest resident size since the invocation began, in whole MB, rounded up."""
-        return 0 if self._memory is None else -(-self._memory.peak() // 1_048_576)
+        return 0 if self._footprint is None else self._footprint.peak_mb()
 
     def check_limits(self) -> None:
-        """End the running init or invocation if it has too much memory or, where the kernel does not see to that, too
-        many processes and threads."""
-        if self.state not in (State.INIT, State.BUSY):
-            return
-        if self.resident_mb() > self.launch.memory_mb:
+        """End the running init or invocation if its processes have more memory, or are more, than it may."""
+        if self._footprint is not None and self.state in (State.INIT, State.BUSY):
+            self._footprint.look(self.launch.memory_mb, self._exceeded)
+
+    def _exceeded(self, what: str) -> None:
+        if what == MEMORY:
             self._resolve(Outcome(kind="memory", peak_mb=self.launch.memory_mb))
-        elif self._memory is not None and self._memory.tasks > MAX_PROCESSES:
+        else:
             self._resolve(Outcome(kind="exit", error_type="Runtime.ExitError", error_message=_TOO_MANY))
 
     # --- answers

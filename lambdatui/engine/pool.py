@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INIT_LIMIT = 10.0  # seconds; https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 IDLE_LIFE = 600.0  # seconds an idle environment is kept; AWS names no figure, observers report 5 to 15 minutes
 _SWEEP_EVERY = 30.0
-_MEMORY_EVERY = 0.02
+_LOOK_EVERY = 0.02
 _CLOSE_PATIENCE = 10.0  # seconds; what is left then ends with the spawner
 
 
@@ -206,14 +206,14 @@ class Pool:
         self._busy.add(environment)
         if not self._watching:
             self._watching = True
-            asyncio.get_running_loop().call_later(_MEMORY_EVERY, self._watch_memory)
+            asyncio.get_running_loop().call_later(_LOOK_EVERY, self._watch_limits)
 
-    def _watch_memory(self) -> None:
+    def _watch_limits(self) -> None:
         for environment in self._busy:
             environment.check_limits()
         self._watching = bool(self._busy)
         if self._watching:
-            asyncio.get_running_loop().call_later(_MEMORY_EVERY, self._watch_memory)
+            asyncio.get_running_loop().call_later(_LOOK_EVERY, self._watch_limits)
 
     # --- the machine's limit
 

@@ -106,9 +106,12 @@ class Environment:
         if error is None:
             self._channel.write(READY, meta)
             return True
-        import logging
+        try:
+            import logging
 
-        logging.warning(_UNHANDLED)
+            logging.warning(_UNHANDLED)
+        except Exception:  # it cannot be imported any more, or user code has patched it
+            self._log.line("WARNING", _UNHANDLED)
         self._log.error(payload, self._marshaller.encode)
         meta.update(_summary(payload))
         self._describe(error, bytes(16))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os import close, dup2, readv, writev
+from os import close, dup2, readv, set_blocking, writev
 
 from ..wire import HEADER, NO_REQUEST, pack, unpack_header
 from .quickjson import decode, encoder
@@ -71,15 +71,21 @@ class Channel:
         """Send one frame whole; ChannelClosedError where nobody listens."""
         head = pack(kind, _encode(meta).encode(), payload, request_id)
         rest = memoryview(payload)
+        sent = self._writev([head, rest])
+        while sent < len(head):
+            sent += self._writev([memoryview(head)[sent:], rest])
+        sent -= len(head)
+        while sent < len(rest):
+            sent += self._writev([rest[sent:]])
+
+    def _writev(self, pieces: list[Any]) -> int:
         try:
-            sent = writev(self._fd, [head, rest])
-            while sent < len(head):
-                sent += writev(self._fd, [memoryview(head)[sent:], rest])
-            sent -= len(head)
-            while sent < len(rest):
-                sent += writev(self._fd, [rest[sent:]])
+            return writev(self._fd, pieces)
         except ConnectionError:
             raise ChannelClosedError from None
+        except BlockingIOError:  # user code has changed every descriptor that it found
+            set_blocking(self._fd, True)
+            return 0
 
     def _take(self, count: int) -> bytearray:
         """The next `count` bytes. A small frame comes in one read, a large payload goes straight to its place."""
@@ -109,6 +115,9 @@ class Channel:
             got = readv(self._fd, [into])
         except ConnectionError:
             got = 0
+        except BlockingIOError:
+            set_blocking(self._fd, True)
+            return self._readv(into)
         if not got:
             raise ChannelClosedError
         return got

@@ -39,8 +39,10 @@ def user_traceback(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _stack_trace(trace: TracebackType | None) -> list[str]:
-    import traceback  # dear at start, and most environments never need it
-
+    try:
+        import traceback  # dear at start, and most environments never need it
+    except Exception:  # user code has used up the descriptors, or emptied sys.modules; Lambda's client has it already
+        return _bare_trace(trace)
     frames = [
         (frame.filename, frame.lineno or 0, frame.name, frame.line)
         for frame in traceback.extract_tb(user_traceback(trace))
@@ -49,3 +51,14 @@ def _stack_trace(trace: TracebackType | None) -> list[str]:
     # Lambda's client knows its own frames by this name, so it leaves out those of a user's bootstrap.py too.
     first = next((index for index, frame in enumerate(frames) if "/bootstrap.py" not in frame[0]), 0)
     return traceback.format_list(frames[first:])
+
+
+def _bare_trace(trace: TracebackType | None) -> list[str]:
+    """As `traceback` gives it where it cannot read the source."""
+    lines = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(_HERE):
+            lines.append('  File "%s", line %d, in %s\n' % (code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return lines

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .logging_handler import Installation
 
 _write = os.write
+_set_blocking = os.set_blocking
 _TIME = "%Y-%m-%dT%H:%M:%S"
 _ERROR = 40
 _NO_BREAK_SPACE = "\u00a0"
@@ -91,6 +92,8 @@ class LogCapture:
         while rest:
             try:
                 rest = rest[_write(self._fd, rest) :]
+            except BlockingIOError:  # user code has changed what descriptor 1 shares with this one
+                _set_blocking(self._fd, True)
             except OSError:
                 return  # nobody reads any more
 

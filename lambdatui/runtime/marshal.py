@@ -78,7 +78,7 @@ class Marshaller:
         out = pieces.append
         above: set[int] = set()  # ids of the containers that are open
         levels: list[list[Any]] = []  # of each open one: its rest, what separates, what ends it, its id
-        deepest = 0
+        deepest, tested = 0, 1024
         rest: Any = iter((("", value),))
         while True:
             for label, each in rest:
@@ -97,6 +97,9 @@ class Marshaller:
                 out(end if separator == ", " else separator + end)
                 above.discard(identity)
             deepest = max(deepest, len(levels))
+            if deepest == tested:  # not only behind the last of a hundred thousand levels
+                self._reach(deepest)
+                tested *= 2
             rest = levels[-1][0] if levels else rest
         self._reach(deepest)
         return "".join(pieces)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .channel import Channel
 
-MAX_NOISE = 64 * 1024  # what a pipe takes before anybody reads
+MAX_NOISE = 4096  # what every pipe takes before anybody reads: one page, where the user has many
 _kept: list[object] = []  # in a fork: what it never needs again, and what to free would copy pages
 _ADOPTION_S = 0.0001
 _AT_ONCE = 4  # forks by one child, where requests wait

@@ -11,11 +11,12 @@ import ctypes
 import os
 import signal
 import sys
-from typing import Iterator
+from typing import Iterable, Iterator, NamedTuple, Sequence
 
 LINUX = sys.platform.startswith("linux")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_LAST = 19  # of niceness
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
 
@@ -47,28 +48,48 @@ def run_on_after_parent() -> None:
 
 def children(pid: int) -> list[int]:
     """Direct children, zombies included; empty where the process is gone. Linux only."""
-    found: list[int] = []
+    return _children(pid, _threads(pid))
+
+
+def _threads(pid: int) -> list[str]:
     try:
-        tasks = os.listdir("/proc/%d/task" % pid)
+        return os.listdir("/proc/%d/task" % pid)
     except OSError:
-        return found
-    for task in tasks:
+        return []
+
+
+def _children(pid: int, threads: list[str]) -> list[int]:
+    found: list[int] = []
+    for task in threads:
         data = _read("/proc/%d/task/%s/children" % (pid, task))
         if data:
             found += map(int, data.split())
-    if not found and not _HAS_CHILDREN_FILES:
+    if threads and not found and not _HAS_CHILDREN_FILES:
         return [each for each in _processes() if _parent(each) == pid]
     return found
 
 
 def descendants(pid: int) -> list[int]:
     """All processes below `pid`, parents before their children. Linux only."""
+    return _below(pid, sys.maxsize)[0]
+
+
+def _below(pid: int, most: int) -> tuple[list[int], int]:
+    """The descendants of `pid`, and how many threads they and `pid` have; no further than more than `most` of these."""
     found: list[int] = []
+    tasks = 0
     level = [pid]
     while level:
-        level = [below for each in level for below in children(each)]
-        found += level
-    return found
+        below: list[int] = []
+        for each in level:
+            threads = _threads(each)
+            tasks += len(threads)
+            if tasks > most:
+                return found, tasks
+            below += _children(each, threads)
+        found += below
+        level = below
+    return found, tasks
 
 
 def signal_process(pid: int, number: int) -> bool:
@@ -86,12 +107,11 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def kill_tree(pid: int, marker: str | None = None) -> None:
+def kill_tree(pid: int) -> None:
     """SIGKILL `pid` and all below it; returns when all have been signalled, not when they are gone.
 
     Everything is stopped before anything is killed, again and again until no new process turns up: what is
-    stopped cannot fork, so a fork bomb loses the race. `marker` ("NAME=value") also finds processes that have
-    left the tree but carry this variable.
+    stopped cannot fork, so a fork bomb loses the race.
     """
     if not LINUX:
         kill_group(pid)
@@ -99,15 +119,8 @@ def kill_tree(pid: int, marker: str | None = None) -> None:
         return
     stopped = {pid}
     signal_process(pid, signal.SIGSTOP)
-    while True:
-        new = set(descendants(pid)) - stopped
-        if marker is not None:
-            new |= {each for each in carriers(marker) if each not in stopped}
-        if not new:
-            break
-        for each in new:
-            signal_process(each, signal.SIGSTOP)
-        stopped |= new
+    while _stop_below(pid, stopped):
+        pass
     # The root last: while it lives, whatever is orphaned by this comes back to it or to the spawner.
     for each in stopped - {pid}:
         signal_process(each, signal.SIGKILL)
@@ -149,13 +162,45 @@ def freeze(pid: int) -> bool:
     if not LINUX or not signal_process(pid, signal.SIGSTOP):
         return False
     stopped = {pid}
-    while True:
-        new = set(descendants(pid)) - stopped
-        if not new:
-            return True
-        for each in new:
-            signal_process(each, signal.SIGSTOP)
-        stopped |= new
+    while _stop_below(pid, stopped):
+        pass
+    return True
+
+
+def _stop_below(pid: int, stopped: set[int]) -> bool:
+    """Stop what is below `pid` as it is found, parents first; False where all of it was among `stopped` before."""
+    new = False
+    level = [pid]
+    while level:
+        below: list[int] = []
+        for each in level:
+            found = children(each)
+            new |= _stop(found, stopped)
+            below += found
+        level = below
+    return new
+
+
+def _stop(pids: Iterable[int], stopped: set[int]) -> bool:
+    new = [pid for pid in pids if pid not in stopped]
+    for pid in new:
+        signal_process(pid, signal.SIGSTOP)
+    stopped.update(new)
+    return bool(new)
+
+
+def put_behind(pids: Iterable[int]) -> None:
+    """Let everybody else run before these and what they start from now on. Linux only.
+
+    Not by SCHED_IDLE: what never runs does not even die of a SIGKILL.
+    """
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, _LAST)
+        # What counts between sessions where the kernel groups processes by these: man 7 sched, "The autogroup feature".
+        # Without privileges it takes ten of them a second.
+        with contextlib.suppress(OSError), open("/proc/%d/autogroup" % pid, "w", encoding="ascii") as file:
+            file.write(str(_LAST))
 
 
 def thaw(pid: int) -> None:
@@ -167,29 +212,41 @@ def thaw(pid: int) -> None:
     signal_process(pid, signal.SIGCONT)
 
 
+class Size(NamedTuple):
+    """Of a process and all below it. Shared pages count once for each."""
+
+    resident: int  # bytes
+    tasks: int  # threads of all of them
+    below: Sequence[int]  # the others' ids
+
+
+def size_of(pid: int, most: int) -> Size:
+    """How large the tree is now; it is not looked through any further where it has more than `most` tasks."""
+    below, tasks = _below(pid, most)
+    return Size(sum(map(_resident, [pid, *below])), tasks, below)
+
+
+def _resident(pid: int) -> int:
+    data = _read("/proc/%d/statm" % pid)
+    return int(data.split()[1]) * _PAGE if data else 0
+
+
 class ResidentSize:
     """Resident memory of one process, read through a file that stays open (Linux). Close it with the environment."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._fd = _open("/proc/%d/status" % pid)
-        self.tasks = 0  # processes and threads when the tree was looked at last
         self._above = True  # whether the peak may be above the present size: if not, it need not begin anew
 
     def current(self) -> int:
         """Resident size now in bytes; 0 where the process is gone or the system does not tell."""
         return self._read()[1]
 
-    def current_tree(self) -> int:
-        """The same for the process and all below it; shared pages count once for each. Sets `tasks`."""
-        total, tasks = self.current(), _tasks(self.pid)
-        for pid in descendants(self.pid):
-            data = _read("/proc/%d/statm" % pid)
-            if data:
-                total += int(data.split()[1]) * _PAGE
-            tasks += _tasks(pid)
-        self.tasks = tasks
-        return total
+    def with_tree(self, most: int) -> Size:
+        """As `size_of`, for less; the process alone where this system does not tell of trees."""
+        below, tasks = _below(self.pid, most) if LINUX else ([], 1)
+        return Size(self.current() + sum(map(_resident, below)), tasks, below)
 
     def reset_peak(self) -> None:
         """Let the peak begin anew at the present size."""
@@ -273,14 +330,6 @@ def _stat(pid: int) -> list[bytes]:
     """The fields of /proc/PID/stat after the command's name: state, parent, ..."""
     data = _read("/proc/%d/stat" % pid)
     return data[data.rindex(b")") + 2 :].split() if data else []
-
-
-def _tasks(pid: int) -> int:
-    """How many threads a process has; 0 where it is gone or the system does not tell."""
-    try:
-        return max(0, os.stat("/proc/%d/task" % pid).st_nlink - 2)
-    except OSError:
-        return 0
 
 
 def _parent(pid: int) -> int:

@@ -154,7 +154,7 @@ NOT_ALONE = {
     "import mmap\nkept = mmap.mmap(-1, 4096)": "shares memory: /dev/zero",
     "import logging\nlogging.warning('shown')": "logs while it is imported",
     "import warnings\nwarnings.warn('old', stacklevel=2)": "warns whoever imports it",
-    "print('x' * 70_000)": "writes more than 64 KB",
+    "print('x' * 5_000)": "writes more than 4 KB",
     "import missing_module": "fails: ModuleNotFoundError: No module named 'missing_module'",
     "raise SystemExit(3)": "fails: SystemExit: 3",
     "import os\nos._exit(3)": "ends with status 3",
