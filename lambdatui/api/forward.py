@@ -21,6 +21,7 @@ from lambdatui.api import observe
 from lambdatui.api.asgi import ClientGoneError, Headers, Message, Receive, Scope, Send, header, respond
 from lambdatui.api.aws import targets
 from lambdatui.api.aws.call import Door
+from lambdatui.config.aws_profiles import is_profile
 from lambdatui.errors import OperationFailed, StoreError
 from lambdatui.localaws import calls
 
@@ -49,7 +50,10 @@ class UnreachableError(UpstreamError):
 
 
 class Forwarder:
-    """The settings' `aws` is "none", "auto" or a URL; `start_aws` starts the "auto" server once and returns its URL."""
+    """The settings' `aws` is "none", "auto", a URL or a profile, whose calls do not come here.
+
+    `start_aws` starts the "auto" server once and returns its URL.
+    """
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -64,6 +68,10 @@ class Forwarder:
         if self._aws == "none":
             await refuse(501, f"lambdatui does not answer {name} itself and runs with --aws none; start it with "
                 "--aws auto (a moto server) or --aws URL (any AWS endpoint).")  # fmt: skip
+            return
+        if is_profile(self._aws):
+            await refuse(501, f"lambdatui does not answer {name} itself and runs with --aws {self._aws}: ask AWS "
+                "without this endpoint, as functions do.")  # fmt: skip
             return
         if self._aws == "auto" and (self._start is None or not moto_installed()):
             await refuse(501, f"lambdatui leaves {name} to a moto server, which is not installed: {INSTALL}, then "

@@ -71,6 +71,11 @@ class EnginePort(Protocol):
         ...
 
     @property
+    def credentials(self) -> Mapping[str, str]:
+        """Variables of the credentials that functions have."""
+        ...
+
+    @property
     def clock(self) -> Clock: ...
     @property
     def store(self) -> Store: ...
@@ -205,7 +210,7 @@ class ApiSettings(msgspec.Struct, kw_only=True):
     region: str = "us-east-1"
     account: str = "000000000000"
     allow_hosts: tuple[str, ...] = ()  # names that Host may carry beside loopback's
-    aws: str = "none"  # who answers what the engine does not: "none", "auto" or a URL
+    aws: str = "none"  # who answers what the engine does not: "none", "auto", a URL or a profile
     on_stop: Callable[[float | None], None]  # asked to stop, with the grace in seconds (None: as configured)
     info: Callable[[], schema.EngineInfo]  # engine.json's content; its token is left out where it is served
     start_aws: Callable[[], Awaitable[str]] | None = None  # starts the "auto" server once and returns its URL

@@ -45,10 +45,12 @@ def _delays(ctx: click.Context, param: click.Parameter, value: str | None) -> tu
 
 
 def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """auto, none or a URL."""
-    if value is None or value in ("auto", "none") or value.startswith(("http://", "https://")):
-        return value
-    raise click.BadParameter(f"{value!r} is none of auto, none and a URL such as http://127.0.0.1:5000")
+    """auto, none, a URL or a profile."""
+    if value is not None:
+        from lambdatui.config.aws_profiles import region_of
+
+        region_of(value, os.environ)
+    return value
 
 
 @click.command()
@@ -77,7 +79,13 @@ def _aws(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
     "--use-venv", is_flag=True, help="Packages of the active virtual environment or DIR/.venv; none installed."
 )
 @click.option(
-    "--aws", callback=_aws, metavar="auto|none|URL", help="Who answers the AWS services that the engine does not."
+    "--aws",
+    callback=_aws,
+    metavar="auto|none|URL|PROFILE",
+    help="Who answers the AWS services that the engine does not; PROFILE: AWS itself, with its credentials.",
+)
+@click.option(
+    "--pass-credentials", is_flag=True, help="Functions get your AWS credentials in place of ones valid here alone."
 )
 @click.option("--max-environments", type=click.IntRange(1), metavar="N", help="Processes at once on this machine.")
 @click.option("--env-vars", metavar="FILE", help="Variables by function (SAM's JSON form), or a .env file.")

@@ -22,6 +22,7 @@ class LaunchOptions(NamedTuple):
     billing: str | None = None
     fresh: bool = False
     use_venv: bool = False
+    pass_credentials: bool = False
     aws: str | None = None
     max_environments: int | None = None
     env_vars: str | None = None
@@ -54,7 +55,12 @@ class LaunchOptions(NamedTuple):
         arguments = [part for name, value in valued.items() if value is not None for part in (name, str(value))]
         arguments += [part for name in self.allow_host for part in ("--allow-host", name)]
         arguments += [f"--parameter={pair}" for pair in self.parameters]  # a value may begin with a dash
-        switches = {"--allow-remote": self.allow_remote, "--fresh": self.fresh, "--use-venv": self.use_venv}
+        switches = {
+            "--allow-remote": self.allow_remote,
+            "--fresh": self.fresh,
+            "--use-venv": self.use_venv,
+            "--pass-credentials": self.pass_credentials,
+        }
         return arguments + [name for name, given in switches.items() if given]
 
 

@@ -41,7 +41,7 @@ from lambdatui.engine.scaling import BurstModel
 from lambdatui.engine.spawner import Spawner
 from lambdatui.engine.spending import charge_provisioned
 from lambdatui.engine.tracing import Caller
-from lambdatui.engine.variables import Surroundings
+from lambdatui.engine.variables import STAND_INS, Surroundings
 from lambdatui.engine.versions import Versions
 from lambdatui.engine.views import Views
 from lambdatui.engine.zygotes import Zygotes, memory_cap, unavailable
@@ -75,6 +75,8 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     use_venv: bool = False  # the virtual environment that is there serves instead of installed packages
     one_shot: bool = False  # for a single call: events are accepted, none is dispatched, nothing is watched
     fresh: bool = False  # no environment is forked from a library zygote
+    credentials: Mapping[str, str] | None = None  # the user's own, where functions may have them; may change
+    real_aws: bool = False  # functions' calls to what is not the engine's go to AWS itself
 
 
 class Engine:
@@ -120,7 +122,10 @@ class Engine:
             engine_mark=options.engine_mark,
             root=project.root,
             shell=dict(os.environ),
+            credentials=STAND_INS if options.credentials is None else options.credentials,
+            real_aws=options.real_aws,
         )
+        self.credentials = around.credentials
         self._registry = Registry(store.overrides, around, store.data, self._status_of)
         self._installer = Installer(
             Path(project.root),

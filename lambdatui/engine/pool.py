@@ -270,6 +270,11 @@ class Pool:
             self._spawn(self._remove(launch))
         return count
 
+    def retire_all(self) -> None:
+        """Let every environment go, as `retire` does."""
+        for key in {environment.launch.key for environment in self._all.values()}:
+            self.retire(key)
+
     def provisioned(self, key: str) -> int:
         """The environments of a provisioned concurrency that are ready, those in use among them."""
         return sum(one.provisioned == key and _is_ready(one) for one in self._all.values())

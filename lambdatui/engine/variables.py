@@ -27,6 +27,9 @@ ACCESS_KEY_ID = "ASIALAMBDATUILOCAL00"
 INITIALIZATION, ON_DEMAND = "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"
 # The user's own AWS files must not be found, wherever HOME points.
 NO_AWS_FILES = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+STAND_INS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local"}
+# Services that are the engine's also where all others are AWS's own, as SDKs name them in variables.
+_OWN_SERVICES = ("LAMBDA", "SQS", "KINESIS", "CLOUDWATCH_LOGS")
 _NO_PROXY = "127.0.0.1,localhost,::1"
 
 
@@ -39,6 +42,10 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     engine_mark: str
     root: str  # the project's folder
     shell: Mapping[str, str]  # the engine's own variables, from which a few are passed on
+    credentials: Mapping[str, str] = msgspec.field(
+        default_factory=lambda: STAND_INS
+    )  # the user's own only where they said so; may change
+    real_aws: bool = False  # what is not the engine's goes to AWS itself, not to the engine
 
 
 def log_group(config: FunctionConfig) -> str:
@@ -83,7 +90,7 @@ def build(
         "PYTHONUTF8": "1",
         "HOME": home or TMP,
         **({} if home is None else {"TMPDIR": home}),
-        "AWS_ENDPOINT_URL": around.endpoint_url,
+        **_endpoints(around),
         "PATH": path,
         **config.environment,
         "_HANDLER": config.handler,
@@ -99,17 +106,22 @@ def build(
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_LAMBDA_LOG_FORMAT": config.logging.format,
         **({"AWS_LAMBDA_LOG_LEVEL": config.logging.application_level} if config.logging.format == "JSON" else {}),
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
+        **around.credentials,
         **NO_AWS_FILES,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # `sync-127.0.0.1` is no host
         "LAMBDA_TASK_ROOT": config.code_root,
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         wire.MARK_ENGINE: around.engine_mark,
         wire.MARK_ENVIRONMENT: mark,
     }
+
+
+def _endpoints(around: Surroundings) -> dict[str, str]:
+    """Where SDKs send what they are not told to send elsewhere."""
+    if around.real_aws:
+        return {f"AWS_ENDPOINT_URL_{service}": around.endpoint_url for service in _OWN_SERVICES}
+    host_stays = {"AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}  # `sync-127.0.0.1` is no host
+    return {"AWS_ENDPOINT_URL": around.endpoint_url, **host_stays}
 
 
 # What `build` gives each function, or each environment, a value of its own.

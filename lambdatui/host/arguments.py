@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import msgspec
 
+from lambdatui.config.aws_profiles import region_of
 from lambdatui.config.env_vars import load_env_vars
 from lambdatui.engine.scaling import BurstModel
 from lambdatui.errors import UsageError
@@ -32,7 +33,8 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     burst_model: BurstModel
     billing: Rule
     max_environments: int
-    aws: str
+    aws: str  # auto, none, a URL or a profile
+    pass_credentials: bool
     env_vars: dict[str, dict[str, str]]
     template: str | None
     parameters: dict[str, str]
@@ -75,7 +77,7 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
     parser.add_argument("--grace", type=float, default=10.0)
     parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--parameter", action="append", default=[])
-    for name in ("--allow-remote", "--headless", "--one-shot", "--fresh", "--use-venv"):
+    for name in ("--allow-remote", "--headless", "--one-shot", "--fresh", "--use-venv", "--pass-credentials"):
         parser.add_argument(name, action="store_true")
     found = parser.parse_args(argv)
     host = found.host or "127.0.0.1"
@@ -83,6 +85,9 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         raise UsageError(
             f"--host {host} would let others on the network run code here: add --allow-remote if that is meant"
         )
+    aws = found.aws or "auto"
+    profile_region = region_of(aws, environment)
+    region = found.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or profile_region
     return Arguments(
         project=found.project,
         port=found.port,
@@ -93,13 +98,14 @@ def parse(argv: Sequence[str], environment: dict[str, str]) -> Arguments:
         account_concurrency=_at_least(1, "--account-concurrency", found.account_concurrency, 1000),
         burst_model=_burst_model(found.burst_model),
         max_environments=_at_least(1, "--max-environments", found.max_environments, _machine_limit()),
-        aws=found.aws or "auto",
+        aws=aws,
+        pass_credentials=found.pass_credentials,
         env_vars=load_env_vars(Path(found.env_vars)) if found.env_vars else {},
         template=found.template,
         parameters=_parameters(found.parameter),
         data=found.data or environment.get("LAMBDATUI_DATA"),
         grace=max(0.0, found.grace),
-        region=found.region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1",
+        region=region or "us-east-1",
         own_region=not found.region,
         allow_hosts=(*found.allow_host, *(() if _is_loopback(host) else (host,))),
         use_venv=found.use_venv,

@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,6 +24,7 @@ from lambdatui.api.app import ApiSettings, build_front_app, build_lambda_app
 from lambdatui.api.server import HttpServer
 from lambdatui.clock import SystemClock, iso
 from lambdatui.config import archives
+from lambdatui.config.aws_profiles import is_profile
 from lambdatui.config.loader import find_project, load_project
 from lambdatui.config.model import LoadOptions
 from lambdatui.config.pythons import virtual_environment
@@ -43,6 +44,9 @@ from lambdatui.store.location import DATA_NAME, project_data
 from lambdatui.store.refusals import remedy
 from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from lambdatui.host.credentials import Credentials
 
 ACCOUNT = "000000000000"
 INTERRUPTED = 130
@@ -123,6 +127,8 @@ class Host:
         used = [folder for function in project.functions for folder in (function.code_root, *function.layers)]
         await asyncio.to_thread(archives.forget, data, used)
 
+        profile = arguments.aws if is_profile(arguments.aws) else None
+        credentials = await self._credentials(profile)
         store = Store.open(data, self._clock)
         await store.start()
         telemetry = Telemetry(store.history, self._clock, arguments.billing)
@@ -148,6 +154,8 @@ class Host:
                 use_venv=arguments.use_venv,
                 one_shot=arguments.one_shot,
                 fresh=arguments.fresh,
+                credentials=credentials.variables if credentials else None,
+                real_aws=profile is not None,
             ),
             load,
         )
@@ -209,6 +217,8 @@ class Host:
             if console is not None:
                 console.start(info)
             engine.settle_in()
+            if credentials is not None:
+                credentials.keep(engine.pool.retire_all, functools.partial(engine.telemetry.say, "notice", None))
             gc.freeze()  # what start-up made stays: later collections need not look at it
             gc.enable()
             await self._ending.wait()
@@ -216,6 +226,8 @@ class Host:
             steps = [local_aws.stop, *self._ending_steps(engine, sources, servers, telemetry, store)]
             if console is not None:
                 steps.append(console.stop)
+            if credentials is not None:
+                steps.insert(0, credentials.stop)
             engine.stopping = True
             failure = await _all_of([*steps, lambda: _clear(data)])
         if failure is not None:  # here only where nothing else went wrong before
@@ -246,6 +258,14 @@ class Host:
                     await one
         if not task.cancelled():
             task.result()
+
+    async def _credentials(self, profile: str | None) -> Credentials | None:
+        """The user's own, where they said that functions may have them. Raises UsageError where there are none."""
+        if profile is None and not self._arguments.pass_credentials:
+            return None
+        from lambdatui.host.credentials import Credentials, source
+
+        return await asyncio.to_thread(lambda: Credentials(source(profile, os.environ)))
 
     # --- signals and the leash
 
@@ -291,6 +311,11 @@ class Host:
                 say("notice", None, f"port {default} is taken: {url} serves instead")
         if data.name != DATA_NAME and self._arguments.data is None:
             say("notice", None, f"the project folder is read-only: state is kept in {data}")
+        if engine.options.credentials is not None:
+            where = (
+                f"AWS itself answers what lambdatui does not (--aws {asked.aws})" if options.real_aws else "as asked"
+            )
+            say("notice", None, f"functions have your AWS credentials: {where}")
         if swept:
             say("notice", None, f"{swept} processes that an earlier engine left were ended")
         for sentence in store.damage:

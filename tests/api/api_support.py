@@ -22,6 +22,7 @@ from lambdatui.config.model import FunctionConfig, Project, QueueConfig, RouteCo
 from lambdatui.engine.event_invoke import EventInvokeConfigs
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.tracing import Caller, Traces
+from lambdatui.engine.variables import STAND_INS
 from lambdatui.engine.versions import Versions
 from lambdatui.errors import NotFound, UsageError
 from lambdatui.sources.manager import SourceManager
@@ -65,6 +66,7 @@ class FakeEngine:
         self.clock = SystemClock()
         self.reader = Reader(store.data)
         self.stopping = False
+        self.credentials = STAND_INS
         self.started_us = self.clock.now_us()
         self.event_invoke = EventInvokeConfigs(store.made, self.clock)
         self.handlers = handlers

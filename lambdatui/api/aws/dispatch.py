@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json, unanswered
 from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import answer_to
-from lambdatui.engine.variables import ACCESS_KEY_ID
 
 if TYPE_CHECKING:
     from lambdatui.api.aws.cloudwatch import CloudWatch
@@ -215,14 +214,14 @@ class Dispatcher:
 
     def _refuse_when_stopping(self, scope: Scope, error_type: str) -> None:
         """New calls get a 503 in the grace; what functions in flight call themselves belongs to work that may end."""
-        if self._door.engine.stopping and not _by_function(scope):
+        if self._door.engine.stopping and not _by_function(scope, self._door.engine.credentials):
             raise AwsError(error_type, "The engine is stopping and takes no new calls.")
 
 
-def _by_function(scope: Scope) -> bool:
+def _by_function(scope: Scope, credentials: Mapping[str, str]) -> bool:
     """Whether the request is signed with the credentials that environments are given."""
     authorization: bytes = dict(scope["headers"]).get(b"authorization", b"")
-    return f"Credential={ACCESS_KEY_ID}/".encode() in authorization
+    return f"Credential={credentials['AWS_ACCESS_KEY_ID']}/".encode() in authorization
 
 
 def _is_form(scope: Scope) -> bool:
