@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 
-settings.register_profile("behaviour", deadline=None)  # tests assert no clock: a busy machine is no fault
+# The same examples in every run, so that a run tells of the change alone. A busy machine is no fault.
+EXAMPLES = int(os.environ.get("LAMBDATUI_EXAMPLES", "0"))
+settings.register_profile(
+    "behaviour", deadline=None, max_examples=EXAMPLES or 60, derandomize=not EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)  # fmt: skip
 settings.load_profile("behaviour")
 
 # A shell starts what it puts behind (`make test &`) with Ctrl-C ignored, and every process below would inherit that.

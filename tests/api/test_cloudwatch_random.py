@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.api.aws import cbor, cloudwatch_wire
@@ -78,7 +78,6 @@ def requests(draw: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     return operation, members
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests())
 def test_any_members_have_an_answer_or_a_modelled_error(door: Running, request_: tuple[str, dict[str, Any]]) -> None:
     operation, members = request_

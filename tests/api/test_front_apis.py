@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.api.aws.call import Door
@@ -286,7 +286,6 @@ PIECES = st.sampled_from(
 TOKENS = st.text(alphabet=string.ascii_letters + string.digits + "-_.*?[%=&;,\"' ", max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(["GET", "OPTIONS", "POST", "HEAD", "DELETE"]),
     st.lists(PIECES, max_size=4).map(lambda parts: "/" + "/".join(parts)),
@@ -311,7 +310,6 @@ def test_every_request_gets_an_answer_that_http_can_carry(
     connection.close()
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -117,12 +116,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[http.client
     running.close()
 
 
-@settings(
-    max_examples=int(os.environ.get("LAMBDATUI_FUZZ", "200")),  # `LAMBDATUI_FUZZ=20000` looks further
-    derandomize="LAMBDATUI_FUZZ" not in os.environ,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(suppress_health_check=list(HealthCheck))
 @given(request=requests())
 def test_every_answer_is_modelled(
     connection: http.client.HTTPConnection, request: tuple[OperationModel, str, str, dict[str, str], bytes]

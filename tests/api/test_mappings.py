@@ -13,7 +13,7 @@ import boto3
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.api.aws.mappings import ROUTES
@@ -276,7 +276,6 @@ requests = st.dictionaries(st.sampled_from(sorted(MEMBERS)), anything, max_size=
 
 
 @given(requests, requests)
-@settings(max_examples=150, deadline=None)
 def test_no_request_is_answered_otherwise_than_modelled(
     shared: Running, members: dict[str, Any], changes: dict[str, Any]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.api.path_table import PathTable
@@ -223,7 +223,6 @@ def better(kind: str, one: RouteConfig, other: RouteConfig) -> bool:
     return score(one) < score(other)
 
 
-@settings(max_examples=400, deadline=None)
 @given(ROUTES, st.sampled_from(["GET", "POST", "PUT"]), ASKED, st.sampled_from(["rest", "http"]))
 def test_the_table_finds_what_trying_all_routes_finds(
     declared: list[tuple[str, str]], method: str, path: str, kind: str

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.config import intrinsics
@@ -114,7 +114,6 @@ WORDS = [
 
 
 @pytest.mark.parametrize("template", [SHOP, LANGUAGE, FAITHFUL])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_templates_with_values_exchanged_still_load(tmp_path: Path, template: str, seed: int, changes: int) -> None:
     (tmp_path / "template.yaml").write_text(exchanged(template, WORDS, random.Random(seed), changes))
@@ -128,7 +127,6 @@ def test_what_the_other_tests_change_is_whole_to_begin_with(tmp_path: Path, name
     assert [problem for problem in load_project(tmp_path, LoadOptions()).problems if problem.severity != "notice"] == []
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32))
 def test_toml_with_values_exchanged_still_loads(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -160,7 +158,6 @@ NODES = st.recursive(
 KINDS = st.sampled_from(sorted(key for key in RESOURCES if not key.endswith("*")))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(["A", "B", "C"]), st.tuples(KINDS, NODES, NODES), max_size=3), NODES, NODES)
 def test_any_tree_of_intrinsics_loads(
     tmp_path: Path, resources: dict[str, tuple[str, object, object]], parameters: object, conditions: object
@@ -176,7 +173,6 @@ def test_any_tree_of_intrinsics_loads(
     msgspec.json.encode(project)  # it travels: nothing unresolved is left in it
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NODES, NODES, NODES)
 def test_any_assembly_loads(tmp_path: Path, manifest: object, assets: object, template: object) -> None:
     folder = tmp_path / "cdk.out"
@@ -189,7 +185,6 @@ def test_any_assembly_loads(tmp_path: Path, manifest: object, assets: object, te
     check_project(load_project(tmp_path, LoadOptions()))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_document_or_a_parse_error(text: str) -> None:
     for parse in (parse_yaml, parse_json):
@@ -199,7 +194,6 @@ def test_any_text_is_a_document_or_a_parse_error(text: str) -> None:
             assert exc.message
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.text(max_size=40),

@@ -7,7 +7,7 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.config.schedules import parse
@@ -137,7 +137,6 @@ YEAR = st.one_of(st.just("*"), st.integers(2023, 2030).map(str), st.just("2024-2
 MONTH = st.one_of(listed(1, 12), st.sampled_from(["JAN", "FEB", "JUN-AUG", "DEC,JAN"]))
 
 
-@settings(max_examples=150, deadline=None)
 @given(listed(0, 59), listed(0, 23), DAYS, MONTH, YEAR, st.datetimes(datetime(2023, 1, 1), datetime(2028, 12, 31)))
 def test_cron_agrees_with_looking_at_every_day(
     minute: str, hour: str, days: tuple[str, str], month: str, year: str, start: datetime
@@ -272,7 +271,6 @@ def test_any_text_is_a_schedule_or_a_usage_error(text: str) -> None:
             parse(expression).next_after(0)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 59), st.integers(0, 23), DAYS, st.datetimes(datetime(2023, 1, 1), datetime(2028, 12, 31)))
 def test_cron_agrees_with_aws_croniter_where_that_answers(
     minute: int, hour: int, days: tuple[str, str], start: datetime

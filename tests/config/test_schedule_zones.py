@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.clock import MICROS
@@ -44,7 +44,6 @@ def test_what_falls_into_the_hour_that_autumn_has_twice_is_due_once() -> None:
 
 
 @given(st.sampled_from(ZONES), st.sampled_from(CRONS), st.integers(us(2024, 1, 1) // MINUTE, us(2028, 1, 1) // MINUTE))
-@settings(max_examples=60, deadline=None)
 def test_it_is_the_first_minute_at_which_the_zones_clocks_show_a_due_time(zone: str, cron: str, minute: int) -> None:
     """Compared with a search minute by minute, as far as three days."""
     plain, info = parse(cron), ZoneInfo(zone)

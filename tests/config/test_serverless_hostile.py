@@ -6,7 +6,7 @@ import json
 import random
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.config.loader import check_project, load_project
@@ -85,7 +85,6 @@ WORDS = [
 ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(1, 6))
 def test_services_with_values_exchanged_still_load(tmp_path: Path, seed: int, changes: int) -> None:
     (tmp_path / "serverless.yml").write_text(exchanged(SERVICE, WORDS, random.Random(seed), changes))
@@ -100,7 +99,6 @@ def test_the_whole_service_is_read_as_it_stands(tmp_path: Path) -> None:
     assert not project.broken and len(project.functions) == 6 and len(project.routes) == 7
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="${}(),:'\"\\ aself.1", max_size=40))
 def test_any_text_is_read_or_malformed(text: str) -> None:
     try:
@@ -111,7 +109,6 @@ def test_any_text_is_read_or_malformed(text: str) -> None:
         assert all(isinstance(part, str) or part.text in text for part in parts)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.sampled_from(["service", "provider", "functions", "resources", "custom", "plugins", "constructs", "layers"]),

@@ -186,7 +186,7 @@ class Lanes(RuleBasedStateMachine):
 
 
 TestLanes = Lanes.TestCase
-TestLanes.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestLanes.settings = settings(max_examples=25, stateful_step_count=40)
 
 
 # at work

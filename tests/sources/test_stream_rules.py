@@ -235,4 +235,4 @@ class Shard(RuleBasedStateMachine):
 
 
 TestShard = Shard.TestCase
-TestShard.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestShard.settings = settings(max_examples=30, stateful_step_count=30)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.clock import MICROS, iso
@@ -161,7 +161,6 @@ def test_a_window_whose_end_fails_for_ever_is_given_up_with_age() -> None:
     assert step.condition == "RecordAgeExceeded"
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     gaps=st.lists(st.integers(0, 40), min_size=1, max_size=30),
     outcomes=st.lists(st.sampled_from(["ok", "ok", "ok", "error", "throttled", "restart"]), max_size=60),

@@ -206,7 +206,7 @@ class FifoMachine(QueueMachine):
     fifo = True
 
 
-_settings = settings(max_examples=8, stateful_step_count=30, deadline=None)
+_settings = settings(max_examples=8, stateful_step_count=30)
 TestStandardQueue = QueueMachine.TestCase
 TestStandardQueue.settings = _settings
 TestFifoQueue = FifoMachine.TestCase

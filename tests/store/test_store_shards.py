@@ -122,7 +122,7 @@ async def consumed(store: Store, name: str) -> dict[str, list[int]]:
     return found
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(STEPS)
 def test_puts_around_reshards_keep_every_record_in_its_keys_order(steps: list[tuple[str, int]]) -> None:
     folder = Path(tempfile.mkdtemp())

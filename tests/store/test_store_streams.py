@@ -58,7 +58,7 @@ def test_numbers_of_another_making_do_not_break() -> None:
     assert [seq_number(text) for text in ("", "abc", "5", "-3", "9" * 56, "9" * 99)] == [0, 0, 0, 0, 2**63 - 1, 0]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.lists(st.one_of(st.just("restart"), st.just("trim"), st.lists(st.text(max_size=3), max_size=6)), max_size=12))
 def test_numbers_rise_and_order_holds_over_restarts_and_trims(steps: list[object]) -> None:
     folder = Path(tempfile.mkdtemp())
