@@ -100,7 +100,7 @@ def _write(opened: zipfile.ZipFile, work: Path) -> None:
             # A member never gives more than its header says, which is counted above.
             with opened.open(entry) as source, path.open("wb") as copy:
                 shutil.copyfileobj(source, copy)
-            path.chmod(0o644 | (mode & 0o111))
+            path.chmod(0o600 | (mode & 0o100))
     for path, to in links:  # last, so that nothing is written through one
         if not (path.parent / to).resolve().is_relative_to(root):
             raise ArchiveError(f"has a link to the outside: {path.name}")

@@ -40,7 +40,7 @@ from lambdatui.localaws.server import MotoServer
 from lambdatui.schema import EngineInfo
 from lambdatui.sources.manager import SourceManager
 from lambdatui.spawner import tree
-from lambdatui.store.location import DATA_NAME, project_data
+from lambdatui.store.location import DATA_NAME, project_data, refuse_foreign
 from lambdatui.store.refusals import remedy
 from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
@@ -105,6 +105,8 @@ class Host:
         find_project(root, load)  # a folder that is none is said before anything is made in it
         if arguments.use_venv and virtual_environment(root, os.environ.get("VIRTUAL_ENV")) is None:
             raise UsageError(f"--use-venv: no virtual environment is active and {root / '.venv'} is none; activate one")
+        os.umask(0o077)  # all that is written into the data folder is this user's alone; environments have Lambda's
+        refuse_foreign(data)
         _make_folder(data)
         lock = EngineLock(data)
         try:

@@ -298,8 +298,8 @@ def _save_code(path: str, code: CodeType) -> None:
     body = marshal.dumps(code)
     temporary = "%s.%d" % (path, os.getpid())
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "wb") as file:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(MAGIC_NUMBER + source_hash(0, body) + body)
         os.replace(temporary, path)
     except OSError:

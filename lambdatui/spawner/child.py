@@ -100,6 +100,7 @@ def settle(
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.dup2(channel, FD_CHANNEL)
+    os.umask(0o022)  # Lambda's; the engine's own lets nobody else read
     os.chdir(request["cwd"])
 
 

@@ -17,6 +17,7 @@ from lambdatui.store.database import open_writable
 from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
+from lambdatui.store.location import IGNORE
 from lambdatui.store.logs import LogStore
 from lambdatui.store.made import MadeStore
 from lambdatui.store.moves import MoveStore
@@ -158,7 +159,7 @@ def _make_folder(data: Path) -> None:
         data.chmod(0o700)
         ignore = data / ".gitignore"
         if not ignore.exists():
-            ignore.write_text("*\n")
+            ignore.write_text(IGNORE)
             ignore.chmod(0o600)
     except OSError as error:
         raise RefusedError(

@@ -15,8 +15,9 @@ import pytest
 
 from lambdatui.host.console import Printer
 from lambdatui.host.main import _all_of
+from lambdatui.store.location import DATA_NAME
 from lambdatui.store.reader import Reader
-from tests.host.conftest import StartProcess, wait_for
+from tests.host.conftest import EngineProcess, StartProcess, wait_for
 
 ECHO = "def handler(event, context):\n    return event\n"
 
@@ -37,6 +38,44 @@ def test_engine_json_says_where_and_is_its_owners_only(project: Path, start_proc
     assert (project / ".lambdatui" / ".gitignore").read_text().strip() == "*"
     engine.end()
     assert not file.exists()
+
+
+def test_what_is_kept_is_its_owners_only_and_functions_have_lambdas_umask(
+    project: Path, start_process: StartProcess
+) -> None:
+    before = os.umask(0)  # even where the user's own lets everybody write
+    try:
+        engine = start_process(project)
+    finally:
+        os.umask(before)
+    (project / "umask.py").write_text("import os\ndef handler(event, context): return oct(os.umask(0o22))\n")
+    answered = wait_for(lambda: b"umask" in _functions(engine)) and engine.client("lambda").invoke(FunctionName="umask")
+    assert answered["Payload"].read() == b'"0o22"'
+    data = project / DATA_NAME
+    found = [path for path in data.rglob("*") if path.is_file()]
+    assert {"state.db", "state.db-wal", "history.db", "engine.json", "lock", ".gitignore"} <= {
+        one.name for one in found
+    }
+    assert any(one.parent.name == "bytecode" for one in found)
+    assert [path for path in (data, *found) if path.stat().st_mode & 0o077] == []
+
+
+def test_a_data_folder_that_the_project_made_of_links_is_refused(project: Path, start_process: StartProcess) -> None:
+    """Another's repository may bring one: what is not in use below archives/ is removed at each start."""
+    home = project.parent / "home"
+    (home / "photos").mkdir(parents=True)
+    data = project / DATA_NAME
+    data.mkdir()
+    (data / "lock").touch()
+    (data / "archives").symlink_to(home)
+    engine = start_process(project)
+    assert engine.said["exit_code"] == 1 and str(data / "archives") in engine.said["error"]
+    assert list(home.iterdir()) == [home / "photos"]
+
+
+def _functions(engine: EngineProcess) -> bytes:
+    listed = engine.client("lambda").list_functions()["Functions"]
+    return b" ".join(one["FunctionName"].encode() for one in listed)
 
 
 def test_a_second_engine_on_the_same_data_is_refused_with_the_next_step(
