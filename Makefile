@@ -18,7 +18,7 @@ help:
 	@echo "make run       the sample shop, live in this terminal"
 	@echo "make test      the tests"
 	@echo "make check     format, lint, types, imports, tests"
-	@echo "make soak      the long tests"
+	@echo "make soak      the long tests: make soak MINUTES=10 KILLS=100 SEED=7"
 	@echo "make fuzz      random input for everything that reads any: MINUTES=5 or EXAMPLES=1000 a target"
 	@echo "make bench     measure everything, write benchmarks/RESULTS.md"
 	@echo "make bench-peers  install other local Lambdas into benchmarks/.peers and measure beside them"
@@ -49,8 +49,10 @@ run: $(STAMP)
 test: $(STAMP)
 	$(PYTEST) -m "not soak"
 
+# MINUTES of load, KILLS and their SEED; the lines that it prints say what was survived. ROOM=tests/soak is that alone.
 soak: $(STAMP)
-	$(PYTEST) -m soak
+	LAMBDATUI_SOAK_MINUTES=$(MINUTES) LAMBDATUI_SOAK_KILLS=$(KILLS) LAMBDATUI_SOAK_SEED=$(SEED) \
+		$(CLEAN_ENV) $(BIN)/python -m pytest -m soak -s $(ROOM)
 
 # MINUTES or EXAMPLES are each target's; what it found is tried again with SEED (CONTRIBUTING.md).
 fuzz: $(STAMP)

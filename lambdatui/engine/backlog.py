@@ -17,12 +17,12 @@ BYTES_AHEAD = 8 * 1024 * 1024  # of payloads in memory, over all functions: what
 class Line:
     """One function's events, in the order in which they became due."""
 
-    __slots__ = ("function", "reading", "ready", "running", "unread")
+    __slots__ = ("function", "held", "reading", "ready", "unread")
 
     def __init__(self, function: str) -> None:
         self.function = function
         self.ready: deque[AsyncEvent] = deque()  # in memory, not begun
-        self.running: set[str] = set()  # request ids
+        self.held: set[str] = set()  # request ids of those that are ready or run
         self.unread = False  # there may be due events on disk, behind `ready`
         self.reading = False
 
@@ -51,6 +51,8 @@ class Backlog:
     def arrived(self, event: AsyncEvent) -> None:
         """`event` is on disk now."""
         line = self.line(event.function)
+        if event.request_id in line.held:  # a read had it from the disk in the moment between its commit and this
+            return
         behind = line.unread or line.reading or len(line.ready) >= READ_AHEAD
         if behind or self._bytes + len(event.payload) > BYTES_AHEAD:
             line.unread = True
@@ -70,19 +72,19 @@ class Backlog:
 
     def _put(self, line: Line, event: AsyncEvent) -> None:
         line.ready.append(event)
+        line.held.add(event.request_id)
         self._bytes += len(event.payload)
 
     def begin(self, line: Line) -> AsyncEvent:
         """Take the line's next event to run it."""
         event = line.ready.popleft()
         self._bytes -= len(event.payload)
-        line.running.add(event.request_id)
         self.running += 1
         return event
 
     def ended(self, event: AsyncEvent, due_us: int | None) -> None:
         """It runs no more; it is on disk and due at `due_us`, or gone (None)."""
-        self.line(event.function).running.discard(event.request_id)
+        self.line(event.function).held.discard(event.request_id)
         self.running -= 1
         if due_us is not None:
             self._later[event.function] = min(due_us, self._later.get(event.function, due_us))

@@ -22,7 +22,7 @@ from lambdatui.engine.libraries import Parts
 from lambdatui.engine.limit import Alarm, Limit
 from lambdatui.engine.measured import Duration, Frames
 from lambdatui.engine.model import LATEST
-from lambdatui.engine.spawner import Exit
+from lambdatui.engine.spawner import Exit, SpawnerLost
 from lambdatui.spawner import tree
 from lambdatui.spawner.protocol import MAX_PROCESSES
 
@@ -217,6 +217,7 @@ class Environment:
                 kind="exit",
                 error_type="Runtime.InvalidEntrypoint",
                 error_message=f"the process could not be started: {error}",
+                exit=Exit(lost=True) if isinstance(error, SpawnerLost) else None,
             )
         finally:
             theirs.close()

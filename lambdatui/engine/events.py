@@ -17,7 +17,15 @@ from lambdatui.engine.backlog import BYTES_AHEAD, READ_AHEAD, Backlog, Line
 from lambdatui.engine.destinations import Delivery, dead_letter, destination_record, encoded, object_key
 from lambdatui.engine.functions import LATEST
 from lambdatui.engine.model import InvokeRequest, InvokeResult
-from lambdatui.engine.retry import Again, Finished, RetryPolicy, after_attempt, before_attempt, throttle_backoff
+from lambdatui.engine.retry import (
+    MOST_SPARED,
+    Again,
+    Finished,
+    RetryPolicy,
+    after_attempt,
+    before_attempt,
+    throttle_backoff,
+)
 from lambdatui.engine.tracing import SENT
 from lambdatui.errors import LambdaTuiError, NotFound, StoreError
 from lambdatui.store.records import AsyncEvent, NewMessage
@@ -53,6 +61,7 @@ class EventQueue:
         self._starting: Counter[str] = Counter()  # function -> events begun that have not taken their slot yet
         self._backoff: dict[str, tuple[float, int]] = {}  # function -> (monotonic end, throttles in a row)
         self._blocked: set[str] = set()  # functions that have events and may start none
+        self._lost: Counter[str] = Counter()  # request id -> attempts that went with the spawner
         self._history_refused = False
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -186,7 +195,7 @@ class EventQueue:
         line.unread, line.reading = False, True  # what arrives meanwhile may be among what is read, or not
         try:
             events, more = await store.pending(
-                line.function, now_us, READ_AHEAD, tuple(line.running), most_bytes=BYTES_AHEAD // 8
+                line.function, now_us, READ_AHEAD, tuple(line.held), most_bytes=BYTES_AHEAD // 8
             )
             later_us = store.next_visible_us(line.function, now_us)
         except BaseException:
@@ -269,17 +278,12 @@ class EventQueue:
         if step is None:
             age_ms = (now - event.accepted_us) / 1000
             engine.telemetry.metrics.measure(function.name, "AsyncEventAge", age_ms, qualifier=event.qualifier)
-            deaths = engine.spawner.deaths
             try:
                 result = await engine.invoke(_request(event))
             except NotFound as error:
                 return await self._without_target(event, str(error))
-            if result.error_type == "Runtime.ExitError" and (
-                engine.spawner.deaths != deaths or not engine.spawner.present
-            ):
-                return (
-                    event.visible_us
-                )  # the spawner took its environment along: it counts as no attempt, the next round runs it
+            if result.lost and self._spared(event):
+                return event.visible_us  # the next round runs it
             if engine.stopping and result.status != "ok":
                 return (
                     event.visible_us
@@ -303,6 +307,14 @@ class EventQueue:
             return await self._again(event, step, result)
         await self._finished(event, function, step, result)
         return None
+
+    def _spared(self, event: AsyncEvent) -> bool:
+        """Whether an attempt that went with the spawner counts as none."""
+        self._lost[event.request_id] += 1
+        if self._lost[event.request_id] <= MOST_SPARED:
+            return True
+        del self._lost[event.request_id]
+        return False
 
     async def _write_history(self) -> None:
         """As far as the disk takes it; else the rows wait in memory, and the event is finished all the same."""
@@ -393,17 +405,17 @@ class EventQueue:
             record = destination_record(event, arn, step, result, self._engine.clock.now_us())
             if not await self._tell(event, function, target, arn, encoded(record, target), letter, post):
                 return
-        if not succeeded:
-            self._count(event, "AsyncEventsDropped")
-            if not await self._bury(event, function, letter, post):
-                return
+        if not succeeded and not await self._bury(event, function, letter, post):
+            return
         if not await self._surely(
             event,
             lambda: self._engine.store.events.finish(event.request_id, post.messages),
             counted_as="DeadLetterErrors" if post.messages and not succeeded else None,
         ):
             return
+        self._lost.pop(event.request_id, None)
         if not succeeded:
+            self._count(event, "AsyncEventsDropped")  # now: a kill before runs the event again, and drops it once
             config = function.config
             asked = target or config.dead_letter_queue or config.dead_letter_topic
             self._say_dead(event, letter, post.places, "nothing took its record" if asked else "no DLQ is configured")

@@ -155,6 +155,9 @@ class Invoker:
             failure = results.not_started(run.request_id, error)
             log.runtime_error(failure.error_message)
             return self._failed_without_running(run, failure, refused=passes(error))
+        if run.request.begins is not None and not run.request.begins():
+            self._pool.release(lease)
+            return InvokeResult(request_id=run.request_id, status="withdrawn", payload=b"")
         environment = run.environment = lease.environment
         if run.spilled:
             self._telemetry.metrics.count(
@@ -343,6 +346,7 @@ class Invoker:
             error_type=failure.error_type,
             error_message=failure.error_message,
             function_error="Unhandled",
+            lost=outcome is not None and outcome.exit is not None and outcome.exit.lost,
         )
 
     def _stopped(self, run: _Run) -> InvokeResult:

@@ -40,6 +40,7 @@ class InvokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     patient: bool = False  # asynchronous events and pollers wait for host capacity, however long
     prompt: bool = False  # nobody asks for its record or its log's tail: they are made when the result is on its way
     queued_since_us: int | None = None  # when the event was accepted or received
+    begins: Callable[[], bool] | None = None  # asked when an environment is there; False: it is not wanted any more
     profiling: Profiling | None = None
 
 
@@ -47,7 +48,7 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     """Outcome of one attempt. `function_error` is AWS's X-Amz-Function-Error, None where the function succeeded."""
 
     request_id: str
-    status: str  # ok | error | timeout | throttled
+    status: str  # ok | error | timeout | throttled | withdrawn (see InvokeRequest.begins: nothing has run)
     payload: bytes
     error_type: str | None = None
     error_message: str | None = None
@@ -56,6 +57,7 @@ class InvokeResult(msgspec.Struct, frozen=True, kw_only=True):
     log_tail: bytes = b""  # at most 4 KB
     duration_ms: float | None = None
     throttle_reason: str | None = None
+    lost: bool = False  # its environment went with the spawner: the function had no part in that
     recursive: bool = False  # stopped as one call too many of a loop: nothing has run
     refused: bool = False  # the machine had no room to run it (its disk, its descriptors): another try may help
     problem: str | None = None  # of a payload that is no JSON: nothing has run

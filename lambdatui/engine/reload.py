@@ -111,8 +111,7 @@ class Reloader:
         if function.loaded and (function.init_problem is not None or function.manifest_problem is not None):
             await self._choose_again(unit, function)
         if not function.loaded:
-            await self._load(unit)
-            return
+            await self._load(unit)  # it may have been scanned before this was asked for, and a save have come since
         if function.settled.is_set():
             self._look(unit)
         if not function.settled.is_set():

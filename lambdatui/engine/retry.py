@@ -13,6 +13,7 @@ from lambdatui.clock import MICROS
 
 THROTTLE_BACKOFF_FIRST = 1.0
 THROTTLE_BACKOFF_MOST = 300.0
+MOST_SPARED = 3  # attempts that went with the spawner before one of them counts: it may be the code that kills it
 
 Condition = Literal["Success", "RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency"]
 

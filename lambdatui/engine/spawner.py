@@ -45,6 +45,10 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     reads: tuple[str, ...] = ()  # variables that imports looked at, "*" for all
 
 
+class SpawnerLost(OSError):
+    """The spawner ended before it answered, or is not started again."""
+
+
 class Unprepared(OSError):
     """A zygote that cannot be forked from; the message says why."""
 
@@ -60,7 +64,7 @@ class Spawner:
         self._preparing: dict[str, asyncio.Future[Prepared]] = {}
         self._closing = False
         self._up = asyncio.Event()
-        self._private_tmp: asyncio.Future[bool] | None = None  # set by the spawner's first word
+        self._private_tmp: asyncio.Future[bool | None] | None = None  # the spawner's first word; None: it never came
         self.process_limit = False  # the kernel holds each environment with a /tmp of its own to `MAX_PROCESSES`
         self.deaths = 0  # how often a spawner has gone that was not told to
 
@@ -81,9 +85,12 @@ class Spawner:
 
     async def private_tmp(self) -> bool:
         """Whether this system lets environments have a /tmp of their own (see `spawner.private_tmp`)."""
-        while self._private_tmp is None:
-            await self._presence()
-        return await asyncio.shield(self._private_tmp)
+        while True:
+            while self._private_tmp is None:
+                await self._presence()
+            said = await asyncio.shield(self._private_tmp)
+            if said is not None:
+                return said
 
     @property
     def pid(self) -> int:
@@ -112,13 +119,20 @@ class Spawner:
         `tmp`: {"mb", "keep", "view"} of a /tmp of its own, kept for the next process of this id until `forget`.
         `zygote`: what to fork it from instead of starting a fresh one.
 
-        While the spawner is being started again it waits for the new one.
+        While the spawner is being started again it waits for the new one, and asks that one where the old one went
+        before it answered: nothing of the user's has run yet.
         """
         limits = dict(protocol.DEFAULT_LIMITS)
         if tmp is not None and self.process_limit:
             limits["nproc"] = protocol.MAX_PROCESSES
         body = protocol.spawn(environment_id, argv, variables, cwd, limits=limits, tmp=tmp, zygote=zygote)
-        return await self._ask(body, fds, self._starting, on_exit)
+        while True:
+            deaths = self.deaths
+            try:
+                return await self._ask(body, fds, self._starting, on_exit)
+            except SpawnerLost:
+                if self.deaths == deaths:  # it is not started again
+                    raise
 
     async def zygote(
         self,
@@ -168,7 +182,7 @@ class Spawner:
             async with asyncio.timeout(0 if self._closing else _RESTART_PATIENCE):
                 await self._up.wait()
         except TimeoutError:
-            raise OSError("the spawner ended and was not started again") from None
+            raise SpawnerLost("the spawner ended and was not started again") from None
 
     def kill(self, environment_id: str) -> None:
         """SIGKILL for the environment and all that it started; its `on_exit` tells when all are gone."""
@@ -215,26 +229,31 @@ class Spawner:
         asyncio.get_running_loop().remove_reader(self._sock.fileno())
         self._sock.close()
         if self._private_tmp is not None and not self._private_tmp.done():
-            self._private_tmp.set_result(False)
+            self._private_tmp.set_result(None)
         self._private_tmp = None
-        answers: list[asyncio.Future[Any]] = [*self._starting.values(), *self._preparing.values()]
-        for answer in answers:
+        answers: dict[str, asyncio.Future[Any]] = {**self._starting, **self._preparing}
+        for answer in answers.values():
             if not answer.done():
-                answer.set_exception(OSError("the spawner ended"))
+                answer.set_exception(SpawnerLost("the spawner ended"))
         exits, self._exits = self._exits, {}
-        for on_exit in exits.values():
+        for on_exit in (exits[id] for id in exits if id not in answers):
             on_exit(Exit(signal=9, lost=True))
         if not self._closing:
             self._on_death()
 
     def reap(self) -> None:
-        """After the spawner's death: take the end of it and of the killed processes that came to us. Blocking."""
+        """After the spawner's death: end what came to us, marked or not, and take its end and the spawner's. Blocking.
+
+        What the engine itself started beside it (a look at an interpreter) is of its own session, which the
+        spawner and all below it have left.
+        """
         if self._process is not None:
             self._process.wait()
         end = time.monotonic() + _REAP_PATIENCE
         while time.monotonic() < end:
-            left = tree.children(os.getpid())
+            left = [pid for pid in tree.children(os.getpid()) if _has_left(pid)]
             for pid in left:
+                tree.kill_tree(pid)
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
             if not left:
@@ -253,3 +272,11 @@ class Spawner:
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             raise OperationFailed("the spawner did not end; processes of functions may be left") from error
+
+
+def _has_left(pid: int) -> bool:
+    """Whether a process is of another session than this one."""
+    try:
+        return os.getsid(pid) != os.getsid(0)
+    except ProcessLookupError:
+        return False

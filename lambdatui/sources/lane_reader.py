@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from lambdatui.clock import MICROS
 from lambdatui.engine.model import InvokeRequest, InvokeResult
+from lambdatui.engine.retry import MOST_SPARED
 from lambdatui.errors import LambdaTuiError, NotFound, StoreError
 from lambdatui.sources import stream_failures, stream_lanes, stream_rules
 from lambdatui.sources.lane_records import LaneRecords, Look
@@ -60,6 +61,7 @@ class LaneReader(Loop):
         self._seen_us: int | None = None
         self._given_up: GivenUp | None = None  # its destination has not taken it yet
         self._deliveries = 0
+        self._spared = 0  # tries of the batch that went with the spawner
 
     @property
     def reach(self) -> str:
@@ -160,6 +162,9 @@ class LaneReader(Loop):
             self._activity.in_flight -= 1
         if result.status != "ok" and engine.stopping:
             return  # cut short: nobody is to blame, and the next engine sends the batch again
+        self._spared = self._spared + 1 if result.lost else 0
+        if 0 < self._spared <= MOST_SPARED:
+            return
         self._seen_us = None
         self._activity.last_result = "OK" if result.status == "ok" else "PROBLEM: Function call failed"
         step = stream_rules.settle(state, send, result, mapping, engine.clock.now_us())

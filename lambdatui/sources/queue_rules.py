@@ -84,6 +84,16 @@ def backoff(tries: int) -> float:
     return float(min(FIRST_BACKOFF * 2 ** min(tries - 1, 10), LONGEST_BACKOFF))
 
 
+def hide_anew(expires_us: int, begun_us: int | None, visibility_us: int) -> int | None:
+    """When a batch's messages, hidden until `expires_us`, are to be hidden anew; None where they need not be.
+
+    While it waits in half of their time, and when it has begun with less than nearly all of it.
+    """
+    if begun_us is None:
+        return expires_us - visibility_us // 2
+    return begun_us if expires_us < begun_us + visibility_us * 9 // 10 else None
+
+
 class Scale:
     """How many batches of a mapping may run at once.
 

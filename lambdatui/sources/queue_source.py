@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
+
 from lambdatui.clock import MICROS
 from lambdatui.config.model import QueueConfig, QueueMapping
 from lambdatui.engine import recursion
@@ -14,7 +16,7 @@ from lambdatui.sources import shapes
 from lambdatui.sources.catalog import Catalog
 from lambdatui.sources.filters import Filters
 from lambdatui.sources.ports import Engine
-from lambdatui.sources.queue_rules import Item, Scale, Verdict, Window, backoff, judge
+from lambdatui.sources.queue_rules import Item, Scale, Verdict, Window, backoff, hide_anew, judge
 from lambdatui.sources.source import Loop, finish
 from lambdatui.sources.timer import Timer
 from lambdatui.store.records import Message, QueueDepth
@@ -23,18 +25,41 @@ SECOND_LOOK_S = 1.0
 _AT_ONCE = 100  # messages of several batches that one receive brings
 
 
-class Held:
-    """A batch that was throttled and is offered again, until its messages' visibility timeout gives it back."""
+class Batch:
+    """Messages on their way. One that was throttled is offered again, until their visibility timeout gives it back."""
 
     def __init__(self, items: list[Item]) -> None:
         self.items = items
         self.due_us = 0
         self.tries = 0
         self.result: InvokeResult | None = None
+        self.begun_us: int | None = None
+        self._kept = True  # whether the messages could be hidden when they had to be
 
     @property
     def expires_us(self) -> int:
+        """When the queue gives its messages to somebody else."""
         return min(item.expires_us for item in self.items)
+
+    def begins(self, now_us: int) -> bool:
+        """Its invocation begins: whether the messages are still its own."""
+        self.begun_us = now_us
+        return self._kept and now_us < self.expires_us
+
+    def hide_from_us(self, visibility_us: int, now_us: int) -> int | None:
+        """When its messages have to be hidden anew (us); None: as things stand not, or it is too late.
+
+        Not while it is offered again: a throttle that lasts is a failed receive.
+        """
+        if not self._kept or now_us >= self.expires_us or (self.begun_us is None and self.tries):
+            return None
+        return hide_anew(self.expires_us, self.begun_us, visibility_us)
+
+    def hidden(self, until_us: int | None) -> None:
+        """They are hidden until then; None: somebody else had taken them, or they are gone."""
+        self._kept = until_us is not None
+        if until_us is not None:
+            self.items = [msgspec.structs.replace(item, expires_us=until_us) for item in self.items]
 
 
 class QueueSource(Loop):
@@ -45,8 +70,8 @@ class QueueSource(Loop):
     ) -> None:
         super().__init__(engine, timer, label=f"queue {queue.name}", paused=paused)
         self._window = Window()
-        self._held: list[Held] = []
-        self._running: dict[asyncio.Task[None], list[Item]] = {}
+        self._held: list[Batch] = []
+        self._running: dict[asyncio.Task[None], Batch] = {}
         self._settling = 0  # of those that run: batches whose invocation has ended, and what came of it is being stored
         self._scale = Scale(mapping.maximum_concurrency)
         self._filters = Filters(mapping.filters)
@@ -95,6 +120,34 @@ class QueueSource(Loop):
             await self.engine.store.queues.change_visibility(self.queue.name, ids, 0)
 
     async def round(self) -> int | None:
+        await self._hide_running()
+        due_us = await self._launch_all()
+        return min((time for time in (due_us, self._hide_from_us()) if time is not None), default=None)
+
+    async def _hide_running(self) -> None:
+        """A batch may wait for the machine for longer than its messages are hidden: nobody else is to get them
+        meanwhile, and when it begins they have their whole time. On AWS they would not have been received yet."""
+        now, visibility_us = self.engine.clock.now_us(), self._visibility_us
+        for batch in list(self._running.values()):
+            from_us = batch.hide_from_us(visibility_us, now)
+            if from_us is not None and from_us <= now:
+                until_us = (batch.begun_us or now) + visibility_us
+                held = [(item.id, item.expires_us) for item in batch.items]
+                taken = await self.engine.store.queues.hide_again(self.queue.name, held, until_us)
+                batch.hidden(until_us if taken else None)
+
+    def _hide_from_us(self) -> int | None:
+        """When the first running batch has to be hidden anew."""
+        now, visibility_us = self.engine.clock.now_us(), self._visibility_us
+        times = (batch.hide_from_us(visibility_us, now) for batch in self._running.values())
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def _visibility_us(self) -> int:
+        return round(self.queue.visibility_timeout * MICROS)
+
+    async def _launch_all(self) -> int | None:
+        """Begin what may begin; when there is more to do at the latest."""
         await self._offer_held()
         self._watch_load()
         while self.active and not self._held and self._room:
@@ -148,7 +201,7 @@ class QueueSource(Loop):
                 self._launch(held)
 
     def _launch_due(self) -> bool:
-        busy = {item.group for items in self._running.values() for item in items} if self.queue.fifo else set()
+        busy = {item.group for batch in self._running.values() for item in batch.items} if self.queue.fifo else set()
         items = self._window.take(
             self.engine.clock.now_us(),
             batch_size=self.mapping.batch_size,
@@ -156,7 +209,7 @@ class QueueSource(Loop):
             busy=busy,
         )
         if items:
-            self._launch(Held(items))
+            self._launch(Batch(items))
         return bool(items)
 
     async def _receive(self) -> bool:
@@ -205,9 +258,9 @@ class QueueSource(Loop):
             trace_header=message.trace_header,
         )
 
-    def _launch(self, batch: Held) -> None:
+    def _launch(self, batch: Batch) -> None:
         task = asyncio.create_task(self._deliver(batch), name=f"{self.label} batch")
-        self._running[task] = batch.items
+        self._running[task] = batch
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -216,13 +269,13 @@ class QueueSource(Loop):
             self.engine.telemetry.say("notice", self.mapping.function, f"{self.label}: {error}")
         self.wake()
 
-    async def _deliver(self, batch: Held) -> None:
+    async def _deliver(self, batch: Batch) -> None:
         """Each try counts its events: "If an event results in a function error or throttling, InvokedEventCount may
         count multiple times for the same polled event due to automatic retries." What is not done has failed."""
         items = batch.items
         self._count("InvokedEventCount", len(items))
         try:
-            result = await self._invoke(items)
+            result = await self._invoke(batch)
         except NotFound as error:  # the function, its version or its alias is gone
             self.engine.telemetry.say("notice", self.mapping.function, f"{self.label}: {error}")
             ids, why = tuple(item.id for item in items), str(error)
@@ -233,6 +286,8 @@ class QueueSource(Loop):
             return
         if result.status != "ok" and self.engine.stopping:
             return  # cut short: the messages come back, and nobody is to blame
+        if result.status == "withdrawn":
+            return  # somebody else has them, or the queue gives them again
         if result.came_back:
             self._count("FailedInvokeEventCount", len(items))
             self._hold(batch, result)
@@ -249,7 +304,16 @@ class QueueSource(Loop):
         elif not self.mapping.report_batch_item_failures:  # AWS does not scale down for those that report
             self._scale.failed()
 
-    async def _invoke(self, items: list[Item]) -> InvokeResult:
+    async def _invoke(self, batch: Batch) -> InvokeResult:
+        items = batch.items
+
+        def begins() -> bool:
+            now = self.engine.clock.now_us()
+            mine = batch.begins(now)
+            if batch.hide_from_us(self._visibility_us, now) is not None:
+                self.wake()
+            return mine
+
         return await self.engine.invoke(
             InvokeRequest(
                 function=self.mapping.function,
@@ -259,13 +323,14 @@ class QueueSource(Loop):
                 trace_header=recursion.joined([item.trace_header for item in items]),
                 patient=True,
                 queued_since_us=min(item.received_us for item in items),
+                begins=begins,
             )
         )
 
-    def _hold(self, batch: Held, result: InvokeResult) -> None:
+    def _hold(self, batch: Batch, result: InvokeResult) -> None:
         self._scale.throttled()
         batch.tries += 1
-        batch.result = result
+        batch.result, batch.begun_us = result, None
         batch.due_us = self.engine.clock.now_us() + round(backoff(batch.tries) * MICROS)
         self._held.append(batch)
 

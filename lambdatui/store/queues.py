@@ -140,6 +140,17 @@ class QueueStore:
         released = visibility_s <= 0
         return max(0, await self._writer.run(work, lambda n: self.changed(queue_name, 0, announce=released and n > 0)))
 
+    async def hide_again(self, queue_name: str, held: Sequence[tuple[str, int]], until_us: int) -> bool:
+        """Hide each (id, until when it is hidden now) until `until_us`; whether all were still held so."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            return connection.executemany(
+                "UPDATE message SET visible_us = ? WHERE id = ? AND queue = ? AND visible_us = ? AND replaying = 0",
+                [(until_us, pack_id(id), queue_name, hidden_us) for id, hidden_us in held],
+            ).rowcount
+
+        return await self._writer.run(work) == len(held)
+
     async def note_failure(
         self,
         queue_name: str,

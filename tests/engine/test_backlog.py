@@ -17,7 +17,7 @@ def test_an_event_with_nothing_in_front_of_it_is_begun_from_memory() -> None:
     line = backlog.line("f")
     assert not line.unread
     assert [backlog.begin(line).request_id, backlog.begin(line).request_id] == ["1", "2"]
-    assert (line.running, backlog.running) == ({"1", "2"}, 2)
+    assert (line.held, backlog.running) == ({"1", "2"}, 2)
 
 
 def test_what_arrives_behind_others_on_disk_or_while_they_are_read_is_read_from_there() -> None:
@@ -33,6 +33,18 @@ def test_what_arrives_behind_others_on_disk_or_while_they_are_read_is_read_from_
     backlog.read(line, [event(1)], more=False, later_us=None)
     assert line.unread, "the second one may have come behind what was read"
     assert [each.request_id for each in line.ready] == ["1"]
+
+
+def test_an_event_that_was_read_before_its_arrival_was_told_is_begun_once() -> None:
+    """Writer and readers are threads: a read may have it, and it may even run, before the writer's word comes."""
+    backlog = Backlog()
+    line = backlog.line("f")
+    backlog.read(line, [event(1), event(2)], more=False, later_us=None)
+    backlog.arrived(event(1))
+    begun = [backlog.begin(line).request_id]
+    backlog.arrived(event(1))
+    begun.append(backlog.begin(line).request_id)
+    assert (begun, list(line.ready), line.unread) == (["1", "2"], [], False)
 
 
 def test_memory_is_bounded_by_count_and_by_bytes() -> None:

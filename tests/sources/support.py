@@ -33,6 +33,10 @@ class Refusal(Exception):
     """Of the machine: nothing has run."""
 
 
+class Lost(Exception):
+    """The environment went with the spawner."""
+
+
 class ManualTimer:
     """Waits that end when they are woken or the clock is moved past their time."""
 
@@ -134,7 +138,7 @@ class Function(msgspec.Struct, frozen=True):
 
 
 class SmallEngine:
-    """Invokes Python callables; a callable may be a coroutine function and may raise `Throttle` or `Refusal`."""
+    """Invokes Python callables; they may be coroutine functions and may raise `Throttle`, `Refusal` or `Lost`."""
 
     def __init__(self, project: Project, store: Store, clock: ManualClock) -> None:
         self.project = project
@@ -152,6 +156,8 @@ class SmallEngine:
         self.without_packages: set[str] = set()
         self.gone: set[str] = set()  # versions and aliases that are no longer there
         self.deliver: Deliver | None = None
+        self.room = asyncio.Event()  # of the machine, for one more environment
+        self.room.set()
 
     def installing(self, function: str) -> bool:
         return function in self.without_packages
@@ -172,6 +178,9 @@ class SmallEngine:
         self.peak = max(self.peak, self.running)
         request_id = new_request_id()
         try:
+            await self.room.wait()
+            if request.begins is not None and not request.begins():
+                return InvokeResult(request_id=request_id, status="withdrawn", payload=b"")
             answer = self.handlers[request.function](json.loads(request.payload))
             if asyncio.iscoroutine(answer):
                 answer = await answer
@@ -193,6 +202,7 @@ class SmallEngine:
                 error_type=type(error).__name__,
                 error_message=str(error),
                 function_error="Unhandled",
+                lost=isinstance(error, Lost),
             )
         finally:
             self.running -= 1

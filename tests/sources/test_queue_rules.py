@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lambdatui.clock import MICROS
 from lambdatui.engine.model import InvokeResult
-from lambdatui.sources.queue_rules import Item, Scale, Window, backoff, judge
+from lambdatui.sources.queue_rules import Item, Scale, Window, backoff, hide_anew, judge
 from lambdatui.sources.responses import MalformedResponseError, failed_items
 from lambdatui.wire import MAX_SYNC_REQUEST
 
@@ -156,3 +156,9 @@ def test_throttles_halve_the_pollers_and_successes_bring_them_back() -> None:
 
 def test_the_back_off_doubles_to_ten_seconds() -> None:
     assert [backoff(tries) for tries in (1, 2, 3, 4, 5, 50)] == [1, 2, 4, 8, 10, 10]
+
+
+def test_a_batch_that_waits_is_hidden_anew_in_half_of_its_time_and_whole_when_it_begins() -> None:
+    assert hide_anew(expires_us=1000, begun_us=None, visibility_us=400) == 800
+    assert hide_anew(expires_us=1000, begun_us=610, visibility_us=400) is None  # as nearly always: it began at once
+    assert hide_anew(expires_us=1000, begun_us=700, visibility_us=400) == 700

@@ -1,0 +1,75 @@
+"""The spawner is killed while it owes an answer, or by the code that it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import psutil
+
+from lambdatui.clock import new_request_id
+from lambdatui.engine.engine import Engine
+from lambdatui.engine.retry import MOST_SPARED
+from lambdatui.engine.spawner import Spawner
+from lambdatui.spawner import private_tmp
+from tests.engine.conftest import Start, call, eventually
+
+ONE_TRY = (
+    "[functions.job]\nhandler='job.handler'\ncode='fns'\nmaximum_retry_attempts=0\ndead_letter_queue='dead'\n"
+    "[queues.dead]\n"
+)
+
+
+def dead(engine: Engine) -> int:
+    return engine.store.queues.depth("dead").visible
+
+
+async def test_an_environment_that_the_killed_spawner_owed_comes_from_its_successor(start: Start) -> None:
+    files = {"fns/job.py": "def handler(event, context):\n    return 1\n", "lambdatui.toml": ONE_TRY}
+    engine = await start(files, engine_mark=new_request_id())
+    await engine.spawner.private_tmp()
+    os.kill(engine.spawner.pid, signal.SIGSTOP)
+    answer = asyncio.create_task(call(engine, "job"))
+    await eventually(lambda: engine.spawner._starting)
+    psutil.Process(engine.spawner.pid).kill()
+    assert (await answer).status == "ok"
+
+
+async def test_what_the_killed_spawner_would_have_said_of_tmp_its_successor_says() -> None:
+    spawner = Spawner(lambda: None)
+    await spawner.start()
+    os.kill(spawner.pid, signal.SIGKILL)  # before its first word: its interpreter has only begun
+    asked = asyncio.create_task(spawner.private_tmp())
+    await eventually(lambda: not spawner.present)
+    await asyncio.to_thread(spawner.reap)
+    await spawner.start()
+    assert await asked is private_tmp.possible()
+    await spawner.close()
+
+
+async def test_an_event_whose_spawner_is_killed_each_time_is_dead_lettered_after_all(start: Start) -> None:
+    """It may be what kills it, where the system lets it."""
+    code = "import time\ndef handler(event, context):\n    time.sleep(60)\n"
+    toml = ONE_TRY.replace("code='fns'", "code='fns'\ntimeout=60")
+    engine = await start({"fns/job.py": code, "lambdatui.toml": toml}, engine_mark=new_request_id())
+    await engine.accept("job", b"{}")
+    for _ in range(MOST_SPARED + 1):
+        assert dead(engine) == 0
+        await eventually(lambda: any(row.state == "busy" for row in engine.environment_rows()), 30)
+        psutil.Process(engine.spawner.pid).kill()
+        await eventually(lambda: not any(row.state == "busy" for row in engine.environment_rows()))
+    await eventually(lambda: dead(engine) == 1)
+
+
+async def test_a_daemon_without_the_marker_does_not_outlive_the_spawner(start: Start) -> None:
+    code = (
+        "import subprocess\n"
+        "def handler(event, context):\n"
+        "    return subprocess.Popen(['sleep', '300'], start_new_session=True, env={}).pid\n"
+    )
+    engine = await start({"fns/job.py": code, "lambdatui.toml": ONE_TRY}, engine_mark=new_request_id())
+    daemon = psutil.Process(int((await call(engine, "job")).payload))
+    psutil.Process(engine.spawner.pid).kill()
+    await eventually(lambda: not daemon.is_running())
+    assert (await call(engine, "job")).status == "ok"
