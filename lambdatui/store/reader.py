@@ -28,6 +28,8 @@ from lambdatui.store.refusals import explain
 from lambdatui.store.shards import seq_text
 from lambdatui.store.tables import HISTORY, STATE
 
+# Of each thread's connections: with SQLite's own 2 MB they came to 64 MB a file on 16 cores, and no query was faster.
+_CACHE_KB = 512
 _NEWEST = {"state.db": len(STATE), "history.db": len(HISTORY)}
 
 
@@ -325,6 +327,7 @@ class Reader:
                 return connection
             connection.close()
         connection = open_readonly(path)
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         try:
             version = check_version(connection, path, _NEWEST[path.name])
         except NewerError:
