@@ -8,7 +8,7 @@ import resource
 import signal
 from typing import Any
 
-from ..wire import FD_CHANNEL
+from ..wire import FD_CHANNEL, MARK_ENGINE
 from . import apart, private_tmp, tree
 
 # The kernel's choice when memory runs out should be an environment, not the engine or the user's editor.
@@ -89,7 +89,8 @@ def settle(
     if namespaces is not None:
         namespaces.enter()
     elif request.get("tmp"):
-        private_tmp.make(request["tmp"]["mb"], request["tmp"]["keep"], request["tmp"].get("view", ()))
+        tmp = request["tmp"]
+        private_tmp.make(tmp["mb"], tmp["keep"], tmp.get("view", ()), request["env"].get(MARK_ENGINE))
     if request.get("apart"):
         apart.stay_apart()
     # Behind the namespaces: what changes credentials takes the signal back.

@@ -32,9 +32,9 @@ def separate() -> None:
     _mount(None, "/", None, _REC | _PRIVATE)
 
 
-def memory(path: str, options: str) -> None:
-    """A file system in memory at `path`, which exists."""
-    _mount("tmp", path, "tmpfs", _NOSUID | _NODEV, options)
+def memory(path: str, options: str, name: str = "tmp") -> None:
+    """A file system in memory at `path`, which exists; the list of mounts calls it `name`."""
+    _mount(name, path, "tmpfs", _NOSUID | _NODEV, options)
 
 
 def close_memory(path: str) -> None:

@@ -90,10 +90,11 @@ def possible() -> bool:
     return probe().possible
 
 
-def make(megabytes: int, keep: Sequence[str], view: Sequence[Sequence[str]] = ()) -> None:
+def make(megabytes: int, keep: Sequence[str], view: Sequence[Sequence[str]] = (), engine: str | None = None) -> None:
     """Give this process, which has one thread, a new /tmp of that size, and the `view` of other files.
 
-    `keep`: files and folders below /tmp that stay where they are (the project may lie there). Raises OSError.
+    `keep`: files and folders below /tmp that stay where they are (the project may lie there). `engine`: whose mark it
+    carries for the sweep (`tree.carriers`). Raises OSError.
     """
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
@@ -106,7 +107,7 @@ def make(megabytes: int, keep: Sequence[str], view: Sequence[Sequence[str]] = ()
     kept = [(mounts.hold(path), path) for path in keep if os.path.exists(path)]
     viewed = View(view)
     mounts.separate()
-    mounts.memory(_TMP, "size=%dm,mode=1777" % megabytes)
+    mounts.memory(_TMP, "size=%dm,mode=1777" % megabytes, tree.mount_name(engine) if engine else "tmp")
     for fd, path in kept:
         mounts.bind(fd, path)
     viewed.show()

@@ -127,17 +127,33 @@ def kill_tree(pid: int) -> None:
     signal_process(pid, signal.SIGKILL)
 
 
-def carriers(marker: str) -> list[int]:
-    """This user's processes whose environment holds `marker` ("NAME=value"), but this process and those above it."""
-    wanted = b"\0" + marker.encode() + b"\0"
-    above = set(_ancestors(os.getpid()))
-    found = []
-    for pid in _processes():
-        if pid not in above:
-            data = _read("/proc/%d/environ" % pid)
-            if data and wanted in b"\0" + data:
-                found.append(pid)
-    return found
+def mount_name(value: str) -> str:
+    """What an environment's own /tmp is called in the list of mounts, where a process without variables has it, too."""
+    return "lambdatui-" + value
+
+
+def carriers(name: str, value: str) -> list[int]:
+    """This user's processes with the variable `name` of that value, or in a /tmp that was made for such a process.
+
+    Without this process and those above it.
+    """
+    variable, mount = ("\0%s=%s\0" % (name, value)).encode(), (" - tmpfs %s " % mount_name(value)).encode()
+    above, mine = set(_ancestors(os.getpid())), _mounts_of(os.getpid())
+
+    def carries(pid: int) -> bool:
+        if variable in b"\0" + (_read("/proc/%d/environ" % pid) or b""):
+            return True
+        return _mounts_of(pid) != mine and mount in (_read("/proc/%d/mountinfo" % pid) or b"")
+
+    return [pid for pid in _processes() if pid not in above and carries(pid)]
+
+
+def _mounts_of(pid: int) -> str | None:
+    """Which namespace of mounts a process is in; None where that is not told."""
+    try:
+        return os.readlink("/proc/%d/ns/mnt" % pid)
+    except OSError:
+        return None
 
 
 def sweep(marker_name: str, value: str) -> int:
@@ -146,7 +162,7 @@ def sweep(marker_name: str, value: str) -> int:
         return 0
     ended: set[int] = set()
     while True:
-        left = [pid for pid in carriers(marker_name + "=" + value) if not _is_zombie(pid)]
+        left = [pid for pid in carriers(marker_name, value) if not _is_zombie(pid)]
         if not set(left) - ended:
             return len(ended)
         for pid in left:

@@ -10,21 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_harness import SpawnerProcess
+from runtime_harness import LIMIT_S, SpawnerProcess, until
 
+from lambdatui import wire
 from lambdatui.spawner import private_tmp, protocol, tree
 
 pytestmark = pytest.mark.skipif(not private_tmp.possible(), reason="this system allows no mount namespaces")
 BELOW_TMP = tuple(path for path in (sys.prefix, sys.base_prefix, str(Path(tree.__file__).parents[2])) if "/tmp" in path)
 
 
-def run(spawner: SpawnerProcess, code: str, id: str | None = None, *, mb: int = 4, keep: tuple[str, ...] = ()) -> str:
+def run(
+    spawner: SpawnerProcess,
+    code: str,
+    id: str | None = None,
+    *,
+    mb: int = 4,
+    keep: tuple[str, ...] = (),
+    env: dict[str, str] | None = None,
+) -> str:
     """What `code` prints in an environment with a /tmp of its own."""
     id = id or uuid.uuid4().hex
     tmp: dict[str, Any] = {"mb": mb, "keep": [*BELOW_TMP, *keep]}
     ours, theirs = socket.socketpair()
     reader, writer = os.pipe()
-    request = protocol.spawn(id, [sys.executable, "-I", "-S", "-c", code], {}, "/", tmp=tmp)
+    request = protocol.spawn(id, [sys.executable, "-I", "-S", "-c", code], env or {}, "/", tmp=tmp)
     protocol.send(spawner.socket, request, [theirs.fileno(), writer])
     theirs.close()
     os.close(writer)
@@ -122,3 +131,26 @@ def test_a_user_who_is_not_root_gets_one_too_and_keeps_the_user_id() -> None:
     if "unshare" in said:
         pytest.skip(f"users who are not root may not: {said}")
     assert said == "65534 65534 ['own']"
+
+
+def test_a_daemon_that_dropped_its_variables_is_found_by_its_tmp(spawner: SpawnerProcess) -> None:
+    """What a double kill left: its environment has died with the spawner, and no variable tells whose it was."""
+    value = f"test-{uuid.uuid4().hex}"
+    code = (
+        "import subprocess, time\n"
+        "print(subprocess.Popen(['sleep', '300'], start_new_session=True, env={}).pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    tmp: dict[str, Any] = {"mb": 4, "keep": BELOW_TMP}
+    argv = [sys.executable, "-I", "-S", "-c", code]
+    _, pid, channel, log = spawner.spawn(argv, {wire.MARK_ENGINE: value}, tmp=tmp)
+    daemon = int(os.read(log, 100))
+    spawner.process.kill()
+    spawner.process.wait(LIMIT_S)
+    until(lambda: tree._is_zombie(pid))
+    assert not tree._is_zombie(daemon)
+    assert tree.sweep(wire.MARK_ENGINE, "another") == 0
+    assert tree.sweep(wire.MARK_ENGINE, value) == 1
+    until(lambda: tree._is_zombie(daemon))
+    channel.close()
+    os.close(log)
