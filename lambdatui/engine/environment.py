@@ -463,6 +463,7 @@ class Environment:
                 self._finish(header.kind, meta, payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if self._is_answer(header):  # what else cannot be read was written by user code that found the channel
+                self.retired = True
                 self._resolve(_unreadable())
 
     def _is_answer(self, header: wire.Header) -> bool:
