@@ -188,7 +188,13 @@ class Function:
             root=self._around.root,
             data=self._data,
             code_root=self.config.code_root if self.config.inline_code is None else None,
-            others=[*self.config.layers, *self._own_path(), *([virtual_env] if virtual_env else [])],
+            used=[
+                *self.config.layers,
+                *self._packages_path(),
+                *self._own_path(),
+                *([virtual_env] if virtual_env else []),
+                *([] if Path(self.config.code_root).is_dir() else [str(self._data / "tmp" / "any")]),
+            ],
             aws_files=str(Path(home, ".aws")) if home else None,
         )
 

@@ -2,7 +2,7 @@
 
 A view is a list of [what, path]: "read_only", "writable" (as it is outside, though something above is not) or "hide"
 (an empty folder that nothing can be written to). What lies deeper counts, so that a hidden folder may show a part of
-its content. Paths that do not exist are left out.
+its content. Paths have no links in them; those that do not exist are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class View:
 
     def __init__(self, parts: Sequence[Sequence[str]]) -> None:
         """`parts` as above. Raises OSError."""
-        by_depth = sorted(((what, os.path.realpath(path)) for what, path in parts), key=lambda part: part[1].count("/"))
+        by_depth = sorted(parts, key=lambda part: part[1].count("/"))
         self._parts = [(what, path, mounts.hold(path)) for what, path in by_depth if os.path.exists(path)]
 
     def show(self) -> None:

@@ -17,7 +17,7 @@ TOML = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\ntimeout = 30\nme
 
 
 def parts(code_root: str | None = "/p/src", data: str = "/p/.lambdatui", **more: object) -> dict[str, str]:
-    given = {"root": "/p", "others": (), "aws_files": None, **more}
+    given = {"root": "/p", "used": (), "aws_files": None, **more}
     return {path: what for what, path in view(data=Path(data), code_root=code_root, **given)}  # type: ignore[arg-type]
 
 
@@ -25,16 +25,32 @@ def test_code_is_read_only_and_the_state_hidden_but_for_what_a_start_needs() -> 
     state = "/p/.lambdatui"
     assert parts() == {
         "/p/src": READ_ONLY, state: HIDE, f"{state}/code": READ_ONLY, f"{state}/code/bytecode": WRITABLE,
-        f"{state}/packages": READ_ONLY, f"{state}/archives": WRITABLE, f"{state}/versions": WRITABLE,
-        f"{state}/tmp": WRITABLE,
     }  # fmt: skip
 
 
 def test_layers_and_environments_below_the_code_stay_writable_and_others_need_no_word() -> None:
-    found = parts("/p", others=("/p/.venv", "/p/layer", "/opt/layer", "/p"))
+    found = parts("/p", used=("/p/.venv", "/p/.venv/lib", "/p/layer", "/opt/layer"))
     assert {path: what for path, what in found.items() if not path.startswith("/p/.lambdatui")} == {
         "/p": READ_ONLY, "/p/.venv": WRITABLE, "/p/layer": WRITABLE,
     }  # fmt: skip
+
+
+def test_installed_packages_unpacked_layers_versions_and_own_folders_are_there_where_they_are_used() -> None:
+    state = "/p/.lambdatui"
+    used = (f"{state}/packages/a1/site-packages", f"{state}/archives/b2", f"{state}/tmp/c3")
+    found = parts(f"{state}/versions/d4", used=used)
+    assert [found[f"{state}/{name}"] for name in ("packages", "archives", "tmp", "versions", "versions/d4")] == [
+        READ_ONLY, WRITABLE, WRITABLE, WRITABLE, READ_ONLY,
+    ]  # fmt: skip
+    assert set(parts(used=used)) == set(parts()) | {f"{state}/{name}" for name in ("packages", "archives", "tmp")}
+
+
+def test_what_links_lead_to_counts(tmp_path: Path) -> None:
+    (tmp_path / "real/state").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    found = parts(str(tmp_path / "link"), str(tmp_path / "link/state"), root=str(tmp_path / "link"))
+    real = tmp_path.resolve() / "real"
+    assert (found[str(real)], found[str(real / "state")]) == (READ_ONLY, HIDE)
 
 
 def test_code_in_the_template_has_no_folder() -> None:

@@ -104,12 +104,6 @@ def test_a_hidden_folder_shows_the_parts_that_are_named_and_takes_nothing(projec
     assert (state / "token").read_text() == "as it was"
 
 
-def test_a_link_in_the_way_hides_what_it_leads_to(project: Path) -> None:
-    link = project / "link"
-    link.symlink_to(project / ".state")
-    assert within([(HIDE, str(link))], lambda: os.listdir(project / ".state"), keep=top(project)) == []  # noqa: PTH208
-
-
 def test_the_view_is_the_same_for_a_user_who_is_not_root(project: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("the other tests are of that user")
