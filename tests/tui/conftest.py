@@ -1,4 +1,4 @@
-"""What every test of the screen shares: sheets parsed once, and no waiting for the processor to idle."""
+"""What every test of the screen shares: sheets parsed once, no frames for nobody, no waiting for an idle processor."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
@@ -22,6 +23,18 @@ def _no_idling(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("textual.app.wait_for_idle", go_on)
     monkeypatch.setattr("textual.pilot.wait_for_idle", go_on)
+
+
+@pytest.fixture(autouse=True)
+def _no_painting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are for a terminal, and there is none: `Shop.text` renders what a test looks at, `test_repaint` paints."""
+    if request.module.__name__.endswith("test_repaint"):
+        return
+
+    def forget(self: Compositor, *_: object, **__: object) -> None:
+        self._dirty_regions.clear()
+
+    monkeypatch.setattr(Compositor, "render_update", forget)
 
 
 @pytest.fixture(autouse=True)
