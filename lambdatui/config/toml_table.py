@@ -122,7 +122,7 @@ class Table:
             self.warn(key, f"{key} must be a number", f"Write {key} = {low:g}.")
             return None
         if low <= value <= high:
-            return value
+            return value if isinstance(value, int) else float(value)  # a Float cannot travel
         bound, words = (high, "less") if value > high else (low, "greater")
         self.warn(
             key, out_of_range(key, value, words, bound), f"{key} is between {low:g} and {high:g}; {bound:g} is used."

@@ -19,7 +19,7 @@ from botocore.model import OperationModel, ServiceModel, Shape, StructureShape
 COMMON_ERRORS = {
     "InternalFailure", "ServiceUnavailable", "UnknownOperationException", "SerializationException",
     "MissingParameter", "InvalidParameterValue", "MalformedInput", "RequestEntityTooLarge", "ValidationException",
-    "AccessDeniedException", "InvalidAttributeName",
+    "AccessDeniedException", "InvalidAttributeName", "ValidationError",
 }  # fmt: skip
 _LEFT_OUT = {"Failed"}  # required by the model, and yet SQS leaves it out of a batch's answer where it would be empty
 # Kinesis itself answers with less than these shapes' minimum: no failed records, no metrics.

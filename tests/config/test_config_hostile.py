@@ -3,195 +3,31 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.config import intrinsics
-from lambdatui.config.loader import check_project, load_project
+from lambdatui.config.loader import load_project
 from lambdatui.config.model import LoadOptions
-from lambdatui.config.support import RESOURCES
 from lambdatui.config.yaml_lines import ParseError, parse_json, parse_yaml
-from tests.config.helpers import exchanged
-
-TEMPLATES = Path(__file__).parent / "templates"
-SHOP = (TEMPLATES / "shop.yaml").read_text()
-LANGUAGE = (TEMPLATES / "language.yaml").read_text()
-FAITHFUL = (TEMPLATES / "faithful.yaml").read_text()
-TOML = """
-[defaults]
-memory = 256
-environment = {A1 = true}
-[functions.orders]
-handler = "orders.app.handler"
-code = "."
-dead_letter_queue = "orders-dlq"
-environment = {B1 = 1.50}
-ephemeral_storage = 1024
-logging = { format = "JSON", application_level = "DEBUG" }
-recursive_loop = "Allow"
-on_failure = { topic = "news" }
-on_success = "arn:aws:events:us-east-1:000000000000:event-bus/default"
-[functions.orders.aliases.live]
-version = "3"
-weights = { 2 = 0.1 }
-provisioned_concurrency = 1
-[queues.orders-dlq]
-redrive = { queue = "x", max_receive_count = 3 }
-[streams.clicks]
-shards = 2
-[[functions.orders.events]]
-type = "schedule"
-every = "1s"
-[[functions.orders.events]]
-type = "queue"
-queue = "q"
-filters = [{ body = { a = [1.5] } }, '{"body": {"b": ["x"]}}']
-qualifier = "live"
-[[functions.orders.events]]
-type = "stream"
-stream = "clicks"
-starting_position = "AT_TIMESTAMP"
-starting_timestamp = 2026-01-31T08:00:00Z
-tumbling_window = 30
-on_failure = { bucket = "box" }
-[[functions.orders.events]]
-type = "http"
-path = "/x"
-"""
-WORDS = [
-    "",
-    "x",
-    "-1",
-    "1e999",
-    "~",
-    "[]",
-    "{}",
-    "[[a]]",
-    "{a: b}",
-    "!Ref Nobody",
-    "!Sub '${'",
-    "!Sub ['${A.B}', {}]",
-    "!Sub 5",
-    "!GetAtt A",
-    "!GetAtt [1, 2, 3]",
-    "!Join x",
-    "!Select [9, [a]]",
-    "!FindInMap [Stages, x, y]",
-    "!If [IsProd]",
-    "!If [Nope, 1, 2]",
-    "!Ref AWS::NoValue",
-    "!Ref OrderQueue",
-    "!Base64 {a: b}",
-    "!Unknown [1]",
-    "'\\0'",
-    '"\\0"',
-    "../../../../..",
-    "2012-10-17",
-    "!Cidr [a, b, c]",
-    "${AWS::Region}",
-    "true",
-    "!ImportValue x",
-    "!Transform {Name: AWS::Include}",
-    "{'Fn::ForEach::X': [A, [b], {'${A}': c}]}",
-    "{'Fn::Transform': x, a: b}",
-    "'{{resolve:ssm:/shop/limit}}'",
-    "'{{resolve:secretsmanager:::::}}'",
-    "!GetAtt Orders.StreamArn",
-    "!Ref Common",
-    "code.zip",
-    "/",
-    "~/",
-    "AWS::Lambda::LayerVersion",
-    "arn:aws:lambda:a:b:layer:",
-]
-
-
-@pytest.mark.parametrize("template", [SHOP, LANGUAGE, FAITHFUL])
-@given(st.integers(0, 2**32), st.integers(1, 6))
-def test_templates_with_values_exchanged_still_load(tmp_path: Path, template: str, seed: int, changes: int) -> None:
-    (tmp_path / "template.yaml").write_text(exchanged(template, WORDS, random.Random(seed), changes))
-    project = load_project(tmp_path, LoadOptions())
-    assert all(problem.remedy for problem in check_project(project))
+from tests.config.hostile import FAITHFUL, SERVICE, SHOP, TOML
 
 
 @pytest.mark.parametrize(("name", "text"), [("template.yaml", FAITHFUL), ("lambdatui.toml", TOML)])
-def test_what_the_other_tests_change_is_whole_to_begin_with(tmp_path: Path, name: str, text: str) -> None:
+def test_what_the_fuzzers_change_is_whole_to_begin_with(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert [problem for problem in load_project(tmp_path, LoadOptions()).problems if problem.severity != "notice"] == []
 
 
-@given(st.integers(0, 2**32))
-def test_toml_with_values_exchanged_still_loads(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)
-    values = ["1", '""', "true", "[]", "{}", "[[1]]", "nan", "-inf", "1979-05-27", '"\\u0000"', "{a={b=1}}", '"/"']
-    lines = TOML.splitlines()
-    for _ in range(3):
-        at = chance.randrange(len(lines))
-        key, equals, _value = lines[at].partition("=")
-        lines[at] = f"{key}= {chance.choice(values)}" if equals else lines[at][: chance.randrange(len(lines[at]) + 1)]
-    (tmp_path / "lambdatui.toml").write_text("\n".join(lines))
-    check_project(load_project(tmp_path, LoadOptions()))
-
-
-NODES = st.recursive(
-    st.sampled_from(["", "x", "5", "true", "Ref", "A", "B", "${A}", "AWS::Region", "AWS::SQS::Queue", None]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from([
-            "Ref", "Fn::Sub", "Fn::GetAtt", "Fn::If", "Fn::Join", "Fn::Select", "Fn::Split", "Fn::FindInMap", "Fn::And",
-            "Fn::Or", "Fn::Not", "Fn::Equals", "Fn::Base64", "Fn::ImportValue", "Fn::Transform", "Fn::ForEach::L",
-            "Fn::Length", "Fn::ToJsonString", "Fn::Cidr", "Condition", "Type", "Properties", "DependsOn", "Metadata",
-            "Layers", "Code", "CodeUri", "Events", "Value", "Default", "A", "B",
-        ]),
-        inner,
-        max_size=3,
-    ),
-    max_leaves=25,
-)  # fmt: skip
-KINDS = st.sampled_from(sorted(key for key in RESOURCES if not key.endswith("*")))
-
-
-@given(st.dictionaries(st.sampled_from(["A", "B", "C"]), st.tuples(KINDS, NODES, NODES), max_size=3), NODES, NODES)
-def test_any_tree_of_intrinsics_loads(
-    tmp_path: Path, resources: dict[str, tuple[str, object, object]], parameters: object, conditions: object
-) -> None:
-    bodies = {
-        name: {"Type": kind, "Properties": properties, "DependsOn": other, "Metadata": other, "Condition": other}
-        for name, (kind, properties, other) in resources.items()
-    }
-    document = {"Parameters": parameters, "Conditions": conditions, "Mappings": parameters, "Globals": conditions}
-    (tmp_path / "template.json").write_text(json.dumps({**document, "Resources": bodies}))
-    project = load_project(tmp_path, LoadOptions(parameters={"A": "1"}))
-    assert all(problem.remedy and problem.message for problem in check_project(project))
-    msgspec.json.encode(project)  # it travels: nothing unresolved is left in it
-
-
-@given(NODES, NODES, NODES)
-def test_any_assembly_loads(tmp_path: Path, manifest: object, assets: object, template: object) -> None:
-    folder = tmp_path / "cdk.out"
-    folder.mkdir(exist_ok=True)
-    (folder / "cdk.out").touch()
-    stack = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "S.template.json"}}
-    (folder / "manifest.json").write_text(json.dumps({"artifacts": {"S": stack, "T": manifest}}))
-    (folder / "S.assets.json").write_text(json.dumps({"files": {"h": {"source": assets, "destinations": assets}}}))
-    (folder / "S.template.json").write_text(json.dumps({"Resources": template}))
-    check_project(load_project(tmp_path, LoadOptions()))
-
-
-@given(st.text(max_size=60))
-def test_any_text_is_a_document_or_a_parse_error(text: str) -> None:
-    for parse in (parse_yaml, parse_json):
-        try:
-            parse(text)
-        except ParseError as exc:
-            assert exc.message
+def test_the_whole_service_is_read_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "serverless.yml").write_text(SERVICE)
+    project = load_project(tmp_path, LoadOptions())
+    assert not project.broken and len(project.functions) == 6 and len(project.routes) == 7
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from lambdatui.config.model import AliasConfig, Destination, LoggingConfig, Project, QueueMapping, StreamMapping
@@ -106,6 +107,13 @@ def test_aliases_with_versions_weights_and_provisioned_concurrency(write: Write,
         "beta",
         "live",
     ]
+
+
+def test_decimal_numbers_travel(write: Write, load: Load) -> None:
+    alias = "[functions.work.aliases.live]\nversion = 3\nweights = { 2 = 0.25 }\n"
+    project = toml(write, load, FUNCTION.rstrip("\n") + "\ntimeout = 2.5\n" + alias)
+    again = msgspec.json.decode(msgspec.json.encode(project), type=Project)
+    assert (again.functions[0].timeout, again.functions[0].published_aliases[0].weights) == (2.5, {"2": 0.25})
 
 
 def test_an_alias_of_the_template_gets_what_is_said_of_it_here(write: Write, load: Load) -> None:
