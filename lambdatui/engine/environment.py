@@ -319,7 +319,7 @@ class Environment:
             self._footprint.reset_peak()
         answer = self._expect()
         started = self._clock.monotonic()
-        deadline_us = self._clock.now_us() + round(timeout_s * 1_000_000)
+        deadline_us = self._clock.wall_us() + round(timeout_s * 1_000_000)
         self._channel.send(kind, msgspec.json.encode(meta), payload, self._asked, deadline_us)
         if self._channel.closed:
             self._resolve(Outcome(kind="exit"))

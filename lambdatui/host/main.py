@@ -22,7 +22,7 @@ import msgspec
 from lambdatui import __version__, wire
 from lambdatui.api.app import ApiSettings, build_front_app, build_lambda_app
 from lambdatui.api.server import HttpServer
-from lambdatui.clock import SystemClock, iso
+from lambdatui.clock import MICROS, SystemClock, iso, span
 from lambdatui.config import archives
 from lambdatui.config.aws_profiles import is_profile
 from lambdatui.config.loader import find_project, load_project
@@ -135,6 +135,9 @@ class Host:
         await store.start()
         telemetry = Telemetry(store.history, self._clock, arguments.billing)
         telemetry.watch(store.refusal, "nothing new is accepted", "events and messages are accepted again")
+        telemetry.watch(
+            self._set_back, "the computer's clock was set back", "times agree with the computer's clock again"
+        )
         await telemetry.start()
         last = LastDescriptor([lambda_socket, front_socket], functools.partial(telemetry.say, "error", None))
         last.install(asyncio.get_running_loop())
@@ -299,6 +302,16 @@ class Host:
 
     # --- words
 
+    def _set_back(self) -> str | None:
+        """What it means that our clock goes on where the computer's was set back."""
+        ahead = self._clock.ahead_us()
+        if ahead < MICROS:
+            return None
+        return (
+            f"lambdatui's times go on, {span(ahead)} ahead of it, a tenth slower until both agree; start it again to "
+            "have the computer's time at once"
+        )
+
     def _say_start(self, engine: Engine, data: Path, swept: int, store: Store) -> None:
         say = engine.telemetry.say
         count = len(engine.functions())
@@ -322,6 +335,9 @@ class Host:
             say("notice", None, f"{swept} processes that an earlier engine left were ended")
         for sentence in store.damage:
             say("error", None, sentence)
+        if store.set_back_us:
+            back = span(store.set_back_us)
+            say("notice", None, f"the computer's clock was set back by {back}: what waits for its time waits no longer")
         if store.fallback:
             say("notice", None, store.fallback)
 

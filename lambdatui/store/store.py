@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lambdatui.clock import MICROS, Clock
 from lambdatui.errors import StoreError
-from lambdatui.store import history_rows, stream_rows
+from lambdatui.store import history_rows, set_back, stream_rows
 from lambdatui.store.code import CodeStore
 from lambdatui.store.database import open_writable
 from lambdatui.store.events import EventStore
@@ -24,7 +24,7 @@ from lambdatui.store.moves import MoveStore
 from lambdatui.store.overrides import OverrideStore
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
-from lambdatui.store.refusals import CorruptError, RefusedError, remedy
+from lambdatui.store.refusals import CorruptError, RefusedError, explain, remedy
 from lambdatui.store.streams import StreamStore
 from lambdatui.store.tables import HISTORY, STATE
 from lambdatui.store.writer import Writer
@@ -36,7 +36,7 @@ class Store:
     """Everything durable. Exactly one engine has it open; readers use `store.reader.Reader`.
 
     `fallback` is a sentence where a store without WAL had to take over, `damage` has one for each database that
-    opening found damaged and set aside.
+    opening found damaged and set aside, `set_back_us` says how far the clock was set back since the last engine.
     """
 
     def __init__(
@@ -48,10 +48,12 @@ class Store:
         *,
         fallback: str | None,
         damage: list[str],
+        set_back_us: int,
     ) -> None:
         self.data = data
         self.fallback = fallback
         self.damage = damage
+        self.set_back_us = set_back_us
         self._tidying: asyncio.Task[None] | None = None
         self._asking: asyncio.Future[None] | None = None
         self._state = Writer(state, data / "state.db")
@@ -92,10 +94,11 @@ class Store:
         state, fallback = opened("state.db", STATE, full=True, first=_NO_REPLAYS)
         try:
             history, slower = opened("history.db", HISTORY, full=False)
-        except StoreError:
+            set_back_us = set_back.shift(state, history, clock.now_us())
+        except (StoreError, sqlite3.Error) as error:
             state.close()
-            raise
-        return cls(data, clock, state, history, fallback=fallback or slower, damage=damage)
+            raise explain(error, data / "state.db") from error
+        return cls(data, clock, state, history, fallback=fallback or slower, damage=damage, set_back_us=set_back_us)
 
     def refusal(self) -> str | None:
         """Why nothing new is accepted at present. While something is, each look has the disk asked again."""

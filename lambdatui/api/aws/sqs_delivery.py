@@ -38,7 +38,7 @@ class Delivery(Part):
 
     def __init__(self, door: Door) -> None:
         super().__init__(door)
-        self._receiver = Receiver(self.store.queues)
+        self._receiver = Receiver(self.store.queues, door.engine.clock)
         self.operations: dict[str, Operation] = {
             "SendMessage": self._send,
             "SendMessageBatch": self._send_batch,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lambdatui.clock import MICROS
+from lambdatui.clock import MICROS, Clock
 from lambdatui.config.model import QueueConfig
 from lambdatui.store.records import Message
 
@@ -26,8 +26,9 @@ MAX_ATTEMPTS = 500  # remembered at once: each holds up to ten messages
 class Receiver:
     """Receives for callers that are not event source mappings."""
 
-    def __init__(self, queues: QueueStore) -> None:
+    def __init__(self, queues: QueueStore, clock: Clock) -> None:
         self._queues = queues
+        self._clock = clock
         self._news: dict[str, asyncio.Event] = {}
         self._attempts: dict[tuple[str, str], tuple[float, list[Message]]] = {}
         queues.add_listener(self._arrived)
@@ -69,7 +70,7 @@ class Receiver:
         """Seconds until a hidden message's time comes; what is visible and yet was not given belongs to a held group,
         whose end is told."""
         visible_us = self._queues.next_visible_us(queue_name)
-        ahead = CHECK_S if visible_us is None else visible_us / MICROS - time.time()
+        ahead = CHECK_S if visible_us is None else (visible_us - self._clock.now_us()) / MICROS
         return min(max(ahead, 0.001), CHECK_S) if ahead > 0 else CHECK_S
 
     async def _again(self, queue_name: str, attempt: str | None, visibility_s: float) -> list[Message]:
