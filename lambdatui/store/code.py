@@ -13,6 +13,7 @@ from pathlib import Path
 from lambdatui.errors import StoreError
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import SNAPSHOTS_KEPT
+from lambdatui.store.refusals import explain
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
@@ -59,7 +60,7 @@ class CodeStore:
                 self._fresh.add(sha)
                 _write(self.manifest_path(sha), json.dumps(dict(manifest), sort_keys=True).encode())
         except OSError as error:
-            raise StoreError(f"the code snapshot {sha} cannot be written: {error}") from error
+            raise explain(error, self.manifest_path(sha)) from error
 
     def manifest_path(self, sha: str) -> Path:
         """Where the snapshot's manifest is, or would be."""
