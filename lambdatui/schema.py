@@ -119,6 +119,7 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     code_sha: str = ""
     version: str = "$LATEST"
     environment: dict[str, str] = {}
+    secrets: list[str] = []  # names of variables whose values nobody is shown
     overrides: dict[str, str] = {}  # property -> value set by API or screen
     triggers: list[str] = []  # "queue orders (batch 10)", "schedule every 1s", "GET /orders/{id}"
     dead_letter_queue: str | None = None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+MASK = "********"  # for the value of a secret
+LEAST_SECRET = 8  # characters of one that is masked wherever it stands: "test" stands everywhere
 # Control characters but tab and newline, DEL, C1, and the marks that turn the direction of text around.
 HOSTILE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _COLOURS = re.compile(r"(\x1b\[[0-9;]*m)")

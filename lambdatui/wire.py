@@ -17,6 +17,11 @@ import struct
 PROTOCOL_VERSION = 1
 HEADER = struct.Struct("<BBHII16sq")
 NO_REQUEST = bytes(16)
+# Parts of names, of variables and keys, whose values are shown to nobody.
+_SECRETS = (
+    "secret", "passw", "token", "api_key", "apikey", "credential", "private_key", "access_key",
+    "authorization", "cookie",
+)  # fmt: skip
 
 # engine -> environment
 # The first frame an environment reads. Payload: JSON {"handler", "code_root", "manifest" (path or null), "bytecode"
@@ -120,3 +125,9 @@ def unpack_header(data: bytes) -> Header:
     if version != PROTOCOL_VERSION:
         raise ValueError("frame of protocol version %d, expected %d" % (version, PROTOCOL_VERSION))
     return Header(version, kind, meta_length, payload_length, request_id, deadline_us)
+
+
+def sounds_secret(name: str) -> bool:
+    """Whether what goes by that name is nobody else's business."""
+    lower = name.lower()
+    return any(part in lower for part in _SECRETS)

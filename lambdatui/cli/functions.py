@@ -10,6 +10,7 @@ import click
 
 from lambdatui.cli.output import FAINT, colour, number, out, print_json, say, shown, table
 from lambdatui.cli.project import Place, json_option, loading_options, place_options
+from lambdatui.terminal import MASK
 
 if TYPE_CHECKING:
     from lambdatui.config.model import Problem
@@ -34,12 +35,20 @@ def list_command(as_json: bool, place: Place) -> int:
     with place.reading() as reading:
         rows = reading.functions()
     if as_json:
-        print_json(rows)
+        print_json([_masked(row) for row in rows])
     elif not rows:
         say(f"no functions in {place.project}; `lambdatui check` says what was looked for")
     else:
         _print_functions(rows)
     return 0
+
+
+def _masked(row: FunctionRow) -> FunctionRow:
+    """Without the values of its secrets."""
+    import msgspec
+
+    hidden = dict.fromkeys(row.secrets, MASK)
+    return msgspec.structs.replace(row, environment=row.environment | hidden) if hidden else row
 
 
 def _print_functions(rows: list[FunctionRow]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from lambdatui.config.destinations import shown
 from lambdatui.config.model import FunctionConfig
 from lambdatui.schema import AsyncRow
+from lambdatui.wire import sounds_secret
 
 
 def function_facts(config: FunctionConfig) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def function_facts(config: FunctionConfig) -> dict[str, Any]:
         "application_log_level": config.logging.application_level,
         "system_log_level": config.logging.system_level,
         "log_group": config.logging.group or f"/aws/lambda/{config.name}",
+        "secrets": [name for name in config.environment if name in config.secrets or sounds_secret(name)],
     }
 
 

@@ -68,6 +68,7 @@ class Resolver:
         self.conditions = conditions
         self.names = Names()
         self.imports: dict[str, str] = {}  # values for Fn::ImportValue by export name, as a person gives them
+        self.secrets: set[str] = set()  # values of parameters without echo and of dynamic references to secrets
         self.imported: set[str] = set()  # those of them that were asked for
         self.left: dict[str, int | None] = {}  # dynamic references that stayed as text, with their lines
         self._deciding: set[str] = set()
@@ -101,6 +102,8 @@ class Resolver:
             found = self.names.dynamic(match[1], match[2])
             if isinstance(found, str) and "{{resolve:" not in found:
                 parts.append(as_written(found))
+                if match[1] != "ssm":
+                    self.secrets.add(parts[-1])
                 continue
             if not match[2].startswith("/aws/service/"):
                 self.left.setdefault(match[0], line)

@@ -66,6 +66,7 @@ class FunctionConfig(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 3  # seconds
     reserved_concurrency: int | None = None
     environment: dict[str, str] = {}
+    secrets: tuple[str, ...] = ()  # variables that hold what the template keeps secret, whatever they are called
     ephemeral_storage: int = 512  # MB of /tmp
     logging: LoggingConfig = LoggingConfig()
     dead_letter_queue: str | None = None  # queue name

@@ -27,7 +27,7 @@ from lambdatui.config.sam_functions import (
 )
 from lambdatui.config.sam_layers import declare_layers
 from lambdatui.config.sam_mappings import declare_mapping
-from lambdatui.config.sam_parameters import Given, parameter_values, samconfig, say_unknown
+from lambdatui.config.sam_parameters import Given, parameter_values, samconfig, say_unknown, secret_values
 from lambdatui.config.sam_push import PUSHING
 from lambdatui.config.sam_queues import declare_queue, declare_stream
 from lambdatui.config.sam_resources import HELD_TYPES, declare_resource
@@ -199,6 +199,7 @@ def _template(
     )
     for one in given:
         resolver.imports.update(one.values)
+    resolver.secrets.update(secret_values(_section(root, "Parameters", problems), resolver.parameters))
     section = Loops(resolver, problems).written_out(root.get("Resources"))
     resources = _resources(section, resolver, problems)
     names = TemplateNames(resources, resolver, options)

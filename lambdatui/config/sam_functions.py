@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from lambdatui.config.aws_names import Resource
 from lambdatui.config.intrinsics import Unresolved, as_written, is_intrinsic, plain
@@ -17,6 +18,7 @@ from lambdatui.config.support import CFN_FUNCTION, SAM_FUNCTION, Table
 from lambdatui.config.template import Template
 from lambdatui.config.values import UNRESOLVED_REMEDY, Reader, out_of_range
 from lambdatui.config.yaml_lines import Map, Seq, Value
+from lambdatui.terminal import LEAST_SECRET
 
 FUNCTION_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _SHOWN_TOO = {"Layers"}  # read, and asked for in its own form by GetFunctionConfiguration
@@ -67,6 +69,7 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
     timeout = reader.number("Timeout", 1, 900)
     logging = reader.child("LoggingConfig") if "LoggingConfig" in reader else reader.inside(Map())
     storage = reader.child("EphemeralStorage") if "EphemeralStorage" in reader else reader.inside(Map())
+    variables = environment(reader, name, resource.logical_id, template.into.options.env_vars)
     template.into.functions[name] = FunctionConfig(
         name=name,
         logical_id=resource.logical_id,
@@ -77,7 +80,8 @@ def declare_function(template: Template, resource: Resource, values: Map) -> Non
         memory=reader.integer("MemorySize", 128, 10_240) or 128,
         timeout=3 if timeout is None else timeout,
         reserved_concurrency=_reserve(reader),
-        environment=environment(reader, name, resource.logical_id, template.into.options.env_vars),
+        environment=variables,
+        secrets=tuple(key for key, value in variables.items() if _holds_secret(value, reader.resolver.secrets)),
         ephemeral_storage=storage.integer("Size", 512, 10_240) or 512,
         logging=logging_config(
             logging, "LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup", LoggingConfig()
@@ -210,6 +214,11 @@ def _runtime(reader: Reader, *, helper: bool) -> tuple[str, str | None]:
 def _not_served(reader: Reader, key: str, runtime: str, message: str, remedy: str) -> tuple[str, str]:
     reader.warn(key, message, remedy)
     return runtime, message
+
+
+def _holds_secret(value: str, secrets: Iterable[str]) -> bool:
+    """Whether a secret is the value, or stands within it (in the URL of a database, say)."""
+    return any(secret and (secret == value or (len(secret) >= LEAST_SECRET and secret in value)) for secret in secrets)
 
 
 def environment(reader: Reader, name: str, logical_id: str, given: dict[str, dict[str, str]]) -> dict[str, str]:

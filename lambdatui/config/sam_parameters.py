@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +117,14 @@ def parameter_values(
 def is_secret(body: Value) -> bool:
     """Whether a parameter is declared with `NoEcho`: nobody is to read its value."""
     return isinstance(body, Map) and str(body.get("NoEcho")).lower() == "true"
+
+
+def secret_values(section: Map, values: dict[str, Resolved]) -> Iterator[str]:
+    """The values that are declared with `NoEcho`."""
+    for name, body in section.items():
+        value = values.get(name)
+        if is_secret(body) and isinstance(value, str):
+            yield as_written(value)
 
 
 def _value(name: str, body: Map, kind: str, given: list[Given], stored: dict[str, Value]) -> Resolved:

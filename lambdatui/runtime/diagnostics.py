@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 
+from ..wire import sounds_secret
 from .quickjson import encoder
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
@@ -21,10 +22,6 @@ MAX_LOCALS = 40
 MAX_VALUE = 200
 LINES_AROUND = 5
 PATIENCE_S = 0.5
-_SECRETS = (
-    "secret", "passw", "token", "api_key", "apikey", "credential", "private_key", "access_key",
-    "authorization", "cookie",
-)  # fmt: skip
 _encode = encoder(ascii=True)
 
 
@@ -89,8 +86,7 @@ def _locals(frame: FrameType) -> dict[str, str]:
 
 
 def _show(name: str, value: object) -> str:
-    lower = name.lower()
-    if any(part in lower for part in _SECRETS):
+    if sounds_secret(name):
         return "********"
     try:
         text = _bounded(value, 3)
@@ -130,6 +126,6 @@ def _bounded(value: Any, depth: int) -> str:
 
 
 def _entry(key: object, value: object, depth: int) -> str:
-    if isinstance(key, str) and any(part in key.lower() for part in _SECRETS):
+    if isinstance(key, str) and sounds_secret(key):
         return "********"
     return _bounded(value, depth - 1)

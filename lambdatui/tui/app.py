@@ -29,7 +29,7 @@ from lambdatui.tui.keys import bind, display, user_keymap
 from lambdatui.tui.main_screen import MainScreen
 from lambdatui.tui.palette import THEMES
 from lambdatui.tui.replay import ReplayJob
-from lambdatui.tui.text import clean, plural
+from lambdatui.tui.text import SECRETS, clean, plural
 from lambdatui.tui.widgets.bars import SCREENS
 
 TICK = 0.2  # seconds between two paints of what the feed brings
@@ -192,6 +192,8 @@ class LambdaTui(App[int]):
 
     def _show(self, state: State) -> None:
         before, self.shown_state = self.shown_state, state
+        if state.functions is not before.functions:
+            SECRETS.hide(row.environment.get(name, "") for row in state.functions for name in row.secrets)
         engine = state.engine
         if engine is not None and before.engine is not None and engine.pid != before.engine.pid:
             self.owned = False  # another one: its life is not this screen's
@@ -412,7 +414,7 @@ class LambdaTui(App[int]):
         if panel is None:
             return
         name = f"{self.main.page.NAME}-{panel.panel_title}"
-        path = await self.off(outside.write_file, self.data, name, ".txt", panel.plain())
+        path = await self.off(outside.write_file, self.data, name, ".txt", SECRETS.masked(panel.plain()))
         self.notify(f"written to {path}", timeout=8)
 
     def action_theme(self) -> None:

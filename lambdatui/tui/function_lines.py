@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from lambdatui.schema import AsyncRow, FunctionRow, ProvisionedRow
+from lambdatui.terminal import MASK
 from lambdatui.tui.text import clean, compact, local_moment, plural, short_sha, span, usd
 from lambdatui.tui.widgets.lines import Line, Piece, hanging, left, line, paragraphs, right, width_of
 
@@ -28,7 +29,8 @@ def configuration_lines(row: FunctionRow, root: str, width: int) -> list[Line]:
         if value:
             out += _fact(name, value, bool(key) and key in row.overrides, width)
     for name, value in sorted(row.environment.items()):
-        out += hanging((("variable     ", "dim"), (f"{clean(name)}=", "info")), clean(value), width)
+        shown = MASK if name in row.secrets else clean(value)
+        out += hanging((("variable     ", "dim"), (f"{clean(name)}=", "info")), shown, width)
     if row.description:
         out += [line(), *paragraphs(clean(row.description), width, "dim")]
     if row.kept:

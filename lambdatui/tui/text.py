@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rich.highlighter import JSONHighlighter
 from rich.text import Text
 
 from lambdatui.clock import MICROS, from_iso
+from lambdatui.terminal import LEAST_SECRET, MASK
 
 DOT = "·"  # nothing happened
 DASH = "–"  # was not measured
@@ -31,8 +33,28 @@ JSON_LIMIT = 200_000  # characters that are laid out and coloured; more is shown
 JSON_DEPTH = 50  # what is nested deeper is not laid out: each level takes two cells, and the text grows by its square
 
 
+class Secrets:
+    """The secrets that the configuration names, which no screen shows."""
+
+    def __init__(self) -> None:
+        self._pattern: re.Pattern[str] | None = None
+
+    def hide(self, values: Iterable[str]) -> None:
+        """These from now on, also as JSON writes them; short ones would hide half of everything."""
+        forms = {form for one in values if len(one) >= LEAST_SECRET for form in (one, json.dumps(one)[1:-1])}
+        longest_first = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def masked(self, text: str) -> str:
+        return text if self._pattern is None else self._pattern.sub(MASK, text)
+
+
+SECRETS = Secrets()  # one screen a process
+
+
 def clean(text: str) -> str:
-    """`text` in one line and without anything that a terminal would obey: ESC becomes ␛, a tab two spaces."""
+    """`text` in one line, without secrets and anything that a terminal would obey: ESC becomes ␛, a tab two spaces."""
+    text = SECRETS.masked(text)
     if not _HARMFUL.search(text):
         return text
     return _HARMFUL.sub(_harmless, text)

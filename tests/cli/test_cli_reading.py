@@ -33,6 +33,14 @@ def test_list_works_without_an_engine(run: Run) -> None:
     assert (found["name"], found["state"]) == ("orders", "not running")
 
 
+def test_list_json_has_no_values_of_secrets(run: Run, project: Path) -> None:
+    (project / "lambdatui.toml").write_text(
+        '[functions.orders]\nhandler = "orders.handler"\nenvironment = { API_TOKEN = "hunter2", STAGE = "dev" }\n'
+    )
+    [found] = json.loads(run("list", "--json").stdout)
+    assert found["environment"] == {"API_TOKEN": "********", "STAGE": "dev"}
+
+
 def test_list_fits_80_columns_on_a_terminal(run: Run, engine: FakeEngine, terminal: None) -> None:
     problem = schema.ProblemRow(severity="error", file="a.py", line=1, message="long words " * 20, remedy="x")
     engine.functions = [function("a-rather-long-name", problems=[problem, problem])]
