@@ -138,12 +138,16 @@ def carriers(name: str, value: str) -> list[int]:
     Without this process and those above it.
     """
     variable, mount = ("\0%s=%s\0" % (name, value)).encode(), (" - tmpfs %s " % mount_name(value)).encode()
-    above, mine = set(_ancestors(os.getpid())), _mounts_of(os.getpid())
+    above = set(_ancestors(os.getpid()))
+    has_mount = {_mounts_of(os.getpid()): False}  # by namespace: 150 µs each
 
     def carries(pid: int) -> bool:
         if variable in b"\0" + (_read("/proc/%d/environ" % pid) or b""):
             return True
-        return _mounts_of(pid) != mine and mount in (_read("/proc/%d/mountinfo" % pid) or b"")
+        namespace = _mounts_of(pid)
+        if namespace not in has_mount:
+            has_mount[namespace] = mount in (_read("/proc/%d/mountinfo" % pid) or b"")
+        return has_mount[namespace]
 
     return [pid for pid in _processes() if pid not in above and carries(pid)]
 
