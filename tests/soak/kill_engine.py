@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -77,7 +79,7 @@ class Engine:
                 [
                     sys.executable, "-P", "-m", "lambdatui.host", str(self.project.root), "--port", "0",
                     "--http-port", "0", "--aws", "none", "--ready", str(ready_write), "--leash", str(leash_read),
-                    "--retry-delays", "0.2,0.4", "--max-environments", "12", "--grace", "1",
+                    "--retry-delays", "0.2,0.4", "--max-environments", "20", "--grace", "1",
                 ],
                 pass_fds=(ready_write, leash_read), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
@@ -201,15 +203,24 @@ class Screen:
 class Killer:
     """Kills at random moments, and checks after each that nothing of the killed is left."""
 
-    def __init__(self, engine: Engine, rng: random.Random, *, pause_s: float, screens: bool) -> None:
-        """`pause_s`: the mean time from one kill to the next."""
+    def __init__(
+        self,
+        engine: Engine,
+        rng: random.Random,
+        *,
+        pause_s: float,
+        screens: bool,
+        whole: Callable[[Path], Iterable[str]],
+    ) -> None:
+        """`pause_s`: the mean time from one kill to the next. `whole` says what is wrong with a data directory."""
+        self._whole = whole
         self._engine = engine
         self._rng = rng
         self._pause_s = pause_s
         self._screens = screens
         self._screen: Screen | None = None
         self.kills: list[Kill] = []
-        self.left: list[str] = []  # processes that outlived those that they belonged to
+        self.left: list[str] = []  # processes that outlived those that they belonged to, and broken databases
         self.unready = 0  # kills of an engine that had not said that it was ready
 
     def one(self, target: str | None = None) -> str:
@@ -265,6 +276,7 @@ class Killer:
         """`swept`: the next engine ends what is left, else the spawner has."""
         if not swept:
             self._see_off(below, "the engine")
+        self.left += self._whole(self._engine.project.data)
         self._engine.start()
         if swept:
             self._engine.ready()

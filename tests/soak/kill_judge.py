@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,6 +122,10 @@ class _Judge:
         """Whether a process was killed between two times, in monotonic seconds."""
         return any(begin <= kill.at <= end and (not targets or kill.target in targets) for kill in self._kills)
 
+    def _again(self, first: float, second: float) -> bool:
+        """Whether a message may have come twice: by a kill, or on a busy machine because its batch took too long."""
+        return self._killed(first - 2 * VISIBILITY_S, second) or second - first >= VISIBILITY_S / 2
+
     def _ledger(self, kind: str) -> Iterator[tuple[float, list[str]]]:
         for time_ns, *what in self._project.lines(kind):
             yield int(time_ns) / 1e9, what
@@ -172,7 +177,7 @@ class _Judge:
             if id not in dead and (poison or not times[id]):
                 yield f"the message {id} is lost"
         for id, each in times.items():
-            if len(each) > 1 and not self._killed(each[0] - VISIBILITY_S, each[-1]):
+            if any(not self._again(*pair) for pair in pairwise(each)):
                 yield f"the message {id} was processed {len(each)} times with no kill between"
         for name in ("work", "ordered.fifo"):
             if left := len(self._reader.peek(name, _ALL)):
@@ -185,7 +190,7 @@ class _Judge:
         self.counts["FIFO messages"] = sum(self._load.ordered.values())
         for at, (group, text) in self._ledger("ordered"):
             number, (before, before_at) = int(text), last[group]
-            again = before - BATCH < number <= before and self._killed(before_at - 2 * VISIBILITY_S, at)
+            again = before - BATCH < number <= before and self._again(before_at, at)
             if number != before + 1 and not again:
                 yield f"{group}: {number} came after {before}"
             last[group] = number, at

@@ -168,7 +168,7 @@ class Load:
                     if found["version"] < due and not slow:
                         before = ", ".join(f"{v} {began - at:.3f} s" for at, v in self.saved[-3:])
                         self.faults.append(f"{name} ran version {found['version']}; saved before it began: {before}")
-                elif status not in (200, 503, 500):
+                elif status not in (200, 429, 500, 503):  # full, or ending
                     self.faults.append(f"{name} was answered with {status} {body!r}")
                 elif status == 200 and b"signal: killed" not in body:
                     self.faults.append(f"{name} failed: {body!r}")

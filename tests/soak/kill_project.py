@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-VISIBILITY_S = 5  # of the queues: how long what a killed poller held stays hidden
+VISIBILITY_S = 3  # of the queues: how long what a killed poller held stays hidden
 BATCH = 4
 
 _LEDGER = """
@@ -90,7 +90,7 @@ def handler(event, context):
 """
 _TOML = """
 [defaults]
-timeout = {visibility}
+timeout = 20
 [functions.answer]
 handler = "answer.handler"
 code = "hot"
@@ -105,10 +105,12 @@ environment = {{ LEDGER = "{ledger}" }}
 [functions.work]
 handler = "work.handler"
 code = "code"
+timeout = {visibility}
 environment = {{ LEDGER = "{ledger}" }}
 [functions.ordered]
 handler = "ordered.handler"
 code = "code"
+timeout = {visibility}
 environment = {{ LEDGER = "{ledger}" }}
 [functions.clicks]
 handler = "clicks.handler"
@@ -123,7 +125,7 @@ environment = {{ LEDGER = "{ledger}" }}
 [queues.job-done]
 [queues.work]
 visibility_timeout = {visibility}
-redrive = {{ queue = "work-dead", max_receive_count = 4 }}
+redrive = {{ queue = "work-dead", max_receive_count = 3 }}
 [queues.work-dead]
 [queues."ordered.fifo"]
 visibility_timeout = {visibility}
