@@ -40,11 +40,8 @@ def run(tmp_path: Path, seed: int, targets: list[str | None], *, pause_s: float,
     engine = Engine(project)
     engine.start()
     engine.ready()
-    load, killer = (
-        Load(project, rng, pause_s=load_pause_s),
-        Killer(engine, rng, pause_s=pause_s, screens=len(targets) > 10),
-    )
-    faults: list[str] = []
+    load = Load(project, rng, pause_s=load_pause_s)
+    killer = Killer(engine, rng, pause_s=pause_s, screens=len(targets) > 10, whole=kill_judge.whole)
     load.start()
     try:
         for target in targets:
@@ -57,7 +54,7 @@ def run(tmp_path: Path, seed: int, targets: list[str | None], *, pause_s: float,
         killer.close()
         engine.stop(patience_s=20)
     found = kill_judge.judge(project, load, killer.kills)
-    faults += [*found.faults, *killer.left, *(f"is left: {each}" for each in engine.marked())]
+    faults = [*found.faults, *killer.left, *(f"is left: {each}" for each in engine.marked())]
     kills = ", ".join(f"{count} {target}" for target, count in Counter(kill.target for kill in killer.kills).items())
     counts = ", ".join(f"{count} {what}" for what, count in found.counts.items())
     told = f"seed {seed}: killed {kills} ({killer.unready} before it was ready); {counts}"
