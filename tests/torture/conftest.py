@@ -47,7 +47,7 @@ class World:
         return await attack
 
     def left_of(self, environment: str) -> list[int]:
-        return tree.carriers(f"{wire.MARK_ENVIRONMENT}={environment}")
+        return tree.carriers(wire.MARK_ENVIRONMENT, environment)
 
 
 def _name(number: int) -> str:
@@ -70,7 +70,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         world = World(engine, mark)
         asyncio.get_running_loop().set_exception_handler(lambda _, context: world.raised.append(str(context)))
         yield world
-    assert tree.carriers(f"{wire.MARK_ENGINE}={mark}") == []
+    assert tree.carriers(wire.MARK_ENGINE, mark) == []
 
 
 def _write(path: Path, text: str) -> None:
