@@ -112,23 +112,15 @@ def _one(name: str, holds: bool, otherwise: State, text: str, instead: str, reme
 
 
 def _other_processes(facts: Facts, linux: bool) -> Guarantee:
-    """Landlock keeps signals in; it, or a user namespace, keeps variables from those who are not root."""
-    read = facts.root or not (facts.apart or facts.private_tmp)
-    allowed = [what for what, can in (("signal them", not facts.apart), ("read their variables", read)) if can]
-    if not allowed:
-        return Guarantee(
-            name="other processes", state="yes", text="functions neither signal them nor read their variables"
-        )
-    remedies = (
-        [f"use Linux 6.12 or newer, with Landlock (this is {facts.release})"] if linux and not facts.apart else []
-    )
-    remedies += ["run lambdatui as a user who is not root"] if linux and facts.root else []
-    return Guarantee(
-        name="other processes",
-        state="partly" if len(allowed) == 1 else "no",
-        text=f"functions can {' and '.join(allowed)}, as all your processes can",
-        remedy=", and ".join(remedies),
-    )
+    """Landlock keeps signals in and variables away; a user namespace the latter alone."""
+    name = "other processes"
+    if facts.apart:
+        return Guarantee(name=name, state="yes", text="functions neither signal them nor read their variables")
+    remedy = f"use Linux 6.12 or newer, with Landlock (this is {facts.release})" if linux else ""
+    if facts.private_tmp and not facts.root:
+        return Guarantee(name=name, state="partly", text="functions can signal them, as you can", remedy=remedy)
+    text = "functions can signal them and read their variables, as you can"
+    return Guarantee(name=name, state="no", text=text, remedy=remedy)
 
 
 def _process_limit(facts: Facts, linux: bool) -> Guarantee:

@@ -9,7 +9,7 @@ import signal
 from typing import Any
 
 from ..wire import FD_CHANNEL, MARK_ENGINE
-from . import apart, private_tmp, tree
+from . import apart, capabilities, private_tmp, tree
 
 # The kernel's choice when memory runs out should be an environment, not the engine or the user's editor.
 _OOM_SCORE = b"500"
@@ -93,6 +93,7 @@ def settle(
         private_tmp.make(tmp["mb"], tmp["keep"], tmp.get("view", ()), request["env"].get(MARK_ENGINE))
     if request.get("apart"):
         apart.stay_apart()
+        capabilities.drop()
     # Behind the namespaces: what changes credentials takes the signal back.
     tree.die_with_parent(parent)
     os.nice(request["nice"] - nice)

@@ -70,7 +70,12 @@ def test_what_is_missing_comes_with_the_next_step(facts: dict[str, object], reme
 
 def test_root_is_told_what_another_user_would_have() -> None:
     found = {one.name: one for one in guarantees(SYSTEMS["Linux, root"])}
-    assert found["process limit"].remedy == found["other processes"].remedy == "run lambdatui as a user who is not root"
+    assert found["process limit"].remedy == "run lambdatui as a user who is not root"
+
+
+def test_an_older_kernel_is_named() -> None:
+    found = {one.name: one for one in guarantees(SYSTEMS["Linux before 6.12"])}
+    assert found["other processes"].remedy == "use Linux 6.12 or newer, with Landlock (this is 6.18)"
 
 
 def test_this_system_is_probed_in_a_process_like_the_spawner() -> None:

@@ -270,3 +270,38 @@ async def test_a_zygote_is_no_environment(start: Start) -> None:
     assert len(engine.zygotes.pids()) == 1
     assert [row.pid for row in engine.environment_rows()] == [one.pid for one in engine.pool]
     assert engine.zygotes.pids()[0] not in [row.pid for row in engine.environment_rows()]
+
+
+POWERS = """
+import ctypes, os, resource
+def tried(do):
+    try:
+        return do()
+    except OSError as error:
+        return os.strerror(error.errno)
+def handler(event, context):
+    libc, root = ctypes.CDLL(None, use_errno=True), os.environ["LAMBDA_TASK_ROOT"]
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    return {
+        "capabilities": [int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")],
+        "no new ones": status["NoNewPrivs"].strip(),
+        "write": tried(lambda: open(root + "/new", "w").close()),
+        "state": tried(lambda: os.listdir(root + "/.lambdatui")),
+        "unmount": [libc.umount2(path.encode(), 2) for path in (root, root + "/.lambdatui", "/tmp")],
+        "unshare": libc.unshare(0x20000),
+        "nice": os.nice(0),
+        "less nice": tried(lambda: os.nice(-1)),
+        "limits": [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")],
+        "parent": tried(lambda: open(f"/proc/{os.getppid()}/environ").read()),
+    }
+"""
+
+
+async def test_a_fork_has_no_more_powers_than_a_fresh_process_and_sees_no_more(start: Start) -> None:
+    engine = await start({"app.py": POWERS})
+    fresh = await prepared(engine)
+    assert await anew(engine) == fresh and starts(engine) == ["forked"]
+    assert fresh["unshare"] == -1 and fresh["unmount"] == [-1, -1, -1]
+    assert fresh["less nice"] == "Operation not permitted"
+    administer = 1 << 21
+    assert not any(each & administer for each in fresh["capabilities"])
