@@ -243,7 +243,8 @@ def test_another_unit_or_namespace_or_metric_has_no_data(client: Any) -> None:
 def test_what_is_not_stored_yet_is_in_the_answer(client: Any, door: Running) -> None:
     door.run(asyncio.sleep(0))
     door.telemetry.metrics.count("newest", "Invocations")
-    asked = {"Dimensions": [{"Name": "FunctionName", "Value": "newest"}], "EndTime": NOW + timedelta(minutes=5)}
+    ending = datetime.now(UTC) + timedelta(minutes=5)  # NOW is when this file was collected
+    asked = {"Dimensions": [{"Name": "FunctionName", "Value": "newest"}], "EndTime": ending}
     assert [point["Sum"] for point in statistics(client, "Invocations", "Sum", **asked)] == [1]
 
 

@@ -168,7 +168,11 @@ def test_what_was_sampled_comes_typed_and_what_is_forged_does_not_come(door: Run
 
 def test_the_last_cold_start_is_read_with_its_price(control: Client, door: Running) -> None:
     assert control.cold_start("echo") is None
-    door.engine.store.history.add(inits=[init("echo")])
+
+    async def keep() -> None:
+        door.store.history.add(inits=[init("echo")])
+
+    door.run(keep())
     flush(door)
     found = control.cold_start("echo")
     assert found is not None

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from lambdatui.engine.limit import Alarm, Limit
-from tests.engine.conftest import Start, call
+from tests.engine.conftest import Start, call, eventually
 from tests.engine.test_installer import gated
 
 
@@ -71,21 +71,21 @@ async def test_a_function_does_not_time_out_on_time_that_is_not_its_own(start: S
     code = """
 import os, time
 
-def handler(event, context):
-    with open("header.partial", "w") as file:
+def handler(folder, context):
+    with open(folder + "/header.partial", "w") as file:
         file.write(os.environ["_X_AMZN_TRACE_ID"])
-    os.rename("header.partial", "header")
-    while not os.path.exists("go"):
+    os.rename(folder + "/header.partial", folder + "/header")
+    while not os.path.exists(folder + "/go"):
         time.sleep(0.01)
     return "in time"
 """
-    engine = await start({"waits.py": code, "lambdatui.toml": "[functions.waits]\ntimeout = 3"})
-    running = asyncio.ensure_future(call(engine, "waits"))
-    while not (found := next(tmp_path.rglob("header"), None)):
-        await asyncio.sleep(0.01)
-    with engine.untimed(found.read_text()):
+    settings = "[functions.waits]\nhandler = 'waits.handler'\ncode = 'fns'\ntimeout = 3"
+    engine = await start({"fns/waits.py": code, "lambdatui.toml": settings})
+    running = asyncio.ensure_future(call(engine, "waits", str(tmp_path)))
+    await eventually(lambda: (tmp_path / "header").exists() or running.done())
+    with engine.untimed((tmp_path / "header").read_text()):
         await asyncio.sleep(3.2)
-        (found.parent / "go").touch()
+        (tmp_path / "go").touch()
     result = await running
     assert (result.status, result.payload) == ("ok", b'"in time"')
 
