@@ -5,6 +5,7 @@ Knows nothing of functions' packages; `check` and the engine both ask here.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import msgspec
 
+from lambdatui.config import files
 from lambdatui.config.model import FunctionConfig, Problem
 
 OLDEST, _NEWEST = 9, 19  # minor versions that can run functions here: what runs inside environments needs 3.9
 # In an environment of its own `sys.executable` may be gone tomorrow: the Python below it is what counts.
+_NOTED = re.compile(r"^version(?:_info)? *= *(3\.\d+)", re.MULTILINE)
 _ASK = (
     "import os, sys; base = getattr(sys, '_base_executable', None);"
     "print('%d.%d' % sys.version_info[:2], base if base and os.path.exists(base) else sys.executable)"
@@ -128,13 +131,32 @@ class VirtualEnvironment(msgspec.Struct, frozen=True):
 
 
 def virtual_environment(root: Path, active: str | None) -> VirtualEnvironment | None:
-    """The one that is active (`active`: VIRTUAL_ENV), else the project's .venv; None where neither starts."""
-    for folder in (active, str(root / ".venv")):
+    """The one that is active (`active`: VIRTUAL_ENV), else the project's .venv; None where neither has a Python.
+
+    The project's is not started to ask for its version: whoever made the project would run a program of theirs by it.
+    """
+    for folder, version_of in ((active, _asked), (str(root / ".venv"), _written)):
         python = Path(folder, "bin", "python") if folder else None
-        answer = ask(str(python)) if python is not None and os.access(python, os.X_OK) else None
-        if folder and answer is not None:
-            return VirtualEnvironment(folder, str(python), answer.version)
+        version = version_of(python) if python is not None and os.access(python, os.X_OK) else None
+        if folder and version is not None:
+            return VirtualEnvironment(folder, str(python), version)
     return None
+
+
+def _asked(python: Path) -> str | None:
+    answer = ask(str(python))
+    return answer.version if answer is not None else None
+
+
+def _written(python: Path) -> str | None:
+    """The version that a virtual environment notes of its Python, else that of its folder of packages."""
+    folder = python.parents[1]
+    with contextlib.suppress(OSError):
+        noted = _NOTED.search(files.read(folder / "pyvenv.cfg").decode(errors="replace"))
+        if noted is not None:
+            return noted[1]
+    packages = _folders(folder / "lib", "python3.*")
+    return packages[0].name.removeprefix("python") if packages else None
 
 
 def runtime_notice(function: FunctionConfig, version: str) -> Problem | None:

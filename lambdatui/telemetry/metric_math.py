@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+MAX_LENGTH = 2048  # CloudWatch's own
 MAX_DEPTH = 50
 
 Series = dict[int, float]  # time -> value
@@ -60,6 +61,8 @@ def evaluate(
 
 
 def _tokens(expression: str) -> list[tuple[str, str]]:
+    if len(expression) > MAX_LENGTH:
+        raise MathError(f"it is longer than {MAX_LENGTH} characters")
     found, at = [], 0
     text = expression.rstrip()
     while at < len(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,6 +57,25 @@ def test_a_place_that_cannot_be_looked_into_is_passed_over(tmp_path: Path, nowhe
     path = install(tmp_path / "bin/python3.19", "3.19")
     assert list(pythons.candidates("3.19", nowhere | {"PYENV_ROOT": closed})) == [str(path)]
     assert pythons.virtual_environment(tmp_path, closed) is None
+
+
+@pytest.mark.parametrize("noted", ["home = /usr\nversion = 3.12.4\n", ""], ids=["noted", "by its folder"])
+def test_the_projects_own_virtual_environment_is_not_started_to_be_looked_at(tmp_path: Path, noted: str) -> None:
+    """`lambdatui check` of what somebody else made would run their program."""
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\ntouch {tmp_path}/run\necho 3.12 {sys.executable}\n")
+    python.chmod(0o755)
+    (tmp_path / ".venv/lib/python3.12/site-packages").mkdir(parents=True)
+    (tmp_path / ".venv/pyvenv.cfg").write_text(noted)
+    found = pythons.virtual_environment(tmp_path, None)
+    assert found == pythons.VirtualEnvironment(str(tmp_path / ".venv"), str(python), "3.12")
+    (tmp_path / "app.py").write_text("def handler(event, context): ...\n")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "lambdatui", "check", str(tmp_path)],
+        env={key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and not (tmp_path / "run").exists()
 
 
 def test_one_that_does_not_start_or_lies_about_its_version_is_passed_over(

@@ -70,6 +70,7 @@ def test_a_gap_is_filled_in_a_line() -> None:
         ("SEARCH('x')", "unexpected"),
         ("ANOMALY_DETECTION_BAND(m1)", "is not served"),
         ("[1]", "series only"),
+        ("1" * 3000, "longer than 2048"),
         ("(" * 60 + "1" + ")" * 60, "nested too deep"),
         ("-" * 200 + "1", "nested too deep"),
     ],

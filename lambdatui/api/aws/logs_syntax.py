@@ -7,7 +7,6 @@ import re
 import warnings
 from collections.abc import Callable
 
-from lambdatui.config.backtracking import is_endless
 from lambdatui.config.wildcards import any_between
 
 MAX_REGEXES = 2  # in one pattern of JSON or of fields
@@ -128,8 +127,6 @@ def regex(text: str) -> re.Pattern[str]:
     """An expression between two `%`. Raises PatternError for what CloudWatch's dialect does not have."""
     if not _REGEX.fullmatch(text):
         raise PatternError(f"Invalid regular expression: %{text}% has characters that are not supported")
-    if is_endless(text):
-        raise PatternError(f"Invalid regular expression: %{text}% repeats what repeats, which could take for ever")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
