@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -126,7 +127,9 @@ def ready_pipe(argv: Sequence[str]) -> int | None:
 
 
 def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _delays(text: str | None) -> tuple[float, ...]:

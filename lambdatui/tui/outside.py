@@ -51,7 +51,7 @@ def write_file(data: Path | None, name: str, suffix: str, text: str) -> Path:
             continue
         try:
             if folder != Path(tempfile.gettempdir()):
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = _free(folder / f"{safe}-{stamp}{suffix}")
             # What is shown may hold payloads: for the user's eyes only.
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lambdatui.api import limits
+from lambdatui.api import limits, server
 from tests.api.api_support import TOKEN, Running
 
 
@@ -231,6 +232,36 @@ def test_those_who_only_sit_there_keep_nobody_out(
                 sock.sendall(begun[number % len(begun)])
         assert ask(own.port, "POST", "/2015-03-31/functions/echo/invocations", b"{}")[0] == 200
         assert len(own.servers[0]._server.server_state.connections) <= 16  # type: ignore[union-attr]
+
+
+def test_a_client_that_leaves_its_answers_lying_is_cut_off_when_it_is_idle(
+    fresh: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less than what counts as a stall is left, for which a polite close would wait for ever."""
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.1)
+    monkeypatch.setattr(limits, "WRITE_STALL_S", 0.2)
+    own = fresh()
+
+    async def unsent() -> list[int]:
+        connections = own.servers[0]._server.server_state.connections  # type: ignore[union-attr]
+        return [one.transport.get_write_buffer_size() for one in connections]  # type: ignore[union-attr]
+
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", own.port))
+        for number in range(1, 500):
+            sock.sendall(INVOKE + b"Content-Length: 50000\r\n\r\n" + b'"' + b"x" * 49_998 + b'"')
+            while len(own.engine.requests) < number:
+                own.run(asyncio.sleep(0))
+            own.run(asyncio.sleep(0.001))
+            if own.run(unsent()) != [0]:
+                break
+        assert 0 < own.run(unsent())[0] < 64 * 1024
+        for _ in range(200):
+            if not own.run(unsent()):
+                break
+            own.run(asyncio.sleep(0.02))
+        assert own.run(unsent()) == []
 
 
 def test_a_client_cannot_ask_ahead_without_end(door: Running) -> None:
