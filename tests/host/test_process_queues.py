@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdatui.store.reader import Reader
 from tests.host.conftest import EngineProcess, StartProcess, wait_for
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:"
@@ -101,16 +102,18 @@ def test_a_move_goes_on_after_a_kill_and_moves_everything_once(project: Path, st
     sqs.create_queue(QueueName="dead", Attributes={"VisibilityTimeout": "0"})
     policy = {"deadLetterTargetArn": f"{ARN}dead", "maxReceiveCount": 1}
     sqs.create_queue(QueueName="source", Attributes={"RedrivePolicy": json.dumps(policy)})
-    bodies = {str(number) for number in range(40)}
+    bodies = {str(number) for number in range(60)}
     for body in bodies:
         sqs.send_message(QueueUrl="dead", MessageBody=body)
-    sqs.start_message_move_task(SourceArn=f"{ARN}dead", DestinationArn=f"{ARN}source", MaxNumberOfMessagesPerSecond=30)
+    sqs.start_message_move_task(SourceArn=f"{ARN}dead", DestinationArn=f"{ARN}source", MaxNumberOfMessagesPerSecond=20)
     wait_for(lambda: _moved(sqs) >= 3)
     engine.kill()
+    stored = Reader(project / ".lambdatui")
+    assert 3 <= len(stored.peek("source")) < 60, "the kill came while messages were moved"
+    stored.close()
     again: EngineProcess = start_process(project)
     sqs = again.client("sqs")
-    assert 3 <= _moved(sqs) < 40
-    wait_for(lambda: _moved(sqs) == 40)
+    wait_for(lambda: _moved(sqs) == 60)
     wait_for(lambda: _task(sqs)["Status"] == "COMPLETED")
     assert drained(sqs, "source") == Counter(bodies)
     assert _counts(sqs, "dead") == (0, 0)

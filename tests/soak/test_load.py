@@ -102,7 +102,7 @@ async def saves(root: Path, url: str, done: asyncio.Event, every_s: float) -> in
     request = invoke_request("edited", b"{}")
     for number in itertools.count(1):
         (root / "edited" / "edited.py").write_text(EDITED.format(number=number))
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while (answer := await called(url, request)).body != b"%d" % number:
             assert answer.status == 200, answer
             assert time.monotonic() < until, f"save {number} is not answered by its code: {answer}"
