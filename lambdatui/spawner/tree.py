@@ -210,7 +210,7 @@ def _stop(pids: Iterable[int], stopped: set[int]) -> bool:
 
 
 def put_behind(pids: Iterable[int]) -> None:
-    """Let everybody else run before these and what they start from now on. Linux only.
+    """Let everybody else run before these, their sessions and what they start from now on. Linux only.
 
     Not by SCHED_IDLE: what never runs does not even die of a SIGKILL.
     """

@@ -224,3 +224,24 @@ def test_a_stopped_spawner_runs_on_to_end_everything_when_the_engine_goes() -> N
     engine.wait(harness.LIMIT_S)
     engine.stdout.close()
     until(lambda: not any(map(alive, pids)))
+
+
+def test_who_sends_to_a_peer_that_does_not_read_wakes_it_until_it_does() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    woken: list[int] = []
+
+    def wake() -> None:
+        woken.append(1)
+        if len(woken) == 2:
+            while len(theirs.recv(65536)) == 65536:
+                pass
+
+    text = "x" * 100_000
+    for _ in range(100):
+        protocol.send(ours, {"do": "it", "text": text}, wake=wake)
+        if woken:
+            break
+    assert len(woken) >= 2
+    ours.close()
+    theirs.close()
