@@ -4,7 +4,7 @@
 
 Eight connections invoke a function that prints a line, as fast as it goes; without `--invocations` for about a minute.
 Resident size of the engine alone (its spawner and environments are other processes), printed as it goes. Two caps fill
-up first, both by count: the ring of the newest log lines (40,000) and SQLite's page caches (16 MB a database at most).
+up first: the ring of the newest log lines (40,000) and SQLite's page caches (16 MB of what waits, 2 MB of history).
 So growth is measured from the point where every ring has gone round, to the end; malloc's own fluctuation is about
 3 MB either way, and what grew with each invocation would be on top of that.
 """

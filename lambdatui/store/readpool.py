@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lambdatui.store.database import open_readonly
-from lambdatui.store.refusals import explain
+from lambdatui.errors import StoreError
+from lambdatui.store.database import open_readonly, suspect
+from lambdatui.store.refusals import CorruptError, explain
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ class ReadPool:
             with self._lock:
                 return self._quick.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            raise self._failure(error) from error
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """`work` on the reading thread."""
@@ -47,7 +48,13 @@ class ReadPool:
                 self._prepare(self._slow)
             return work(self._slow)
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: sqlite3.Error) -> StoreError:
+        failure = explain(error, self._path)
+        if isinstance(failure, CorruptError):
+            suspect(self._path)
+        return failure
 
     def close(self) -> None:
         self._executor.shutdown(wait=True)

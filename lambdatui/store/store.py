@@ -13,7 +13,7 @@ from lambdatui.clock import MICROS, Clock
 from lambdatui.errors import StoreError
 from lambdatui.store import history_rows, set_back, stream_rows
 from lambdatui.store.code import CodeStore
-from lambdatui.store.database import open_writable
+from lambdatui.store.database import open_writable, suspect
 from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
@@ -91,14 +91,22 @@ class Store:
                 damage.append(f"{name} was damaged: it is kept as {data / aside}, and {lost} anew")
             return open_writable(path, migrations, full=full, wal=wal)
 
-        state, fallback = opened("state.db", STATE, full=True, first=_NO_REPLAYS)
+        def made() -> Store:
+            state, fallback = opened("state.db", STATE, full=True, first=_NO_REPLAYS)
+            try:
+                history, slower = opened("history.db", HISTORY, full=False)
+                shift = set_back.shift(state, history, clock.now_us())
+                return cls(data, clock, state, history, fallback=fallback or slower, damage=damage, set_back_us=shift)
+            except (StoreError, sqlite3.Error) as error:
+                state.close()
+                raise explain(error, data / "state.db") from error
+
         try:
-            history, slower = opened("history.db", HISTORY, full=False)
-            set_back_us = set_back.shift(state, history, clock.now_us())
-        except (StoreError, sqlite3.Error) as error:
-            state.close()
-            raise explain(error, data / "state.db") from error
-        return cls(data, clock, state, history, fallback=fallback or slower, damage=damage, set_back_us=set_back_us)
+            return made()
+        except CorruptError:  # met behind the checks of opening, by the counts that a start takes: now all is checked
+            suspect(data / "state.db")
+            suspect(data / "history.db")
+            return made()
 
     def refusal(self) -> str | None:
         """Why nothing new is accepted at present. While something is, each look has the disk asked again."""

@@ -13,6 +13,7 @@ from lambdatui.clock import ManualClock
 from lambdatui.config.model import QueueConfig, StreamConfig
 from lambdatui.errors import StoreError
 from lambdatui.store import database
+from lambdatui.store.readpool import ReadPool
 from lambdatui.store.records import AsyncEvent, NewMessage
 from lambdatui.store.store import Store
 
@@ -138,3 +139,13 @@ async def test_the_file_itself_moves_last(data: Path, clock: ManualClock, monkey
     assert moved[-1] == "state.db"
     assert "state.db-wal" in moved
     await store.close()
+
+
+async def test_what_a_read_meets_is_checked_by_the_next_start(data: Path, clock: ManualClock) -> None:
+    await filled(data, clock)
+    damage(data)
+    pool = ReadPool(data / "state.db")
+    with pytest.raises(StoreError, match="start lambdatui again"):
+        pool.now("SELECT sum(length(queue)), max(sent_us) FROM message NOT INDEXED")
+    pool.close()
+    assert (data / "state.db.suspect").exists()

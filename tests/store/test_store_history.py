@@ -272,3 +272,26 @@ async def test_tidying_trims_history_and_hands_pages_back(store: Store, clock: M
     clock.advance(limits.HISTORY_AGE_US / 1_000_000 + 1)
     await store.tidy()
     assert Reader(store.data).logs() == []
+
+
+async def test_others_write_between_the_steps_of_a_long_trimming(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full day that is given up at once holds no event up, whose row has to be written before it is let go."""
+    count = 400
+    lines = [log(store.history.next_log_id(), clock.now_us()) for _ in range(count)]
+    store.history.add(logs=lines)
+    await store.history.flush()
+    monkeypatch.setattr(history_rows, "_TABLES", (history_rows._LOGS._replace(most=0, step=1),))
+    trimming = asyncio.create_task(store.history.trim())
+    while not (left := await store.history._reads.run(lines_kept)) < count:
+        await asyncio.sleep(0)
+    store.history.add(invocations=[invocation(store.history.next_invocation_id())])
+    await store.history.flush()
+    assert not trimming.done()
+    assert 0 < await store.history._reads.run(lines_kept) <= left
+    assert await trimming == count
+
+
+def lines_kept(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM log").fetchone()[0])

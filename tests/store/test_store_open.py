@@ -12,7 +12,7 @@ from lambdatui.clock import ManualClock
 from lambdatui.config.model import QueueConfig
 from lambdatui.errors import StoreError
 from lambdatui.store.records import AsyncEvent, NewMessage
-from lambdatui.store.store import Store
+from lambdatui.store.store import _NO_REPLAYS, Store
 from lambdatui.store.tables import HISTORY, STATE
 
 QUEUE = QueueConfig(name="q", logical_id="Q")
@@ -69,6 +69,14 @@ async def test_without_wal_a_slower_journal_serves_and_it_is_said(data: Path, cl
     assert again.fallback is None
     assert again.events.count() == 1
     await again.close()
+
+
+async def test_opening_looks_through_no_queue(store: Store) -> None:
+    """A million dead letters are no reason to start later, and to hold 16 MB of them in the writer's cache."""
+    connection = sqlite3.connect(store.data / "state.db")
+    ((*_, plan),) = connection.execute(f"EXPLAIN QUERY PLAN {_NO_REPLAYS}")
+    assert plan.endswith("USING INDEX message_replaying")
+    connection.close()
 
 
 async def test_closing_leaves_one_file_for_each_database(data: Path, clock: ManualClock) -> None:
