@@ -322,4 +322,24 @@ PATCHES = {
     ),
 }
 
-ATTACKS = PROCESS | RESOURCES | DESCRIPTORS | PATCHES
+# Too dear for every run. It ends by itself behind some 1,500 processes where nobody ends it.
+BOMB = {
+    "a fork bomb": Attack(
+        """
+        import mmap, os, time
+        count = mmap.mmap(-1, 2000)
+        while any(each == 0 for each in count[:1500]):
+            try:
+                os.fork()
+            except OSError:
+                pass
+            count[count.find(b"\\0")] = 1
+        time.sleep(60)
+        """,
+        SIGNAL + r"killed \(more than 1,024 processes and threads\)|Sandbox\.Timedout: .*",
+        20,
+        memory=10_240,
+    ),
+}
+
+ATTACKS = BOMB | PROCESS | RESOURCES | DESCRIPTORS | PATCHES

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.engine.conftest import eventually
-from tests.torture.attacks import ATTACKS
+from tests.torture.attacks import ATTACKS, BOMB
 from tests.torture.conftest import World
 
 pytestmark = [
@@ -19,7 +19,9 @@ pytestmark = [
 _ID = re.compile(r"RequestId: \S+ Error: ")
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=pytest.mark.soak) if each in BOMB else each for each in ATTACKS]
+)
 async def test_an_attack_ends_as_on_lambda_and_harms_nobody(world: World, name: str) -> None:
     result = await world.attack(name)
     if result.status == "ok":
