@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lambdatui.errors import UsageError
+from lambdatui.host.arguments import parse
 from lambdatui.host.credentials import Credentials, source
 from tests.host.conftest import EngineProcess
 
@@ -68,20 +69,17 @@ def test_passed_credentials_are_the_shells_and_calls_still_come_here(
     assert found["AWS_ENDPOINT_URL"] == found["url"]
 
 
-def test_an_engine_without_the_credentials_that_it_was_asked_for_does_not_start(
+def test_credentials_that_are_asked_for_and_not_found_end_the_start(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "gone")
-    engine = EngineProcess(project, "--pass-credentials")
-    assert engine.process.wait(20) == 2
-    assert "--pass-credentials: no credentials were found" in engine.said["error"]
-    assert "aws configure" in engine.said["error"]
+    with pytest.raises(UsageError, match=r"--pass-credentials: no credentials were found .*gone.*`aws configure`"):
+        Credentials(source(None, os.environ))
 
 
 def test_a_profile_that_does_not_exist_ends_the_start(project: Path) -> None:
-    engine = EngineProcess(project, "--aws", "dve")
-    assert engine.process.wait(20) == 2
-    assert "a profile of your AWS files: dev" in engine.said["error"]
+    with pytest.raises(UsageError, match="a profile of your AWS files: dev"):
+        parse([str(project), "--aws", "dve"], dict(os.environ))
 
 
 async def test_renewed_credentials_are_told_once_and_kept_where_renewing_fails() -> None:
