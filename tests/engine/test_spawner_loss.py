@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+import sys
 
 import psutil
+import pytest
 
 from lambdatui.clock import new_request_id
 from lambdatui.engine.engine import Engine
 from lambdatui.engine.retry import MOST_SPARED
-from lambdatui.engine.spawner import Spawner
-from lambdatui.spawner import private_tmp
+from lambdatui.engine.spawner import Exit, Spawner
+from lambdatui.spawner import private_tmp, tree
 from tests.engine.conftest import Start, call, eventually
 
 ONE_TRY = (
@@ -25,15 +28,21 @@ def dead(engine: Engine) -> int:
     return engine.store.queues.depth("dead").visible
 
 
-async def test_an_environment_that_the_killed_spawner_owed_comes_from_its_successor(start: Start) -> None:
+async def test_a_process_that_the_killed_spawner_owed_is_started_by_its_successor(start: Start) -> None:
     files = {"fns/job.py": "def handler(event, context):\n    return 1\n", "lambdatui.toml": ONE_TRY}
     engine = await start(files, engine_mark=new_request_id())
     await engine.spawner.private_tmp()
     os.kill(engine.spawner.pid, signal.SIGSTOP)
-    answer = asyncio.create_task(call(engine, "job"))
-    await eventually(lambda: engine.spawner._starting)
-    psutil.Process(engine.spawner.pid).kill()
-    assert (await answer).status == "ok"
+    ended: list[Exit] = []
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        argv, fds = [sys.executable, "-I", "-S", "-c", "raise SystemExit(7)"], (theirs.fileno(), theirs.fileno())
+        asked = asyncio.create_task(engine.spawner.spawn("it", argv, {}, "/", fds, on_exit=ended.append))
+        await eventually(lambda: engine.spawner._starting)
+        psutil.Process(engine.spawner.pid).kill()
+        assert await asked > 0
+    await eventually(lambda: ended)
+    assert (ended[0].status, len(ended)) == (7, 1)
 
 
 async def test_what_the_killed_spawner_would_have_said_of_tmp_its_successor_says() -> None:
@@ -62,7 +71,10 @@ async def test_an_event_whose_spawner_is_killed_each_time_is_dead_lettered_after
     await eventually(lambda: dead(engine) == 1)
 
 
-async def test_a_daemon_without_the_marker_does_not_outlive_the_spawner(start: Start) -> None:
+async def test_a_daemon_that_no_sweep_finds_does_not_outlive_the_spawner(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "sweep", lambda *mark: 0)  # as where it has no /tmp of its own
     code = (
         "import subprocess\n"
         "def handler(event, context):\n"

@@ -170,7 +170,7 @@ class Load:
                         self.faults.append(f"{name} ran version {found['version']}; saved before it began: {before}")
                 elif status not in (200, 429, 500, 503):  # full, or ending
                     self.faults.append(f"{name} was answered with {status} {body!r}")
-                elif status == 200 and b"signal: killed" not in body:
+                elif status == 200 and b"Runtime.ExitError" not in body:
                     self.faults.append(f"{name} failed: {body!r}")
             yield
 

@@ -3,6 +3,7 @@ messages meanwhile, and the function is not to blame."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from lambdatui.config.model import Project, QueueConfig, QueueMapping
@@ -51,19 +52,18 @@ async def test_messages_stay_hidden_while_their_batch_waits_for_the_machine(worl
 
 
 async def test_a_batch_that_begins_late_has_its_whole_visibility_timeout(world: Any) -> None:
-    begun: list[int] = []
+    begun, done = asyncio.Event(), asyncio.Event()
 
     async def work(event: Any) -> None:
-        begun.append(1)
-        await here.engine.room.wait()
+        begun.set()
+        await done.wait()
 
     here = await without_room(world, work)
     await pass_time(here, 4, 4)  # six of ten seconds are left
     here.engine.room.set()
-    await here.timer.parked(here.sources, lambda: bool(begun))
-    here.engine.room.clear()  # the function takes its time
+    await here.timer.parked(here.sources, begun.is_set)
     await pass_time(here, 8, 4)
-    here.engine.room.set()
+    done.set()
     await here.settle(lambda: not batches_running())
     assert len(here.engine.requests) == 1
     assert (total(here), total(here, "dead")) == (0, 0)
