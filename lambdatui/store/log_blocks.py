@@ -62,7 +62,7 @@ def spans(connection: sqlite3.Connection, sought: Sought) -> Iterator[tuple[int,
         conditions.append("newest_us >= ?")
         values.append(sought.since_us)
     sql = f"SELECT DISTINCT block FROM log_block WHERE {' AND '.join(conditions)} ORDER BY block DESC"
-    for (block,) in connection.execute(sql, values).fetchall():
+    for (block,) in connection.execute(sql, values):
         yield block * LOG_BLOCK, block * LOG_BLOCK + LOG_BLOCK - 1
 
 
