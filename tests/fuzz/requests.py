@@ -50,8 +50,10 @@ class Service:
     def __init__(self, name: str, operations: list[str] | None = None) -> None:
         self.name = name
         self.model: ServiceModel = SESSION.client(name).meta.service_model
-        # UntagLogGroup is of the past: its model has no error for members that are wrong.
-        self.operations = operations or [each for each in self.model.operation_names if each != "UntagLogGroup"]
+        # Operations of the past lack, in their models, errors for members that are wrong.
+        self.operations = operations or [
+            each for each in self.model.operation_names if not self.model.operation_model(each).deprecated
+        ]
         self._known: dict[str, deque[Any]] = defaultdict(lambda: deque(maxlen=20))
 
     def learn(self, answer: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import re
 from typing import Any
 from unittest import mock
@@ -31,6 +33,7 @@ from lambdatui.tui.widgets.logstore import LogFilter, LogStore, rows_of
 from tests.fuzz.fuzzing import fuzzed
 from tests.fuzz.values import AWKWARD, TEXTS, json_values, of_type
 from tests.tui.conftest import _no_idling, _styles_parsed_once  # noqa: F401  (fixtures)
+from tests.tui.fakes import opened
 
 NOW = 1_800_000_000_000_000
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -216,3 +219,29 @@ def test_feed_of_a_screen(updates: list[bytes], taking: bool) -> None:
             state = taken(state)
             assert not state.new_logs
             assert not state.new_invocations
+
+
+KEYS_PRESSED = (
+    *"1234567?/jkgGnNfLoWJPrtxv[]+-ab(", "enter", "escape", "tab", "down", "up", "pagedown", "end", "home", "space",
+    "ctrl+p",
+)  # fmt: skip
+
+
+@fuzzed(1, seed=st.integers(0, 2**48), states=st.lists(of_type(State), min_size=1, max_size=3))
+def test_the_whole_screen(seed: int, states: list[State]) -> None:
+    """Any rows, any keys: it stays, and not one cell holds what a terminal obeys."""
+    asyncio.run(_used(random.Random(seed), states))
+
+
+async def _used(chance: random.Random, states: list[State]) -> None:
+    async with opened(size=chance.choice([(120, 40), (80, 24), (200, 50), (60, 16)])) as shop:
+        for state in states:
+            told = {name: getattr(state, name) for name in state.__struct_fields__ if name not in _OWN}
+            told["header"] = state.header or shop.feed.state.header  # which no engine leaves out
+            shop.feed.push(**told, **{f"new_{name}": told[name] for name in ("logs", "invocations", "happenings")})
+            await shop.press(*chance.choices(KEYS_PRESSED, k=12))
+            assert shop.app._exception is None
+            assert not _OBEYED.search(shop.text().replace("\n", ""))
+
+
+_OWN = {"connected", "message", "engine", "new_logs", "new_invocations", "new_happenings"}
