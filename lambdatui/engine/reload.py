@@ -117,7 +117,9 @@ class Reloader:
         if not function.settled.is_set():
             try:
                 async with asyncio.timeout(HOLD):
-                    await function.settled.wait()
+                    while not function.settled.is_set():
+                        await function.settled.wait()
+                        self._look(unit)  # the next save may have come while this one was put in force
             except TimeoutError:  # a save without end: the old version serves meanwhile
                 return
 

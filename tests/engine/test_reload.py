@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,27 @@ async def test_same_size_edits_are_never_answered_by_old_code(start: Start, tmp_
     engine = await start({"app.py": code(1)})
     assert await answer(engine) == 1001
     assert await edits(engine, tmp_path / "app.py", range(2, 42)) == []
+
+
+async def test_a_call_that_waited_for_one_save_looks_for_the_next(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a save comes while the one before is put in force, and the word of it later still."""
+    engine = await start({"app.py": code(1)})
+    assert await answer(engine) == 1001
+    reloader, numbers = engine._reloader, iter((3,))
+    commit = reloader._commit
+
+    async def slow_commit(unit: Any, changed: list[str]) -> None:
+        await commit(unit, changed)
+        unit.looked_at = float("-inf")  # it has taken long
+        for number in numbers:
+            (tmp_path / "app.py").write_text(code(number))
+
+    monkeypatch.setattr(reloader, "_commit", slow_commit)
+    (tmp_path / "app.py").write_text(code(2))
+    await eventually(lambda: not engine.function("app").settled.is_set())
+    assert await answer(engine) == 1003
 
 
 @pytest.mark.soak
