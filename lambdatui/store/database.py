@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lambdatui.errors import StoreError
 from lambdatui.store.limits import CHECK_BYTES
-from lambdatui.store.refusals import CorruptError, explain
+from lambdatui.store.refusals import FAILURES, CorruptError, explain
 
 BUSY_S = 10.0
 
@@ -45,7 +45,7 @@ def open_writable(
         fallback = _settle_pragmas(connection, path, full=full, wal=wal)
         _migrate(connection, migrations)
         connection.execute(first)
-    except (sqlite3.Error, StoreError) as error:
+    except (*FAILURES, StoreError) as error:
         failure = explain(error, path)
         if aside is not None and isinstance(failure, CorruptError):
             _set_aside(path, aside, failure)  # before the connection is closed, which would end the WAL

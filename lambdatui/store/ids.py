@@ -74,7 +74,10 @@ def to_bytes(text: str) -> bytes:
 
 
 def to_text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # bytes that a disk has changed: they must not hold up their queue for ever
+        return data.decode("utf-8", "replace")
 
 
 def clean(text: str | None) -> str | None:

@@ -24,7 +24,7 @@ from lambdatui.store.ids import pack_id, unpack_id
 from lambdatui.store.inits import Spending
 from lambdatui.store.metric_minutes import Samples, Wanted
 from lambdatui.store.records import InitRecord, QueueDepth
-from lambdatui.store.refusals import explain
+from lambdatui.store.refusals import FAILURES, explain
 from lambdatui.store.shards import seq_text
 from lambdatui.store.tables import HISTORY, STATE
 
@@ -308,7 +308,7 @@ class Reader:
         path = self._data / name
         try:
             yield self._connection(path)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise explain(error, path) from error
 
     def _connection(self, path: Path) -> sqlite3.Connection | None:

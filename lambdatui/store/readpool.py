@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from lambdatui.errors import StoreError
 from lambdatui.store.database import open_readonly, suspect
-from lambdatui.store.refusals import CorruptError, explain
+from lambdatui.store.refusals import FAILURES, CorruptError, explain
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class ReadPool:
         try:
             with self._lock:
                 return self._quick.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise self._failure(error) from error
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -47,10 +47,10 @@ class ReadPool:
                 self._slow = open_readonly(self._path)
                 self._prepare(self._slow)
             return work(self._slow)
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise self._failure(error) from error
 
-    def _failure(self, error: sqlite3.Error) -> StoreError:
+    def _failure(self, error: Exception) -> StoreError:
         failure = explain(error, self._path)
         if isinstance(failure, CorruptError):
             suspect(self._path)

@@ -13,6 +13,7 @@ _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _FORBIDDEN = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+FAILURES = (sqlite3.Error, UnicodeDecodeError)  # what a database may raise; the latter from within damaged pages
 NO_DESCRIPTORS = "no file descriptors are left: close programs, or allow more with `ulimit -n`"
 
 
@@ -36,7 +37,7 @@ def explain(error: BaseException, path: Path) -> StoreError:
             f"the disk that holds {path} is full: free some space. What was accepted before is kept, and it goes on "
             "by itself when there is room."
         )
-    if code in _CORRUPT:
+    if code in _CORRUPT or isinstance(error, UnicodeDecodeError):
         return CorruptError(
             f"{path} is damaged ({error}): start lambdatui again, which sets it aside and says so, or restore it "
             "from a backup."

@@ -24,7 +24,7 @@ from lambdatui.store.moves import MoveStore
 from lambdatui.store.overrides import OverrideStore
 from lambdatui.store.queues import QueueStore
 from lambdatui.store.readpool import ReadPool
-from lambdatui.store.refusals import CorruptError, RefusedError, explain, remedy
+from lambdatui.store.refusals import FAILURES, CorruptError, RefusedError, explain, remedy
 from lambdatui.store.streams import StreamStore
 from lambdatui.store.tables import HISTORY, STATE
 from lambdatui.store.writer import Writer
@@ -79,6 +79,8 @@ class Store:
         """
         _make_folder(data)
         damage: list[str] = []
+        if _is_empty(data / "state.db") and not _is_empty(data / "history.db"):  # which is always made after it
+            damage.append(f"{data / 'state.db'} was gone or empty: events, queues and streams begin anew")
 
         def opened(
             name: str, migrations: Sequence[Sequence[str]], *, full: bool, first: str = ""
@@ -97,7 +99,7 @@ class Store:
                 history, slower = opened("history.db", HISTORY, full=False)
                 shift = set_back.shift(state, history, clock.now_us())
                 return cls(data, clock, state, history, fallback=fallback or slower, damage=damage, set_back_us=shift)
-            except (StoreError, sqlite3.Error) as error:
+            except (StoreError, *FAILURES) as error:
                 state.close()
                 raise explain(error, data / "state.db") from error
 
@@ -151,6 +153,10 @@ class Store:
             await asyncio.sleep(TIDY_EVERY_S)
             with contextlib.suppress(StoreError, OSError):  # a full disk, say: those who write are told
                 await self.tidy(code=turn % COLLECT_EVERY == 0)
+
+
+def _is_empty(path: Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0
 
 
 def _write_something(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from lambdatui.errors import StoreError
 from lambdatui.store.database import suspect
-from lambdatui.store.refusals import CorruptError, RefusedError, explain
+from lambdatui.store.refusals import FAILURES, CorruptError, RefusedError, explain
 
 T = TypeVar("T")
 MAX_GROUP = 1_000  # jobs in one transaction
@@ -170,7 +170,7 @@ class Writer:
             return False
         return True
 
-    def _transaction(self, group: list[_Job[Any]]) -> sqlite3.Error | None:
+    def _transaction(self, group: list[_Job[Any]]) -> Exception | None:
         """Run `group` in one transaction, each job apart; the error that ended the whole of it, else None."""
         connection = self._connection
         try:
@@ -181,12 +181,12 @@ class Writer:
                     job.result = job.work(connection)
                 except Exception as error:  # noqa: BLE001 - it belongs to the job's own caller
                     if not connection.in_transaction:  # SQLite took the whole transaction back: a full disk, say
-                        return error if isinstance(error, sqlite3.Error) else sqlite3.OperationalError(str(error))
+                        return error if isinstance(error, FAILURES) else sqlite3.OperationalError(str(error))
                     connection.execute("ROLLBACK TO job")
-                    job.error = explain(error, self._path) if isinstance(error, sqlite3.Error) else error
+                    job.error = explain(error, self._path) if isinstance(error, FAILURES) else error
                 connection.execute("RELEASE job")
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except FAILURES as error:
             self._roll_back()
             return error
         return None
