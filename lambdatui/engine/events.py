@@ -63,6 +63,7 @@ class EventQueue:
         self._blocked: set[str] = set()  # functions that have events and may start none
         self._lost: Counter[str] = Counter()  # request id -> attempts that went with the spawner
         self._history_refused = False
+        self._outcomes_wait: set[str] = set()  # functions of which that has been said
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop_task: asyncio.Task[None] | None = None
@@ -337,13 +338,16 @@ class EventQueue:
         while True:
             try:
                 await write()
+                self._outcomes_wait.discard(event.function)
                 return True
             except Exception as error:  # noqa: BLE001 - see above
                 if not said:
                     said = True
                     if counted_as is not None:
                         self._count(event, counted_as)
-                    self._notice(event.function, f"an event's outcome waits to be stored: {_told(error)}")
+                    if event.function not in self._outcomes_wait:
+                        self._outcomes_wait.add(event.function)
+                        self._notice(event.function, f"an event's outcome waits to be stored: {_told(error)}")
             if self._engine.stopping:
                 return False
             await asyncio.sleep(_STORE_PAUSE)

@@ -38,6 +38,7 @@ class Loop:
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self._fault = ""  # of the last round
 
     def start(self) -> None:
         """Begins; does nothing when it runs already."""
@@ -85,10 +86,15 @@ class Loop:
     async def _guarded_round(self) -> int | None:
         try:
             if self.active:
-                return await self.round()
+                due_us = await self.round()
+                self._fault = ""
+                return due_us
             await self.rest()
         except Exception as error:  # noqa: BLE001 - the outer edge of a source's task: one fault must not end it
-            self.engine.telemetry.say("notice", None, f"{self.label}: {error or type(error).__name__}; trying again")
+            fault = str(error) or type(error).__name__
+            if fault != self._fault:  # a full disk is told of once
+                self._fault = fault
+                self.engine.telemetry.say("notice", None, f"{self.label}: {fault.removesuffix('.')}; trying again")
             return self.engine.clock.now_us() + round(RETRY_AFTER_FAULT_S * MICROS)
         return None
 
