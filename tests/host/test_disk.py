@@ -99,6 +99,7 @@ def test_a_full_disk_refuses_with_its_name_and_loses_nothing_and_it_goes_on_by_i
         # Small rows may find room in the WAL between large ones that do not.
         names = (f"full-{number}" for number in itertools.count())
         wait_for(lambda: not accept(next(names)) and "nothing new is accepted: the disk that" in problems(client))
+        wait_for(lambda: not accept(next(names)) and " nothing new is accepted: " in engine.output.read_text())
         assert "state.db is full: free some space" in refused(send)
         assert functions.invoke(FunctionName="app", Payload=b'{"id": "direct"}')["Payload"].read() == b'"old"'
         (project / "app.py").write_text((project / "app.py").read_text().replace("'old'", "'new'"))
