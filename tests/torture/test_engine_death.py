@@ -31,15 +31,19 @@ tell()
 os.kill(os.getpid(), signal.SIGSTOP)
 """,
     # Nothing but the process tree knows it: no marker, no session, no descriptor of its environment's.
+    # The handler waits for its word: an environment that has answered is frozen, its daemon too.
     "daemon": """
+reader, writer = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         tell()
+        os.write(writer, b"!")
         os.closerange(0, 2000)
         os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], {})
     os._exit(0)
 os.wait()
+os.read(reader, 1)
 tell()
 """,
     "many": """
