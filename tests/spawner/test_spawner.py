@@ -143,12 +143,14 @@ def test_environments_die_with_a_killed_spawner(spawner: SpawnerProcess) -> None
 
 def test_a_sweep_finds_what_a_double_kill_left_by_its_marker(tmp_path: Path) -> None:
     env = {"LAMBDATUI_ENGINE": f"test-{os.getpid()}"}
-    process = subprocess.Popen([sys.executable, *FLAGS, DAEMON + "time.sleep(600)"], env=env, stdout=subprocess.PIPE)
+    code = "import os, time; child = os.fork(); child and print(child, flush=True); os.setsid(); time.sleep(600)"
+    process = subprocess.Popen([sys.executable, *FLAGS, code], env=env, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    process.stdout.readline()
+    child = int(process.stdout.readline())
     assert tree.sweep("LAMBDATUI_ENGINE", "another") == 0
     assert tree.sweep("LAMBDATUI_ENGINE", env["LAMBDATUI_ENGINE"]) >= 1
     assert process.wait(harness.LIMIT_S) == -signal.SIGKILL
+    until(lambda: not alive(child))
     process.stdout.close()
 
 
