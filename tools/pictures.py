@@ -14,7 +14,7 @@ from terminal import Terminal
 PICTURES = ROOT / "docs" / "pictures"
 # Each page by its key, and what it shows when it is there.
 PAGES = {
-    "2": ("function", "handler "),
+    "2": ("function", "own module "),
     "3": ("invocations", "schedule:make"),
     "4": ("logs", "all functions"),
     "6": ("sources", "GET /orders"),

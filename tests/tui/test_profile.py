@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import msgspec
 
 from lambdatui.profiles import ColdStart, ImportNode, ImportPlace, ImportTree, ProfileReply
@@ -68,6 +70,17 @@ async def test_the_function_screen_has_its_cold_start_and_reads_it_again_after_t
         cold = invocation(30, id=900, function="checkout", cold=True)
         shop.feed.push(new_invocations=(cold,), invocations=(*shop.app.shown_state.invocations, cold))
         await shop.until(lambda: shop.client.calls.count(("cold_start", "checkout")) == asked + 1)
+
+
+async def test_the_function_screen_says_that_there_is_no_cold_start_once_it_has_looked() -> None:
+    async with opened() as shop:
+        looked = threading.Event()
+        shop.client.cold_start = lambda function: looked.wait(60) and None  # type: ignore[method-assign]
+        await shop.press("2")
+        await shop.settle()
+        assert "Cold start" in shop.text() and "no fresh init" not in shop.text()
+        looked.set()
+        await shop.until(lambda: "no fresh init" in shop.text())
 
 
 async def test_m_profiles_with_the_last_event_and_escape_leads_back() -> None:

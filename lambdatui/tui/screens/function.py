@@ -52,6 +52,7 @@ class FunctionPage(FunctionKeys):
         super().__init__()
         self.cold: ColdStart | None = None  # of the function `_cold_of`
         self._cold_of: str | None = None
+        self._cold_read = False  # whether it has been looked for: before, nothing is said of it
         self.profiled: ProfileReply | None = None
 
     def compose(self) -> ComposeResult:
@@ -126,28 +127,28 @@ class FunctionPage(FunctionKeys):
     def _ask_cold_start(self, name: str) -> None:
         if name != self._cold_of:
             self.cold = self.profiled = None
-            self._cold_of = name
+            self._cold_of, self._cold_read = name, False
             self._show_times(name)
         self.run_worker(self._read_cold_start(name), group="cold-start", exclusive=True)
 
     async def _read_cold_start(self, name: str) -> None:
-        # History has a row a moment after the screen; of a burst of starts the last is read.
-        await asyncio.sleep(SETTLE_S)
+        if self._cold_read:  # history has a row a moment after the screen; of a burst of starts the last is read
+            await asyncio.sleep(SETTLE_S)
         try:
             found = await self.tui.off(self.tui.client.cold_start, name)
         except LambdaTuiError:
             return  # the screen says elsewhere that the engine is gone
         if name == self._cold_of:
-            self.cold = found
+            self.cold, self._cold_read = found, True
             with suppress(NoMatches):  # the page has gone meanwhile
                 self._show_times(name)
 
     def _show_times(self, name: str) -> None:
-        start, now = self.cold, self.tui.now_us
+        start, read, now = self.cold, self._cold_read, self.tui.now_us
         note = () if start is None else ((millis(start.runtime_ms + start.libraries_ms + start.own_ms), "dim"),)
         for pane in (self.query_one("#function-cold", Pane), self.query_one("#function-imports", Pane)):
             pane.note = note
-            pane.set_content(lambda width: cold_start_lines(start, now, width), identity=name)
+            pane.set_content(lambda width: cold_start_lines(start, now, width) if read else [], identity=name)
         reply, row = self.profiled, self.function_row(name)
         calls, root = self.query_one("#function-calls", Pane), row.code_root if row is not None else ""
         if reply is None:
