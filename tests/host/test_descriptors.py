@@ -71,8 +71,13 @@ def test_without_descriptors_callers_are_told_and_what_was_accepted_waits_and_ru
     assert invoke(open_since_before, "cold", "Event")[0] == 202
     app = Path(engine.info.project) / "app.py"
     app.write_text(app.read_text().replace("old", "new"))
-    wait_for(lambda: "a save waits to be read: " in engine.output.read_text())
-    assert invoke(open_since_before, "warm", "RequestResponse") == (200, "old")
+    # The files may not be watched yet: a call looks at them itself.
+    wait_for(
+        lambda: (
+            invoke(open_since_before, "warm", "RequestResponse") == (200, "old")
+            and "a save waits to be read: " in engine.output.read_text()
+        )
+    )
 
     limit(engine, before)
     wait_for(lambda: invoke(open_since_before, "warm", "RequestResponse") == (200, "new"))
