@@ -55,9 +55,7 @@ SHARED_TMP = (
     "functions share this machine's /tmp, as it allows them no mount namespaces: TMPDIR and HOME name a folder of each"
     " environment's own, whose size is not limited; `lambdatui doctor` says why"
 )
-
-
-_RESPAWN_PAUSE = 1.0
+_RESPAWN_PAUSE = 1.0  # seconds between tries to start a spawner
 
 
 class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):

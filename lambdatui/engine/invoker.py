@@ -315,8 +315,7 @@ class Invoker:
 
     def _failed_without_running(self, run: _Run, failure: results.Failure, *, refused: bool = False) -> InvokeResult:
         record = self._record(run, status="error", failure=failure, result=failure.payload)
-        result = self._result(run, failure, None, record)
-        return msgspec.structs.replace(result, refused=True) if refused else result
+        return self._result(run, failure, None, record, refused=refused)
 
     def _result(
         self,
@@ -325,28 +324,25 @@ class Invoker:
         outcome: Outcome | None,
         record: InvocationRecord | None = None,
         tail: bytes = b"",
+        *,
+        refused: bool = False,
     ) -> InvokeResult:
-        """`outcome` None: nothing has run."""
-        result = InvokeResult(
+        """One of `failure` and `outcome` is there; `outcome` None: nothing has run."""
+        payload = failure.payload if failure is not None else outcome.payload if outcome is not None else b""
+        return InvokeResult(
             request_id=run.request_id,
-            status="ok",
-            payload=b"" if outcome is None else outcome.payload,
+            status=failure.status if failure else "ok",
+            payload=payload,
+            error_type=failure.error_type if failure else None,
+            error_message=failure.error_message if failure else None,
+            function_error="Unhandled" if failure else None,
             executed_version=run.function.version,
             log_tail=tail,
             duration_ms=None if outcome is None else _duration_us(run, outcome) / 1000,
             record=record,
             profiles=run.profiles,
-        )
-        if failure is None:
-            return result
-        return msgspec.structs.replace(
-            result,
-            status=failure.status,
-            payload=failure.payload,
-            error_type=failure.error_type,
-            error_message=failure.error_message,
-            function_error="Unhandled",
-            lost=outcome is not None and outcome.exit is not None and outcome.exit.lost,
+            refused=refused,
+            lost=failure is not None and outcome is not None and outcome.exit is not None and outcome.exit.lost,
         )
 
     def _stopped(self, run: _Run) -> InvokeResult:
