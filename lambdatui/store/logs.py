@@ -10,6 +10,7 @@ import msgspec
 
 from lambdatui.clock import MICROS
 from lambdatui.store import log_rows
+from lambdatui.store.needles import Needle, condition
 from lambdatui.store.readpool import ReadPool
 from lambdatui.store.writer import Writer
 
@@ -68,6 +69,13 @@ class Page(NamedTuple):
     more: bool
 
 
+class Filter(NamedTuple):
+    """Which messages are wanted: those that match. Each of these has at least one needle of every group."""
+
+    matches: Callable[[str], bool]
+    needles: Sequence[Sequence[Needle]] = ()
+
+
 class Limits(NamedTuple):
     """When a page is full: events in it, their bytes, and lines that were looked at."""
 
@@ -110,10 +118,10 @@ class LogStore:
     async def has_stream(self, group: str, stream: str) -> bool:
         return await self._reads.run(lambda connection: _stream(connection, group, stream) != _NO_KEY)
 
-    async def page(self, span: Span, limits: Limits, matches: Callable[[str], bool] | None = None) -> Page:
-        """The first events of a span (backward: the last ones) that match."""
+    async def page(self, span: Span, limits: Limits, wanted: Filter | None = None) -> Page:
+        """The first events of a span (backward: the last ones) that are wanted."""
         now_us = self._now_us()
-        return await self._reads.run(lambda connection: _page(connection, span, limits, matches, now_us))
+        return await self._reads.run(lambda connection: _page(connection, span, limits, wanted, now_us))
 
     async def retain(self, group: str, days: int | None) -> None:
         """Let the group's lines be there for `days` only; None: as long as they are kept at all."""
@@ -179,53 +187,66 @@ def _stream(connection: sqlite3.Connection, group: str, stream: str) -> int:
     return _NO_KEY if row is None else row[0]
 
 
-def _page(
-    connection: sqlite3.Connection,
-    span: Span,
-    limits: Limits,
-    matches: Callable[[str], bool] | None,
-    now_us: int,
-) -> Page:
+def _page(connection: sqlite3.Connection, span: Span, limits: Limits, wanted: Filter | None, now_us: int) -> Page:
     names = _names(connection, span)
+    if not names:
+        return Page([], None, False)
+    after = max(span.after, (_kept_from(connection, span.group, now_us), -1))
+    lines = _Lines(span._replace(after=after), names)
     events: list[Event] = []
-    place: Place | None = None
+    place, end = None, lines.end(connection, limits.lines)
+    more = end is not None
     size = 0
-    more = False
-    for looked, (line_id, time_us, message, level, stream) in enumerate(_lines(connection, span, names, now_us)):
-        if looked == limits.lines:
-            more = True
-            break
-        if matches is None or matches(message):
+    for line_id, time_us, message, level, stream in lines.read(connection, end, wanted):
+        if wanted is None or wanted.matches(message):
             size += len(message) * (1 if message.isascii() else 4)
             if len(events) == limits.events or (events and size > limits.bytes):
-                more = True
+                more, end = True, None
                 break
             if stream in names:  # it may have been deleted
                 events.append(Event(Place(time_us, line_id), message, level, names[stream]))
         place = Place(time_us, line_id)
-    return Page(events[::-1] if span.backward else events, place, more)
+    return Page(events[::-1] if span.backward else events, end or place, more)
 
 
-def _lines(
-    connection: sqlite3.Connection, span: Span, names: dict[int, str], now_us: int
-) -> Iterable[tuple[int, int, str, str, int]]:
-    """(id, time, message, level, stream's key), through an index by time: of one stream, or of the group."""
-    after = max(span.after, (_kept_from(connection, span.group, now_us), -1))
-    if not names:
-        return ()
-    condition, keys = "stream = ?", list[int | str](names)
-    if len(names) > 1:
-        condition = "log_group = (SELECT id FROM log_group WHERE name = ?)"
-        if span.streams is not None:
-            condition += f" AND stream IN ({','.join(map(str, names))})"
-        keys = [span.group]
-    order = "DESC" if span.backward else "ASC"
-    return connection.execute(
-        f"SELECT id, time_us, message, level, stream FROM log WHERE {condition}"
-        " AND time_us >= ? AND (time_us, id) > (?, ?) AND time_us <= ? AND (time_us, id) < (?, ?)"
-        f" ORDER BY time_us {order}, id {order}",
-        (*keys, after[0], *after, span.before[0], *span.before),
-    )
+class _Lines:
+    """The lines of a span, through an index by time: of one stream, or of the group."""
+
+    def __init__(self, span: Span, names: dict[int, str]) -> None:
+        where, keys = "stream = ?", list[int | str](names)
+        if len(names) > 1:
+            where = "log_group = (SELECT id FROM log_group WHERE name = ?)"
+            if span.streams is not None:
+                where += f" AND stream IN ({','.join(map(str, names))})"
+            keys = [span.group]
+        self._backward = span.backward
+        self._where = f"{where} AND time_us >= ? AND (time_us, id) > (?, ?) AND time_us <= ? AND (time_us, id) < (?, ?)"
+        self._values = [*keys, span.after[0], *span.after, span.before[0], *span.before]
+        order = "DESC" if span.backward else "ASC"
+        self._order = f" ORDER BY time_us {order}, id {order}"
+
+    def end(self, connection: sqlite3.Connection, lines: int) -> Place | None:
+        """Where so many lines end; None where there are no more than that."""
+        sql = f"SELECT time_us, id FROM log WHERE {self._where}{self._order} LIMIT 2 OFFSET ?"
+        found = connection.execute(sql, (*self._values, lines - 1)).fetchall()
+        return Place(*found[0]) if len(found) > 1 else None
+
+    def read(
+        self, connection: sqlite3.Connection, end: Place | None, wanted: Filter | None
+    ) -> Iterable[tuple[int, int, str, str, int]]:
+        """(id, time, message, level, stream's key) up to `end`, without lines that lack what the wanted ones have."""
+        where, values = [self._where], [*self._values]
+        if end is not None:
+            sign = ">" if self._backward else "<"
+            where.append(f"time_us {sign}= ? AND (time_us, id) {sign}= (?, ?)")
+            values += [end.time_us, *end]
+        for group in wanted.needles if wanted else ():
+            narrowed, texts = condition("message", group)
+            where.append(narrowed)
+            values += texts
+        return connection.execute(
+            f"SELECT id, time_us, message, level, stream FROM log WHERE {' AND '.join(where)}{self._order}", values
+        )
 
 
 def _names(connection: sqlite3.Connection, span: Span) -> dict[int, str]:

@@ -120,7 +120,7 @@ class Events:
         if streams is not None and prefix is not None:
             raise invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
         try:
-            matches = compiled(pattern) if pattern.strip() else None
+            wanted = compiled(pattern) if pattern.strip() else None
         except PatternError as error:
             raise invalid(str(error)) from None
         logs = await self._ground.fresh()
@@ -133,7 +133,7 @@ class Events:
         if token is not None:
             place = _place(token)
             span = span._replace(before=place) if backward else span._replace(after=place)
-        page = await logs.page(span, Limits(limit, PAGE_BYTES, LOOKED_AT), matches)
+        page = await logs.page(span, Limits(limit, PAGE_BYTES, LOOKED_AT), wanted)
         events = page.events[::-1] if backward else page.events
         answer: Answer = {
             "events": [
