@@ -185,7 +185,7 @@ class Environment:
                 began -= self._checked_ns  # as if it had been parsed now
             else:
                 event = unmarshal(frame.payload)
-            frame.payload = bytearray()
+            frame.payload = b""
             result = self._handler(event, context)
             body = self._marshaller.marshal(result)
         except Fault as fault:

@@ -23,7 +23,7 @@ class Frame:
     __slots__ = ("deadline_us", "kind", "meta", "payload", "request_id")
 
     def __init__(
-        self, kind: int, meta: dict[str, Any], payload: bytearray, request_id: bytes, deadline_us: int
+        self, kind: int, meta: dict[str, Any], payload: bytes | bytearray, request_id: bytes, deadline_us: int
     ) -> None:
         self.kind = kind
         self.meta = meta
@@ -50,7 +50,7 @@ class Channel:
     """Frames over one stream socket, blocking; one thread at a time."""
 
     def __init__(self, fd: int) -> None:
-        self._ahead = bytearray()
+        self._ahead = b""  # read, and not yet part of a frame
         self._buffer = memoryview(bytearray(_AHEAD))
         self._fd = move_high(fd)
         if self._fd != fd:
@@ -62,9 +62,17 @@ class Channel:
 
     def read(self) -> Frame:
         """The next frame; ChannelClosedError where there will be none."""
-        header = unpack_header(bytes(self._take(HEADER.size)))
-        meta = self._take(header.meta_length)
-        payload = self._take(header.payload_length)
+        data = self._ahead or self._more()
+        while len(data) < HEADER.size:
+            data += self._more()
+        header = unpack_header(data)
+        begin = HEADER.size + header.meta_length
+        end = begin + header.payload_length
+        small = end <= _AHEAD
+        while len(data) < (end if small else begin):
+            data += self._more()
+        meta, self._ahead = data[HEADER.size : begin], data[end:]
+        payload = data[begin:end] if small else self._rest(data[begin:end], header.payload_length)
         return Frame(header.kind, decode(meta.decode()) if meta else {}, payload, header.request_id, header.deadline_us)
 
     def write(self, kind: int, meta: dict[str, Any], payload: bytes = b"", request_id: bytes = NO_REQUEST) -> None:
@@ -87,28 +95,19 @@ class Channel:
             set_blocking(self._fd, True)
             return 0
 
-    def _take(self, count: int) -> bytearray:
-        """The next `count` bytes. A small frame comes in one read, a large payload goes straight to its place."""
-        have = len(self._ahead)
-        if have < count <= _AHEAD:
-            self._fill(count)
-            have = len(self._ahead)
-        if have >= count:
-            data = self._ahead[:count]
-            del self._ahead[:count]
-            return data
+    def _more(self) -> bytes:
+        """What can be read now, at least a byte: a small frame comes whole."""
+        return bytes(self._buffer[: self._readv(self._buffer)])
+
+    def _rest(self, begin: bytes, count: int) -> bytearray:
+        """A large payload of `count` bytes that begins so: each further byte goes straight to its place."""
         data = bytearray(count)
-        data[:have] = self._ahead
-        self._ahead.clear()
+        have = len(begin)
+        data[:have] = begin
         view = memoryview(data)
         while have < count:
             have += self._readv(view[have:])
         return data
-
-    def _fill(self, count: int) -> None:
-        while len(self._ahead) < count:
-            got = self._readv(self._buffer)
-            self._ahead += self._buffer[:got]
 
     def _readv(self, into: memoryview) -> int:
         try:
