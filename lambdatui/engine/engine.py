@@ -186,6 +186,7 @@ class Engine:
         await self._take_over(self.project)
         if not self.options.one_shot:
             self._reloader.on_outside = self._watch.outside
+            self._reloader.catch_up = self._watch.catch_up
             self._installer.before_first = self._watch.renew  # so that no watch covers the thousands of files to come
             self.on_project(self.provisioner.project_changed)
             self._begin(self.provisioner.run())

@@ -97,6 +97,11 @@ class Observed:
             with contextlib.suppress(RuntimeError):  # the loop ended in this moment
                 self._loop.call_soon_threadsafe(self._deliver)
 
+    def catch_up(self) -> None:
+        """Tell at once what its threads have seen; on the loop."""
+        if self._touched:
+            self._deliver()
+
     def _deliver(self) -> None:
         with self._lock:
             touched, self._touched = self._touched, set()

@@ -44,6 +44,10 @@ class ProjectWatch:
         self._settling: asyncio.Task[None] | None = None
         self._renewing: set[asyncio.Task[None]] = set()
 
+    def catch_up(self) -> None:
+        """Pass on at once what the system has told already."""
+        self._folders.catch_up()
+
     async def close(self) -> None:
         """Watch nothing more; a reading that is under way is given up."""
         self._folders.close()

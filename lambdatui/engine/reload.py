@@ -1,12 +1,13 @@
 """Hot reload: a save becomes a new code snapshot, and no invocation that starts after it runs the old one.
 
-From the first event of a save until its outcome is known, new invocations of the functions concerned wait (at most
-HOLD seconds). A save that does not compile changes nothing but the problem that is shown.
+From the first event of a save until its outcome is known, new invocations of the functions concerned wait; where files
+go on changing, HOLD seconds at most. A save that does not compile changes nothing but the problem that is shown.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from lambdatui.store.store import Store
     from lambdatui.telemetry.telemetry import Telemetry
 
-HOLD = 2.0  # seconds that invocations wait for a save to end before the old code serves them
+HOLD = 2.0  # seconds that invocations wait for files that go on changing before the old code serves them
 _QUIET = 0.02  # a save has ended when nothing changed for so long (watchers fire up to 29 ms before a slow one ends)
 _QUIET_BURST = 0.06  # the same while many files change: a checkout pauses between files
 _BURST = 3
@@ -48,6 +49,7 @@ class _Unit:
         self.dirty: set[str] = set()
         self.broken: dict[str, Problem] = {}  # files that a save broke: the old version serves until all are mended
         self.touched_at = 0.0
+        self.restless = False  # its files were still changing when they were looked at last
         self.looked_at = 0.0
         self.task: asyncio.Task[None] | None = None
         self.loaded = asyncio.Lock()
@@ -78,6 +80,7 @@ class Reloader:
         self._outside: dict[str, set[str]] = {}
         self.on_reload: Callable[[str], None] = lambda function: None
         self.on_outside: Callable[[set[str]], None] = lambda folders: None
+        self.catch_up: Callable[[], None] = lambda: None  # has `touched` called for what the system has told already
 
     # --- what is served
 
@@ -115,13 +118,19 @@ class Reloader:
         if function.settled.is_set():
             self._look(unit)
         if not function.settled.is_set():
-            try:
-                async with asyncio.timeout(HOLD):
-                    while not function.settled.is_set():
-                        await function.settled.wait()
-                        self._look(unit)  # the next save may have come while this one was put in force
-            except TimeoutError:  # a save without end: the old version serves meanwhile
-                return
+            await self._outcome(unit, function)
+
+    async def _outcome(self, unit: _Unit, function: Function) -> None:
+        """Wait for a save's outcome: as long as reading it takes on a slow machine, unless it is without end."""
+        until = self._clock.monotonic() + HOLD
+        while not function.settled.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(until - self._clock.monotonic(), _QUIET)):
+                    await function.settled.wait()
+            if unit.restless and self._clock.monotonic() >= until:
+                return  # the old version serves meanwhile
+            if function.settled.is_set():
+                self._look(unit)  # the next save may have come while this one was put in force
 
     async def settled(self, function: Function) -> None:
         """As `ready`, and known files have been looked at just now."""
@@ -161,10 +170,16 @@ class Reloader:
             self._take(unit, function, plan)
 
     def _look(self, unit: _Unit) -> None:
-        """Notice a save whose event is late (a busy machine) or lost (a busy tree): compare stat signatures."""
+        """Notice a save whose event is late (a busy machine) or lost (a busy tree): compare stat signatures.
+
+        Of a file that was not there before, nothing but its event tells: those that wait are read first.
+        """
         now = self._clock.monotonic()
-        if now - unit.looked_at >= _LOOK_EVERY and len(unit.tree) <= _LOOK_AT_MOST:
-            unit.looked_at = now
+        if now - unit.looked_at < _LOOK_EVERY:
+            return
+        unit.looked_at = now
+        self.catch_up()
+        if len(unit.tree) <= _LOOK_AT_MOST:
             changed = unit.tree.look()
             if changed:
                 self.touched(changed)
@@ -231,10 +246,12 @@ class Reloader:
         try:
             while unit.dirty:
                 await self._quiet(unit)
+                unit.restless = False
                 touched, unit.dirty = unit.dirty, set()
                 await self._read(unit, touched)
+                unit.restless = bool(unit.dirty)
         finally:
-            unit.task = None
+            unit.task, unit.restless = None, False
             _let_serve(unit)
 
     async def _read(self, unit: _Unit, touched: set[str]) -> None:
@@ -273,6 +290,7 @@ class Reloader:
             await asyncio.sleep(_QUIET if few else _QUIET_BURST)
             if _signatures(unit.dirty) == before and (few or unit.touched_at == seen_at):
                 return
+            unit.restless = True
 
     # --- outcome
 
@@ -290,6 +308,8 @@ class Reloader:
         for function in unit.functions.values():
             function.outside_changes += outside
             await self._adopt(unit, function)
+            if not unit.dirty:
+                function.settled.set()
             told.append(function.name)
         unit.sound = not any(_has_error(function) for function in unit.functions.values())
         self._announce(told, before, unit, changed)
@@ -307,7 +327,10 @@ class Reloader:
         )
 
     async def _adopt(self, unit: _Unit, function: Function) -> None:
-        """Let `function` be served from the unit's snapshot; its outdated environments go."""
+        """Let `function` be served from the unit's snapshot; its outdated environments go.
+
+        While a save is being settled, invocations go on waiting for its outcome.
+        """
         assert unit.served is not None
         if function.code_sha != unit.served.sha:
             function.init_problem = None
@@ -315,7 +338,8 @@ class Reloader:
         function.code_problems = await asyncio.to_thread(self._handler_problems, function)
         function.code_problems += list(unit.broken.values())
         function.snapshot = unit.served
-        function.settled.set()
+        if unit.task is None:
+            function.settled.set()
         self._pool.retire(function.name, keep=function.generation)
 
     def _handler_problems(self, function: Function) -> list[Problem]:

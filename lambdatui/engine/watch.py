@@ -20,6 +20,7 @@ _REMOTE = frozenset(
 
 class _Watcher(Protocol):
     def watch(self, deep: Iterable[str], flat: Iterable[str]) -> None: ...
+    def catch_up(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -76,6 +77,12 @@ class FolderWatch:
     def _touched(self, paths: set[str]) -> None:
         if not self._closed:
             self._on_touched(paths)
+
+    def catch_up(self) -> None:
+        """Call `on_touched` at once with what is known already and has not been told; on the loop."""
+        watcher = self._watcher
+        if watcher is not None:
+            watcher.catch_up()
 
     def _let_go(self) -> None:
         watcher, self._watcher = self._watcher, None

@@ -48,6 +48,11 @@ async def prepared(engine: Engine) -> Any:
 async def saved(engine: Engine, file: Path, text: str) -> None:
     before = engine.function("app").code_sha
     file.write_text(text)
+    await in_force(engine, before)
+
+
+async def in_force(engine: Engine, before: str) -> None:
+    """Returns when other code than `before` is served."""
     await eventually(lambda: engine.function("app").code_sha != before)
 
 
@@ -188,10 +193,12 @@ async def test_sandboxes_are_started_again_and_versions_and_provisioned_environm
 async def test_the_users_own_module_wins_over_a_library_from_its_save_on(start: Start, tmp_path: Path) -> None:
     engine = await start({"app.py": "import colorsys\ndef handler(e, c): return colorsys.__file__\n"})
     assert "lib/python" in await prepared(engine)
-    (tmp_path / "colorsys.py").write_text("")
+    await saved(engine, tmp_path / "colorsys.py", "")
     assert await anew(engine) == str(tmp_path / "colorsys.py")
     assert starts(engine) == ["fresh"]
+    before = engine.function("app").code_sha
     (tmp_path / "colorsys.py").unlink()
+    await in_force(engine, before)
     assert "lib/python" in await anew(engine)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lambdatui.engine import reload
 from lambdatui.engine.engine import Engine
 from tests.engine.conftest import Start, call, eventually
 
@@ -63,6 +64,77 @@ async def test_a_call_that_waited_for_one_save_looks_for_the_next(
     (tmp_path / "app.py").write_text(code(2))
     await eventually(lambda: not engine.function("app").settled.is_set())
     assert await answer(engine) == 1003
+
+
+OPTIONAL = "try:\n    from new import NUMBER\nexcept ImportError:\n    NUMBER = %d\ndef handler(e, c): return NUMBER\n"
+
+
+async def test_a_call_right_behind_the_save_of_a_new_file_finds_it(start: Start, tmp_path: Path) -> None:
+    """Its event has come and was not read: no other word tells of a file that was not there before."""
+    engine = await start({"app.py": OPTIONAL % 1})
+    assert await answer(engine) == 1
+    (unit,) = engine._reloader._units.values()
+    unit.looked_at = float("-inf")  # the call before is long ago
+    (tmp_path / "new.py").write_text("NUMBER = 2\n")
+    assert await answer(engine) == 2
+
+
+async def test_a_new_file_that_comes_while_a_save_is_put_in_force_is_waited_for_too(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await start({"app.py": OPTIONAL % 1})
+    assert await answer(engine) == 1
+    reloader, numbers = engine._reloader, iter((3,))
+    commit = reloader._commit
+
+    async def slow_commit(unit: Any, changed: list[str]) -> None:
+        for number in numbers:
+            (tmp_path / "new.py").write_text(f"NUMBER = {number}\n")
+            await eventually(lambda: unit.dirty)
+        await commit(unit, changed)
+
+    monkeypatch.setattr(reloader, "_commit", slow_commit)
+    (tmp_path / "app.py").write_text(OPTIONAL % 2)
+    await eventually(lambda: not engine.function("app").settled.is_set())
+    assert await answer(engine) == 3
+
+
+async def test_a_save_that_a_slow_machine_reads_for_long_is_waited_for(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await start({"app.py": code(1)})
+    assert await answer(engine) == 1001
+    monkeypatch.setattr(reload, "HOLD", 0.0)
+    reloader, written = engine._reloader, asyncio.Event()
+    commit = reloader._commit
+
+    async def slow_commit(unit: Any, changed: list[str]) -> None:
+        await written.wait()
+        await commit(unit, changed)
+
+    monkeypatch.setattr(reloader, "_commit", slow_commit)
+    (tmp_path / "app.py").write_text(code(2))
+    await eventually(lambda: not engine.function("app").settled.is_set())
+    waiting = asyncio.create_task(answer(engine))
+    await asyncio.wait({waiting}, timeout=0.5)
+    assert not waiting.done()
+    written.set()
+    assert await waiting == 1002
+
+
+async def test_while_files_go_on_changing_the_old_code_serves(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await start({"app.py": code(1)})
+    assert await answer(engine) == 1001
+    monkeypatch.setattr(reload, "HOLD", 0.1)
+    with monkeypatch.context() as never:
+        never.setattr(reload, "_signatures", lambda paths: [object()])
+        (tmp_path / "app.py").write_text(code(2))
+        await eventually(lambda: not engine.function("app").settled.is_set())
+        assert await answer(engine) == 1001
+    await eventually(lambda: said(engine, "reload"))
+    assert await answer(engine) == 1002
 
 
 @pytest.mark.soak
