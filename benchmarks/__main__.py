@@ -28,6 +28,7 @@ APART = ("growth", "peers")
 # From one call to the whole program; what is not named here comes last.
 ORDER = (
     "warm",
+    "shares",
     "payload",
     "coldstart",
     "screen",
