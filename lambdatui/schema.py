@@ -140,6 +140,8 @@ class FunctionRow(msgspec.Struct, frozen=True, kw_only=True):
     dlq_depth: int = 0
     rate: float = 0.0  # invocations a second over the last 10 s
     line60: list[int] = []  # invocations in each of the last 60 seconds, oldest first
+    errors60: int = 0  # of the last 60 s
+    throttles60: int = 0
     last_error: str | None = None
     versions: list[VersionRow] = []  # oldest first
     version_aliases: list[AliasRow] = []

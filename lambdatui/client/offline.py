@@ -72,7 +72,12 @@ class Offline:
         """Every function as configured, with its problems and the state "not running"."""
         depths = self._reader.queue_depths(self._dlq_names())
         made = self._reader.made()
-        return [rows.function_row(self.project, one, self.problems, depths, made) for one in self.project.functions]
+        from lambdatui.config.dead_letters import dlqs_by_function
+
+        project, dlqs = self.project, dlqs_by_function(self.project)
+        return [
+            rows.function_row(project, one, self.problems, depths, dlqs[one.name], made) for one in project.functions
+        ]
 
     def invocations(
         self,

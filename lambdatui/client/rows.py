@@ -39,11 +39,11 @@ def function_row(
     function: FunctionConfig,
     problems: Iterable[Problem],
     depths: Mapping[str, Depth],
+    dlqs: Iterable[str],
     made: Iterable[Made] = (),
 ) -> FunctionRow:
-    """One function as configured. `made`: among it what was published of it."""
+    """One function as configured. `dlqs`: where its dead letters lie; `made`: among it what was published of it."""
     of_function = [row for row in made if row.name.startswith(f"{function.name}:")]
-    dead = depths.get(function.dead_letter_queue or "")
     return FunctionRow(
         name=function.name,
         handler=function.handler,
@@ -62,7 +62,7 @@ def function_row(
         environment=dict(function.environment),
         triggers=triggers(project).get(function.name, []),
         dead_letter_queue=function.dead_letter_queue,
-        dlq_depth=dead.visible if dead else 0,
+        dlq_depth=sum(depths[name].visible for name in dlqs if name in depths),
         aliases=list(function.aliases),
         versions=[_version_row(row) for row in of_function if row.kind == "version"],
         version_aliases=[_alias_row(row) for row in of_function if row.kind == "alias"],

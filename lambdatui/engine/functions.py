@@ -289,7 +289,7 @@ class Function:
 
     def problems(self) -> list[Problem]:
         found = list(self.code_problems)
-        if self.init_problem is not None:
+        if self.init_problem is not None and self.init_problem not in found:
             found.append(self.init_problem)
         if self.manifest_problem is not None:
             found.append(self.manifest_problem)

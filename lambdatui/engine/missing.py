@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lambdatui.config.handlers import find_module
+from lambdatui.config.handlers import find_module, split_handler
 from lambdatui.config.model import Problem
 from lambdatui.engine import interpreters
 
@@ -27,11 +27,15 @@ _MISSING = re.compile(r"No module named '([^']+)'")
 
 
 def import_problem(function: Function, init: Outcome) -> Problem:
-    """The problem of a function whose init ended as `init`."""
+    """The problem of a function whose init ended as `init`; where reading its code has told why already, that."""
     missing = _MISSING.search(init.error_message or "")
+    own = init.error_type == "Runtime.HandlerNotFound" or (missing is not None and _is_own(function, missing[1]))
+    if own and function.code_problems:
+        return function.code_problems[0]
     if missing is not None:
         module = missing[1].split(".")[0]
-        message, remedy = f"No module named '{missing[1]}'", _install(function, module)
+        message = f"No module named '{missing[1]}'"
+        remedy = f"{module} is the handler's: create it, or correct the handler" if own else _install(function, module)
     elif init.kind == "timeout":
         message, remedy = "init took longer than 10 s", "move slow work from the module's top level into the handler"
     else:
@@ -45,6 +49,12 @@ def import_problem(function: Function, init: Outcome) -> Problem:
         remedy=remedy,
         function=function.name,
     )
+
+
+def _is_own(function: Function, missing: str) -> bool:
+    """Whether it is the handler's module, or the package of that."""
+    module = (split_handler(function.config.handler) or ("", ""))[0].replace("/", ".")
+    return module == missing or module.startswith(missing + ".")
 
 
 def _install(function: Function, module: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from lambdatui import __version__, schema
 from lambdatui.clock import MICROS, iso
 from lambdatui.config import stand_ins
+from lambdatui.config.dead_letters import dlqs_by_function
 from lambdatui.config.destinations import shown
 from lambdatui.config.function_facts import function_facts
 from lambdatui.config.model import FunctionConfig, Problem, Project, kept_texts
@@ -59,7 +60,7 @@ class Views:
         self._processes: dict[str, psutil.Process] = {}
         self._project: Project | None = None  # whose are:
         self._triggers: dict[str, list[str]] = {}
-        self._queues: dict[str, str | None] = {}  # the dead-letter queues
+        self._queues: dict[str, list[str]] = {}  # by function, those in which its dead letters lie
         self._bases: dict[str, _Base] = {}
 
     def functions(self, names: Collection[str] | None = None) -> list[schema.FunctionRow]:
@@ -68,7 +69,7 @@ class Views:
             self._project = self._engine.project
             self._bases.clear()
             self._triggers = triggers(self._project)
-            self._queues = {config.name: config.dead_letter_queue for config in self._project.functions}
+            self._queues = dlqs_by_function(self._project)
         gathered = self._gathered()
         functions = self._engine.functions()
         return [self._function(one, gathered) for one in functions if names is None or one.name in names]
@@ -107,7 +108,7 @@ class Views:
         engine, changed = self._engine, function.name in gathered.changed
         base = self._base(function, changed=changed)
         figures = engine.telemetry.metrics.figures(function.name)
-        depth = engine.store.queues.depth(base.dead_letter_queue) if base.dead_letter_queue else None
+        depths = [engine.store.queues.depth(name) for name in self._queues.get(function.name, ())]
         standings = engine.provisioner.standings(function.name)
         return msgspec.structs.replace(
             base,
@@ -126,9 +127,11 @@ class Views:
             p95_ms=figures.p95_ms,
             concurrency=engine.in_flight(function.name),
             iterator_age_ms=figures.iterator_age_ms,
-            dlq_depth=depth.visible + depth.in_flight if depth else 0,
+            dlq_depth=sum(depth.visible + depth.in_flight for depth in depths),
             rate=figures.rate,
             line60=figures.line60,
+            errors60=figures.errors60,
+            throttles60=figures.throttles60,
             last_error=function.last_error,
             billed_ms=figures.billed_ms,
             cost_usd=figures.cost_usd,
@@ -193,7 +196,7 @@ class Views:
             line=config.line,
             environment=config.environment,
             triggers=self._triggers.get(function.name, []),
-            dead_letter_queue=self._queues.get(function.name),
+            dead_letter_queue=declared.dead_letter_queue,
             aliases=list(config.aliases),
             layers=[stand_ins.shown(layer) for layer in config.layers],
             kept=kept_texts(config),

@@ -33,6 +33,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     p95_ms: float | None = None
     rate: float = 0.0  # invocations a second over the last 10 s
     error_rate: float = 0.0  # errors of the invocations of the last 60 s, 0..1
+    errors60: int = 0  # of the last 60 s
+    throttles60: int = 0
     line60: list[int] = []
     iterator_age_ms: float | None = None  # the newest one of the last two minutes
     concurrency: int = 0
@@ -122,7 +124,7 @@ class Ring:
     def figures(self, now: int, began: int, concurrency: int) -> Figures:
         """As they stand in second `now`; the engine's first one was `began`."""
         line = [0] * LINE_S
-        errors = recent = 0
+        errors = throttles = recent = 0
         age: float | None = None
         spent = Spent(seconds=max(LEAST_S, min(LINE_S, now - began + 1)))
         for at, second in self.seconds.items():
@@ -134,6 +136,7 @@ class Ring:
             if ago < LINE_S:
                 line[LINE_S - 1 - ago] = second.invocations
                 errors += second.errors
+                throttles += second.throttles
                 spent.compute += second.compute
                 spent.provisioned_compute += second.provisioned
             if ago < RATE_S:
@@ -150,6 +153,8 @@ class Ring:
             p95_ms=self.found[1],
             rate=recent / max(1, min(RATE_S, now - began + 1)),
             error_rate=min(1.0, errors / in_line) if in_line else 0.0,
+            errors60=errors,
+            throttles60=throttles,
             line60=line,
             iterator_age_ms=age,
             concurrency=concurrency,

@@ -19,7 +19,7 @@ from lambdatui.tui.screens.function import FunctionPage
 from lambdatui.tui.screens.invocations import InvocationsPage
 from lambdatui.tui.screens.logs import LogsPage
 from lambdatui.tui.screens.overview import OverviewPage
-from lambdatui.tui.screens.page import Page
+from lambdatui.tui.screens.page import Page, seen
 from lambdatui.tui.screens.sources import SourcesPage
 from lambdatui.tui.widgets.bars import HeaderBar, KeyBar, TabBar
 from lambdatui.tui.widgets.panel import LineWidget, Panel
@@ -87,6 +87,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < LEAST[0] or event.size.height < LEAST[1], "-too-small")
         self.show_keys()
+        self.call_after_refresh(self._keep_focus)
+
+    def _keep_focus(self) -> None:
+        """What a smaller window hid lost the focus, and the keys with it: the page has it back once it is seen."""
+        if not self.has_class("-too-small") and (self.focused is None or not seen(self.focused)):
+            self.page.enter()
 
     @property
     def dlq_page(self) -> DlqPage:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lambdatui.config.dead_letters import dlq_names
+from lambdatui.config.dead_letters import dlq_names, dlqs_by_function
 from lambdatui.config.made import DELETED, Made, plain, with_made
 from lambdatui.config.model import (
     Destination,
@@ -80,6 +80,27 @@ def test_dead_letter_queues_are_those_that_exist_once_each_whoever_made_them() -
     )  # fmt: skip
     assert dlq_names(declared) == ["f-dlq", "lost"]
     assert dlq_names(with_made(declared, [made("late", own=True)])) == ["late", "f-dlq", "lost"]
+
+
+def test_a_functions_dead_letters_lie_where_what_it_failed_on_ends() -> None:
+    functions = [
+        FunctionConfig(name=name, logical_id=name.upper(), handler="a.b", code_root="/p", dead_letter_queue=own)
+        for name, own in (("f", "f-dlq"), ("g", None), ("h", None))
+    ]
+    declared = project(
+        functions=tuple(functions),
+        queues=(
+            msgspec.structs.replace(QUEUE, redrive_queue="orders-dlq", max_receive_count=1),
+            *(QueueConfig(name=name, logical_id=name) for name in ("f-dlq", "orders-dlq", "lost")),
+        ),
+        mappings=(
+            MAPPING,
+            msgspec.structs.replace(MAPPING, uuid="u-2", function="g"),
+            StreamMapping(uuid="u", function="g", stream="s", on_failure=Destination(kind="queue", name="lost")),
+            StreamMapping(uuid="v", function="g", stream="t", on_failure=Destination(kind="queue", name="elsewhere")),
+        ),
+    )
+    assert dlqs_by_function(declared) == {"f": ["f-dlq", "orders-dlq"], "g": ["orders-dlq", "lost"], "h": []}
 
 
 MAPPING = QueueMapping(uuid="u-1", function="f", queue="orders", batch_size=5)

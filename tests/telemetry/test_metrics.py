@@ -85,9 +85,11 @@ def test_figures_are_the_lifes_sums_and_the_last_seconds_rates() -> None:
     assert figures.line60 == [2] * 59 + [0]
     assert figures.rate == pytest.approx(1.8)
     assert figures.error_rate == pytest.approx(10 / 118)
+    assert (figures.errors60, figures.throttles60) == (10, 7)
     clock.advance(300)
     later = metrics.figures("f")
     assert (later.invocations, later.rate, later.line60, later.iterator_age_ms) == (200, 0, [0] * 60, None)
+    assert (later.errors, later.errors60, later.throttles, later.throttles60) == (10, 0, 7, 0)
 
 
 def test_the_rate_of_a_young_engine_is_over_its_age() -> None:

@@ -147,6 +147,13 @@ def _rows() -> list[Row]:
     return [function_row(row) for row in fakes.functions()]
 
 
+def test_errors_and_throttles_are_told_in_colour_while_there_was_one_in_the_last_minute() -> None:
+    now = fakes.function("f", errors=6, errors60=1, throttles=9, throttles60=2)
+    since = fakes.function("f", errors=6, throttles=9)
+    assert [function_row(now).cells[name] for name in ("err", "thr")] == [(("6", "err"),), (("9", "warn"),)]
+    assert [function_row(since).cells[name] for name in ("err", "thr")] == [(("6", "dim"),), (("9", "dim"),)]
+
+
 def test_sorting_keeps_missing_values_last_either_way() -> None:
     up = [row.key for row in sort_rows(_rows(), "p50", False)]
     down = [row.key for row in sort_rows(_rows(), "p50", True)]

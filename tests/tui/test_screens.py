@@ -11,6 +11,7 @@ from lambdatui.schema import AliasRow, ProblemRow, Sources
 from lambdatui.tui.screens.dlq_table import DlqTable
 from lambdatui.tui.screens.invocation_table import InvocationTable
 from lambdatui.tui.screens.invocations import InvocationsPage
+from lambdatui.tui.widgets.panel import Panel
 from lambdatui.tui.widgets.table import Table
 
 from .fakes import State, at, function, header, invocation, make_app, opened, plain, shop
@@ -258,6 +259,25 @@ async def test_resizing_keeps_the_selection() -> None:
         assert dlq.cursor == before and shop.app.selected == "send-receipt"
         await shop.press("1")
         assert shop.widget("#functions", Table).cursor == "send-receipt"
+
+
+async def test_the_keys_work_again_after_a_window_that_was_too_small() -> None:
+    """Textual takes the focus from what is hidden and gives it nobody."""
+    async with opened() as shop:
+        for size in ((50, 10), (120, 40)):
+            await shop.pilot.resize_terminal(*size)
+            await shop.settle()
+        await shop.press("j")
+        assert shop.app.selected == "fulfil-order"
+
+
+async def test_a_panel_that_a_narrow_window_hides_leaves_the_keys_to_the_main_one() -> None:
+    async with opened() as shop:
+        shop.widget("#overview-dlq", Panel).focus()
+        await shop.pilot.resize_terminal(80, 24)
+        await shop.settle()
+        await shop.press("j")
+        assert shop.app.selected == "fulfil-order"
 
 
 async def test_it_is_readable_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:

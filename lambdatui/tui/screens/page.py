@@ -67,7 +67,7 @@ class Page(Container):
 
     def enter(self) -> None:
         """The screen opens: focus what had it last."""
-        target = self.last_focus if self.last_focus is not None and _seen(self.last_focus) else None
+        target = self.last_focus if self.last_focus is not None and seen(self.last_focus) else None
         if target is None and self.MAIN:
             target = self.query_one(self.MAIN)
         if target is not None:
@@ -114,6 +114,6 @@ class Page(Container):
         return True
 
 
-def _seen(widget: Widget) -> bool:
+def seen(widget: Widget) -> bool:
     """Whether a widget can take the focus: it and all that holds it are displayed (a closed detail's are not)."""
     return widget.focusable and all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
