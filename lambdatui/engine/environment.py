@@ -25,6 +25,7 @@ from lambdatui.engine.model import LATEST
 from lambdatui.engine.spawner import Exit, SpawnerLost
 from lambdatui.spawner import tree
 from lambdatui.spawner.protocol import MAX_PROCESSES
+from lambdatui.store.refusals import passes
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -194,6 +195,7 @@ class Environment:
 
     async def start(self, limit_s: float, *, again: bool = False) -> Outcome:
         """Start the process and import the handler; `limit_s` covers both. A failed environment has ended on return.
+        OSError where the machine has no process for it.
 
         `again`: inside of an invocation, in a sandbox whose process has failed.
         """
@@ -211,8 +213,10 @@ class Environment:
         try:
             fork = await self._start_process((theirs.fileno(), log_write), until, fork)
         except OSError as error:
-            self.failed = True
             self._close()
+            if passes(error):
+                raise
+            self.failed = True
             return Outcome(
                 kind="exit",
                 error_type="Runtime.InvalidEntrypoint",
@@ -249,7 +253,9 @@ class Environment:
                 async with fork.turns:
                     self.pid = await self._spawn(fds, max(0.0, until - self._clock.monotonic()), fork)
                 return fork
-            except OSError:
+            except OSError as error:
+                if passes(error):
+                    raise
                 self._zygotes.lost(fork)
         self.pid = await self._spawn(fds, max(0.0, until - self._clock.monotonic()))
         return None

@@ -45,6 +45,14 @@ class _NotJson(Exception):
     """The payload is none, in AWS's words for the caller."""
 
 
+class _NotStarted(Exception):
+    """The machine refuses a process to start the sandbox again in."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 class _Run(msgspec.Struct, kw_only=True):
     """What is known of one attempt so far."""
 
@@ -152,9 +160,7 @@ class Invoker:
             log.runtime_error(failure.error_message)
             return self._failed_without_running(run, failure)
         except (OSError, LambdaTuiError) as error:
-            failure = results.not_started(run.request_id, error)
-            log.runtime_error(failure.error_message)
-            return self._failed_without_running(run, failure, refused=passes(error))
+            return self._not_started(run, log, error)
         if run.request.begins is not None and not run.request.begins():
             self._pool.release(lease)
             return InvokeResult(request_id=run.request_id, status="withdrawn", payload=b"")
@@ -173,6 +179,8 @@ class Invoker:
             outcome = await self._invoke(run, lease, log)
         except _NotJson as error:
             return self._not_json(run, str(error))
+        except _NotStarted as error:
+            return self._not_started(run, log, error.cause)
         finally:
             self.traces.end(run.request_id)
             self._running.pop(run.request_id, None)
@@ -201,7 +209,10 @@ class Invoker:
         init, spent_us = lease.init, 0
         if lease.again:  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#suppressed-init
             log.phase = "invoke"
-            init = await self._pool.start_again(lease, timeout)
+            try:
+                init = await self._pool.start_again(lease, timeout)
+            except OSError as error:
+                raise _NotStarted(error) from error
             self._note_init(run, environment, init)
             spent_us = init.duration_us
         meta = self._meta(run)
@@ -312,6 +323,11 @@ class Invoker:
         )
         self._note_health(function, record)
         return record
+
+    def _not_started(self, run: _Run, log: InvocationLog, error: OSError | LambdaTuiError) -> InvokeResult:
+        failure = results.not_started(run.request_id, error)
+        log.runtime_error(failure.error_message)
+        return self._failed_without_running(run, failure, refused=passes(error))
 
     def _failed_without_running(self, run: _Run, failure: results.Failure, *, refused: bool = False) -> InvokeResult:
         record = self._record(run, status="error", failure=failure, result=failure.payload)

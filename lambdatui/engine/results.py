@@ -70,7 +70,7 @@ def exited(request_id: str, outcome: Outcome) -> Failure:
 
 def not_started(request_id: str, reason: Exception) -> Failure:
     """There is no environment to run in: the disk is full, the code cannot be kept, ..."""
-    why = f"{reason.strerror}: {remedy(reason)}" if isinstance(reason, OSError) and passes(reason) else reason
+    why = f"{reason.strerror or reason}: {remedy(reason)}" if isinstance(reason, OSError) and passes(reason) else reason
     return _failure(request_id, "Runtime.InvalidEntrypoint", f"the environment could not be prepared: {why}")
 
 

@@ -211,7 +211,9 @@ class Spawner:
         elif body["say"] == "started" and started is not None and not started.done():
             started.set_result(body["pid"])
         elif body["say"] == "failed" and started is not None and not started.done():
-            started.set_exception(OSError(body["error"]))
+            error = OSError(body["error"])
+            error.errno = body.get("errno")
+            started.set_exception(error)
         elif body["say"] == "prepared" and preparing is not None and not preparing.done():
             preparing.set_result(msgspec.convert(body, Prepared))
         elif body["say"] == "unprepared" and preparing is not None and not preparing.done():

@@ -35,7 +35,12 @@ def start(request: dict[str, Any], channel: int, log: int, namespaces: private_t
     """
     reader, writer = os.pipe()
     parent = os.getpid()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:  # the system has no process or no memory left
+        os.close(reader)
+        os.close(writer)
+        raise
     if pid == 0:
         _become(request, channel, log, parent, writer, namespaces)
     os.close(writer)
@@ -43,7 +48,10 @@ def start(request: dict[str, Any], channel: int, log: int, namespaces: private_t
         failure = pipe.read()
     if failure:
         os.waitpid(pid, 0)
-        raise OSError(failure.decode(errors="replace"))
+        number, _, text = failure.decode(errors="replace").partition(" ")
+        error = OSError(text)
+        error.errno = int(number) or None  # whose fault it is hangs on it
+        raise error
     return pid
 
 
@@ -62,7 +70,8 @@ def _become(
         _default_signals()
         os.execve(request["argv"][0], request["argv"], request["env"])
     except BaseException as error:  # noqa: BLE001 - whatever it was, it ends here
-        os.write(failures, ("%s" % error).encode(errors="replace")[:4000] or b"unknown failure")
+        text = "%d %s" % (getattr(error, "errno", None) or 0, error)
+        os.write(failures, text.encode(errors="replace")[:4000])
     finally:
         os._exit(127)
 

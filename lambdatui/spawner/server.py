@@ -6,6 +6,7 @@ Single-threaded on purpose: PR_SET_PDEATHSIG follows the thread that forked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -82,14 +83,17 @@ class Spawner:
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> None:
         id = request["id"]
-        if request.get("zygote") is not None:
-            self._fork(request, fds)
-            return
         try:
+            if len(fds) < 2:  # the kernel drops what it has no number for
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))  # noqa: TRY301
+            if request.get("zygote") is not None:
+                self._fork(request, fds)
+                return
             channel, log = fds
             pid = child.start(request, channel, log, self._kept.get(id))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            self._say({"say": "failed", "id": id, "error": "%s: %s" % (type(error).__name__, error)})
+            text, number = "%s: %s" % (type(error).__name__, error), getattr(error, "errno", None)
+            self._say({"say": "failed", "id": id, "error": text, "errno": number})
             return
         self._know(id, pid)
         self._started(id, pid, bool(request.get("tmp")))

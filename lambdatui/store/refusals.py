@@ -56,11 +56,15 @@ def explain(error: BaseException, path: Path) -> StoreError:
 
 
 def remedy(error: OSError) -> str:
-    """What to do about a file that cannot be made or written."""
+    """What to do about a file that cannot be made or written, or a process that cannot be started."""
     if error.errno in _NO_ROOM:
         return "its disk is full, free some space"
     if error.errno in _NO_DESCRIPTORS:
         return NO_DESCRIPTORS
+    if error.errno == errno.ENOMEM:
+        return "the memory is full, close programs"
+    if error.errno == errno.EAGAIN:
+        return "no more processes can be started: close programs, or allow more with `ulimit -u`"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return "make its folder writable, or choose another with --data"
     return "move it away, or choose another folder with --data"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
 from lambdatui.clock import new_request_id
+from lambdatui.engine import retry
 from lambdatui.engine.engine import Engine
 from lambdatui.engine.retry import MOST_SPARED
 from lambdatui.engine.spawner import Exit, Spawner
@@ -69,6 +72,45 @@ async def test_an_event_whose_spawner_is_killed_each_time_is_dead_lettered_after
         psutil.Process(engine.spawner.pid).kill()
         await eventually(lambda: not any(row.state == "busy" for row in engine.environment_rows()))
     await eventually(lambda: dead(engine) == 1)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process: Linux alone")
+@pytest.mark.parametrize("broken", [False, True], ids=["a first process", "one that follows a failed init"])
+async def test_an_event_for_which_the_spawner_has_no_descriptors_waits_and_spends_no_attempt(
+    start: Start, broken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "THROTTLE_BACKOFF_FIRST", 0.02)
+    flag = tmp_path / "broken"
+    flag.touch()
+    code = (
+        f"import os\nif os.path.exists({str(flag)!r}):\n    os._exit(3)\ndef handler(event, context):\n    return 1\n"
+    )
+    engine = await start({"fns/job.py": code, "lambdatui.toml": ONE_TRY}, engine_mark=new_request_id())
+    await engine.spawner.private_tmp()
+    if broken:  # its sandbox is kept, and started again inside of the next invocation
+        assert (await call(engine, "job")).status == "error"
+    flag.unlink()
+    pid, kind = engine.spawner.pid, resource.RLIMIT_NOFILE
+    soft, hard = resource.prlimit(pid, kind)
+    resource.prlimit(pid, kind, (3, hard))
+    await engine.accept("job", b"{}")
+
+    async def refusals() -> int:
+        await engine.store.history.flush()
+        rows = engine.reader.invocations(function="job", status="error")
+        return sum("no file descriptors are left" in (row.error_message or "") for row in rows)
+
+    while await refusals() < 3:
+        await asyncio.sleep(0.01)
+    refused = await call(engine, "job")
+    assert b"no file descriptors are left: close programs" in refused.payload
+    resource.prlimit(pid, kind, (soft, hard))
+    await eventually(lambda: engine.store.events.count() == 0)
+    await engine.store.history.flush()
+    rows = [row for row in engine.reader.invocations(function="job") if row.type == "Event"]
+    assert rows[0].status == "ok"
+    assert {row.attempt for row in rows} == {1}
+    assert dead(engine) == 0
 
 
 async def test_a_daemon_that_no_sweep_finds_does_not_outlive_the_spawner(

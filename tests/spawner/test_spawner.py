@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,7 +16,7 @@ import pytest
 import runtime_harness as harness
 from runtime_harness import SpawnerProcess, until
 
-from lambdatui.spawner import protocol, tree
+from lambdatui.spawner import child, protocol, tree
 
 FLAGS = ["-I", "-S", "-c"]
 # Double fork into a session of its own, with an environment of its own: nothing but the process tree knows it.
@@ -78,6 +80,41 @@ def test_what_cannot_be_started_fails_with_the_reason_and_the_next_one_starts(sp
         assert words in spawner.expect("failed", "x")["error"]
     id, _, _, _ = run(spawner, "")
     assert spawner.expect("exited", id)["status"] == 0
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process: Linux alone")
+@pytest.mark.parametrize("free", [0, 1, 2, 3])
+def test_what_the_machine_refuses_is_told_by_its_number_and_leaves_nothing(spawner: SpawnerProcess, free: int) -> None:
+    """Of four descriptors two come with the request, two are for hearing of its failure."""
+    _, theirs = socket.socketpair()
+    pid, kind = spawner.process.pid, resource.RLIMIT_NOFILE
+    id, _, _, _ = run(spawner, "")
+    spawner.expect("exited", id)
+    before = open_descriptors(pid)
+    unused = [number for number in range(max(before) + 5) if number not in before]
+    soft, hard = resource.prlimit(pid, kind)
+    resource.prlimit(pid, kind, (unused[free], hard))
+    protocol.send(spawner.socket, protocol.spawn("x", [sys.executable], {}, "/"), [theirs.fileno()] * 2)
+    assert spawner.expect("failed", "x")["errno"] == errno.EMFILE
+    resource.prlimit(pid, kind, (soft, hard))
+    id, _, _, _ = run(spawner, "")
+    assert spawner.expect("exited", id)["status"] == 0
+    assert open_descriptors(pid) == before
+
+
+def open_descriptors(pid: int) -> list[int]:
+    return sorted(int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_a_fork_that_the_system_refuses_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(child.os, "fork", refuse)
+    before = open_descriptors(os.getpid())
+    with pytest.raises(BlockingIOError):
+        child.start({}, 0, 1)
+    assert open_descriptors(os.getpid()) == before
 
 
 def test_killing_an_environment_takes_daemons_in_sessions_of_their_own(spawner: SpawnerProcess) -> None:
