@@ -64,10 +64,15 @@ class Place:
         return client.whole()
 
     @contextmanager
-    def reading(self) -> Iterator[Reading]:
-        """The running engine where there is one, else the project's files and stored state."""
+    def reading(self, *, quiet: bool = False) -> Iterator[Reading]:
+        """The running engine where there is one, else the project's files and stored state.
+
+        What of that is gone is told on stderr, once, unless `quiet`.
+        """
         from lambdatui.client.client import Client
 
+        if not quiet:
+            self._say_damage()
         info = self.engine()
         reading: Reading
         if info is not None:
@@ -90,6 +95,13 @@ class Place:
             template=self.template,
             parameters=dict(pair.split("=", 1) for pair in self.parameters),
         )
+
+    def _say_damage(self) -> None:
+        from lambdatui.cli.output import say
+        from lambdatui.client.damage import untold
+
+        for sentence in untold(self.data):
+            say(sentence)
 
     def say_not_applied(self) -> None:
         """Options about reading the files change nothing of an engine that has read them."""
@@ -202,7 +214,7 @@ def complete_function(ctx: click.Context, param: click.Parameter, incomplete: st
         )
         project = project or os.environ.get("LAMBDATUI_PROJECT")
         data = data or os.environ.get("LAMBDATUI_DATA")
-        with Place(project, data).reading() as reading:
+        with Place(project, data).reading(quiet=True) as reading:
             return [row.name for row in reading.functions() if row.name.startswith(incomplete)]
     except Exception:  # noqa: BLE001 (the shell's line must not be disturbed by whatever it is)
         return []

@@ -17,7 +17,7 @@ from lambdatui.store.database import open_writable, suspect
 from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
-from lambdatui.store.location import IGNORE
+from lambdatui.store.location import ASIDE, IGNORE
 from lambdatui.store.logs import LogStore
 from lambdatui.store.made import MadeStore
 from lambdatui.store.moves import MoveStore
@@ -85,7 +85,7 @@ class Store:
         def opened(
             name: str, migrations: Sequence[Sequence[str]], *, full: bool, first: str = ""
         ) -> tuple[sqlite3.Connection, str | None]:
-            path, aside = data / name, f"{name}.damaged-{clock.now_us() // MICROS}"
+            path, aside = data / name, f"{name}{ASIDE}{clock.now_us() // MICROS}"
             try:
                 return open_writable(path, migrations, full=full, wal=wal, first=first, aside=aside)
             except CorruptError:
