@@ -543,6 +543,9 @@ class FakeClient(Client):
         self.calls.append(("profile", name, payload))
         return self.profiled
 
+    def sources(self) -> Sources:
+        return sources()
+
     def invocations(self, **query: object) -> list[InvocationRow]:  # type: ignore[override]
         return [invocation(2)]
 

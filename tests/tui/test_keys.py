@@ -233,6 +233,15 @@ async def test_i_invokes_with_the_last_event_after_editing() -> None:
         assert ("invoke", "checkout", b'{"order": 7}') in shop.client.calls and "succeeded" in shop.text()
 
 
+async def test_i_offers_what_the_functions_own_trigger_would_send() -> None:
+    async with opened() as shop:
+        await shop.press("i")
+        await shop.until(lambda: "POST /checkout" in shop.text())
+        await shop.press("j", "enter")
+        await shop.until(lambda: isinstance(shop.app.screen, EventEditor))
+        assert '"path": "/checkout"' in shop.app.screen.query_one(TextArea).text
+
+
 async def test_a_toast_is_data_whoever_raises_it() -> None:
     """Screens and widgets pass their own default on: markup in an error's text became a link that acts when clicked."""
     async with opened() as shop:

@@ -18,6 +18,7 @@ from lambdatui.tui.details import payload_lines
 from lambdatui.tui.dialogs import Ask, Choose, EventEditor, Reader
 from lambdatui.tui.keys import bind
 from lambdatui.tui.outside import find_file
+from lambdatui.tui.own_events import OwnEvent, of_files, of_triggers
 from lambdatui.tui.screens.page import Page
 from lambdatui.tui.text import clean, pretty_json, short_id
 from lambdatui.tui.widgets.lines import Line
@@ -27,7 +28,13 @@ class FunctionKeys(Page):
     """A page whose `function_name()` says which function the keys are about."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("i", "invoke", "invoke", "Invoke: pick the event (last, sample, empty), edit, send", "function.invoke"),
+        bind(
+            "i",
+            "invoke",
+            "invoke",
+            "Invoke: pick the event (last, a trigger's, saved, sample, empty), edit, send",
+            "function.invoke",
+        ),
         bind("I", "invoke_last", "invoke last", "Invoke again with the last event", "function.invoke-last", show=False),
         bind("r", "replay_failed", "replay", "Replay the last failed event", "function.replay"),
         bind("l", "open_logs", "logs", "The logs of this function", "function.logs"),
@@ -55,8 +62,13 @@ class FunctionKeys(Page):
     async def _invoke(self) -> None:
         name = self._named()
         last = await self.tui.off(self._last_event, name)
+        own = await self.tui.off(self._own_events, name)
         options = [("last", "the last event", f"of request {short_id(last.request_id)}")] if last else []
-        options += [("empty", "an empty event", "{}"), ("sample", "a sample event", "as a service would send it …")]
+        options += [(f"own/{number}", one.title, one.note) for number, one in enumerate(own)]
+        options += [
+            ("empty", "an empty event", "{}"),
+            ("sample", "a sample event", "as another service would send it …"),
+        ]
         choice = await self.app.push_screen_wait(Choose(f"Invoke {name} with", options))
         if choice == "sample":
             choice = await self._pick_sample()
@@ -65,11 +77,21 @@ class FunctionKeys(Page):
         if choice == "last":
             assert last is not None
             text = pretty_json(last.event.decode("utf-8", "replace"))
+        elif choice.startswith("own/"):
+            text = await self.tui.off(own[int(choice.removeprefix("own/"))].text)
         else:
             text = "{}" if choice == "empty" else samples.text(*choice.split("/", 1))
         event = await self.app.push_screen_wait(EventEditor(f"Invoke {name}", text))
         if event is not None:
             await self._send(name, event)
+
+    def _own_events(self, name: str) -> list[OwnEvent]:
+        row = self.function_row(name)
+        saved = of_files(self.tui.root, row.code_root if row else "")
+        try:
+            return [*of_triggers(name, self.tui.client.sources()), *saved]
+        except LambdaTuiError:
+            return saved
 
     async def _pick_sample(self) -> str | None:
         found = [(service, kind) for service, kinds in samples.names().items() for kind in kinds]
