@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
 import pytest
 
+from lambdatui.client.client import Client
 from lambdatui.config import pythons
 from lambdatui.schema import InvocationRow
 from tests.host.conftest import EngineProcess
@@ -75,14 +75,19 @@ class Running:
         assert done.returncode == code, done.stderr + done.stdout
         return done.stdout
 
+    @property
+    def told(self) -> Client:
+        """What the commands and the screen ask; a command a look would be a process a look."""
+        return Client.of(self.engine.info)
+
     def invocations(self, function: str) -> list[InvocationRow]:
         """Newest first."""
-        return msgspec.json.decode(self.cli("invocations", function, "--json"), type=list[InvocationRow])
+        return self.told.invocations(function=function)
 
     def events(self, function: str) -> list[Any]:
         """The events that the function got, newest first."""
-        ids = [row.request_id for row in self.invocations(function)]
-        return [json.loads(json.loads(self.cli("show", one, "--json"))["event"]) for one in ids]
+        details = [self.told.invocation(row.request_id) for row in self.invocations(function)]
+        return [json.loads(detail.event) for detail in details if detail is not None]
 
     def aws(self, *arguments: str) -> Any:
         """What the AWS CLI prints."""

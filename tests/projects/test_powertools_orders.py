@@ -42,8 +42,8 @@ def test_of_a_batch_only_the_bad_payment_is_a_dead_letter(project: Running) -> N
     url = sqs.get_queue_url(QueueName="PaymentsQueue")["QueueUrl"]
 
     def paid() -> set[str]:
-        lines = [json.loads(line) for line in project.cli("logs", "PaymentsFunction", "--json").splitlines()]
-        records = [json.loads(line["message"]) for line in lines if line["message"].startswith('{"level"')]
+        lines = project.told.logs(functions=["PaymentsFunction"])
+        records = [json.loads(line.message) for line in lines if line.message.startswith('{"level"')]
         return {record["order_id"] for record in records if record["message"] == "paid"}
 
     # The first one's cold start must not use up what the others have until they are visible again.
@@ -54,5 +54,5 @@ def test_of_a_batch_only_the_bad_payment_is_a_dead_letter(project: Running) -> N
         QueueUrl=url, Entries=[{"Id": each["order_id"], "MessageBody": json.dumps(each)} for each in payments]
     )
     eventually(lambda: paid() == {"0", "1", "3"})
-    dead = eventually(lambda: json.loads(project.cli("dlq", "list", "--json")))
-    assert [json.loads(entry["event"])["order_id"] for entry in dead] == ["2"]
+    dead = eventually(project.told.dlq)
+    assert [json.loads(entry.event)["order_id"] for entry in dead] == ["2"]

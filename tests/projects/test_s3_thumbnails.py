@@ -42,7 +42,7 @@ def test_every_uploaded_picture_gets_its_thumbnail(project: Running) -> None:
     assert (row.status, row.type) == ("ok", "Event")
 
 
-def test_the_awscli_uploads_too(project: Running, tmp_path_factory: object) -> None:
+def test_the_awscli_uploads_too(project: Running) -> None:
     path = project.root / "square.png"
     path.write_bytes(png(100, 100))
     project.aws("s3api", "put-object", "--bucket", UPLOADS, "--key", "pictures/square.png", "--body", str(path))

@@ -37,8 +37,9 @@ def test_an_unknown_route_gets_api_gateways_answer(project: Running) -> None:
     assert (answer.status, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
-def test_the_cli_and_boto3_reach_it_by_every_name(project: Running, tmp_path_factory: object) -> None:
-    arn = project.aws("lambda", "get-function", "--function-name", "HelloWorldFunction")["Configuration"]["FunctionArn"]
+def test_it_is_reached_by_its_name_and_by_its_arn(project: Running) -> None:
+    found = project.client("lambda").get_function(FunctionName="HelloWorldFunction")
+    arn = found["Configuration"]["FunctionArn"]
     event = json.loads((project.root / "events" / "event.json").read_text())
     for name in ("HelloWorldFunction", arn):
         assert project.invoke(name, event)["statusCode"] == 200

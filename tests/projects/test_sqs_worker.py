@@ -29,9 +29,8 @@ def test_only_what_failed_comes_again_and_ends_in_the_dead_letters(project: Runn
     sqs.send_message_batch(
         QueueUrl=orders, Entries=[{"Id": str(n), "MessageBody": json.dumps(body)} for n, body in enumerate(bodies)]
     )
-    dead = eventually(lambda: json.loads(project.cli("dlq", "list", "--json")))
-    assert [json.loads(entry["event"])["id"] for entry in dead] == ["b0"]
-    assert dead[0]["queue"] == "OrdersDeadLetters"
+    (dead,) = eventually(project.told.dlq)
+    assert (json.loads(dead.event)["id"], dead.queue) == ("b0", "OrdersDeadLetters")
 
     shipments = sqs.get_queue_url(QueueName="ShipmentsQueue.fifo")["QueueUrl"]
     found: set[str] = set()
