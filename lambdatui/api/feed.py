@@ -122,7 +122,8 @@ class Screen:
         if self._logs_reset:
             batches, _ = hub.packed_after(0, functions, LOGS_FIRST)
             before = batches[0].first if batches else hub.newest_id + 1
-            older = [pack(batch) for batch in batches_of(line for line in self._older if line.id < before)]
+            earlier = (line for line in self._older if line.id < before or not hub.newest_id)  # 0: not a line yet
+            older = [pack(batch) for batch in batches_of(earlier)]
             batches = newest_of(older + batches, LOGS_FIRST, LOG_BYTES_MOST)
             self._older = []
             frame["logs_reset"] = True

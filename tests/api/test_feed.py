@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from lambdatui.client.client import Client, OutgoingMessage
 from lambdatui.schema import FEED_VERSION, Subscription, Update
+from lambdatui.telemetry.loghub import LogHub
 from tests.api.api_support import TOKEN, Running
 
 
@@ -209,6 +210,19 @@ def test_a_screen_that_does_not_read_holds_up_nobody(fresh: Callable[..., Runnin
         state = own.servers[0]._server.server_state  # type: ignore[union-attr]
         waiting = [connection.transport.get_write_buffer_size() for connection in state.connections]
     assert max(waiting) < 3_000_000
+
+
+def test_the_first_look_at_a_young_engines_logs_finds_those_of_the_engine_before(fresh: Callable[..., Running]) -> None:
+    own = fresh()
+    assert Client(own.url, TOKEN).invoke("echo").status_code == 200
+    end = time.monotonic() + 60
+    while not own.engine.reader.logs(functions=["echo"]) and time.monotonic() < end:
+        time.sleep(0.02)
+    own.telemetry.logs = LogHub()  # as a new engine has it
+    with screen(own) as ws:
+        subscribe(ws, logs=True, log_functions=["echo"])
+        first = until(ws, lambda one: one.logs_reset)
+    assert (first.new_logs or [])[-1].messages[-1] == "hello from echo"
 
 
 def test_the_feed_ends_with_the_server(fresh: Callable[..., Running]) -> None:
