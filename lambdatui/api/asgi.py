@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from lambdatui.api.bodies import BODIES, UNCOUNTED
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,7 +40,10 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
-    """The whole body; BodyTooLargeError as soon as it passes `limit` bytes, whatever its length said."""
+    """The whole body; BodyTooLargeError as soon as it passes `limit` bytes, whatever its length said.
+
+    NoRoomError where all requests together have too much.
+    """
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGoneError
@@ -46,7 +51,10 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     if not message["more_body"]:
         if len(body) > limit:
             raise BodyTooLargeError
+        if len(body) > UNCOUNTED:
+            BODIES.hold(len(body))
         return body
+    BODIES.hold(len(body))
     parts = [body]
     size = len(body)
     while message["more_body"]:
@@ -55,6 +63,7 @@ async def read_body(receive: Receive, limit: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
+        BODIES.hold(len(message["body"]))
         parts.append(message["body"])
         size += len(parts[-1])
     if size > limit:

@@ -18,6 +18,7 @@ from lambdatui import schema
 from lambdatui.api import profiling
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws.call import Door
+from lambdatui.api.bodies import NoRoomError
 from lambdatui.api.guards import Guards
 from lambdatui.api.ports import CONTROL_PREFIX
 from lambdatui.config.backtracking import is_endless
@@ -159,6 +160,8 @@ class Control:
             return
         except BodyTooLargeError:
             status, failure = 413, UsageError(f"the request's body is longer than {MAX_BODY} bytes")
+        except NoRoomError as error:
+            status, failure = 503, LambdaTuiError(str(error))
         except LambdaTuiError as error:
             status, failure = _status(error), error
         except Exception as error:

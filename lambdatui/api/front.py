@@ -11,6 +11,7 @@ from lambdatui.api import cors, proxy_results
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
 from lambdatui.api.authorize import Gatekeeper, Refused
 from lambdatui.api.aws.call import Door
+from lambdatui.api.bodies import NoRoomError
 from lambdatui.api.media_types import first_accepted, is_binary
 from lambdatui.api.proxy_events import Event, Request, event, extended_id, payload_of
 from lambdatui.api.proxy_results import Form, Headers, Kind, Reply
@@ -109,6 +110,8 @@ class Front:
             body = await read_body(receive, MAX_BODY[kind])
         except BodyTooLargeError:
             return proxy_results.TOO_LARGE[kind]
+        except NoRoomError as error:
+            return _with(proxy_results.STOPPING, [_note(str(error))])
         request = self._request(scope, asked, body, request_id)
         verdict = await self._gatekeeper.ask(request, match)
         if isinstance(verdict, Refused):

@@ -18,6 +18,7 @@ from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.cbor import Moment
 from lambdatui.api.aws.errors import AwsError, unanswered
 from lambdatui.api.aws.fields import Fields
+from lambdatui.api.bodies import NoRoomError
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import MICROS, new_request_id
 from lambdatui.errors import StoreError
@@ -73,6 +74,8 @@ class CloudWatch:
             return
         except BodyTooLargeError:
             failure = AwsError("RequestEntityTooLarge", f"Request must be smaller than {MAX_REQUEST} bytes.")
+        except NoRoomError as error:
+            failure = AwsError("ServiceUnavailable", str(error))
         except AwsError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 (the edge: whatever it is, the caller gets AWS's answer to it)

@@ -14,6 +14,7 @@ from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Message, Rece
 from lambdatui.api.aws import lambda_ops, targets
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.errors import AwsError, aws_json, rest_json, unanswered
+from lambdatui.api.bodies import NoRoomError
 from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import answer_to
 
@@ -240,6 +241,8 @@ async def _read(receive: Receive, limit: int) -> bytes:
         return await read_body(receive, limit)
     except BodyTooLargeError:
         raise AwsError("RequestEntityTooLarge", f"Request must be smaller than {limit} bytes.") from None
+    except NoRoomError as error:
+        raise AwsError("ServiceUnavailable", str(error)) from None
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
