@@ -76,8 +76,8 @@ class Replayer:
             )
         call = Call(function=detail.row.function, payload=detail.event if event is None else event)
         version = None if detail.row.version == "$LATEST" else detail.row.version
-        outcome = _outcome(request_id, await self._invoke(call, request_id, version), call)
-        self._say(call.function, f"invocation {request_id[:8]}", outcome)
+        outcome = _outcome(request_id, await self._invoke(call, detail.row.request_id, version), call)
+        self._say(call.function, f"invocation {detail.row.request_id[:8]}", outcome)
         return outcome
 
     async def _invoke(self, call: Call, replay_of: str | None, qualifier: str | None = None) -> InvokeResult:

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
+from string import hexdigits
 from typing import Any
 
 from lambdatui.store.statements import insert_rows
@@ -20,6 +21,19 @@ def pack_id(text: str) -> bytes | str:
     if _UUID.fullmatch(text):
         return bytes.fromhex(text.replace("-", ""))
     return text
+
+
+def id_range(text: str) -> tuple[bytes | str, bytes | str]:
+    """The least and the greatest id that `text` may mean: itself, or of the beginning of a UUID, from the eight digits
+    that screens show (with their "…" or not), all that begin so.
+    """
+    begin = text.rstrip("…").lower()
+    digits = begin.replace("-", "")
+    if 8 <= len(digits) < 32 and not digits.strip(hexdigits):
+        least = bytes.fromhex(digits.ljust(32, "0"))
+        if unpack_id(least).startswith(begin):
+            return least, bytes.fromhex(digits.ljust(32, "f"))
+    return pack_id(text), pack_id(text)
 
 
 def pack_optional(text: str | None) -> bytes | str | None:

@@ -30,7 +30,7 @@ from lambdatui.store import (
     reader_stats,
 )
 from lambdatui.store.database import NewerError, check_version, open_readonly
-from lambdatui.store.ids import pack_id, unpack_id
+from lambdatui.store.ids import id_range, pack_id, unpack_id
 from lambdatui.store.inits import Spending
 from lambdatui.store.metric_minutes import Samples, Wanted
 from lambdatui.store.records import InitRecord, QueueDepth
@@ -77,17 +77,22 @@ class Reader:
             return [reader_rows.invocation(row) for row in connection.execute(sql, (*where.values, _limit(limit)))]
 
     def invocation(self, request_id: str) -> schema.InvocationDetail | None:
-        """The newest attempt of a request whole, with the log of all its attempts; None where it is unknown."""
-        key = pack_id(request_id)
+        """The newest attempt of a request whole, with the log of all its attempts; None where it is unknown.
+
+        `request_id` may be the beginning of one (`id_range`): of several the newest request is meant.
+        """
         with self._history() as connection:
             if connection is None:
                 return None
             columns = reader_rows.invocation_columns(connection)
             rows = connection.execute(
-                f"SELECT {columns} FROM invocation i WHERE i.request_id = ? ORDER BY i.id", (key,)
+                f"SELECT {columns} FROM invocation i WHERE i.request_id >= ? AND i.request_id <= ? ORDER BY i.id",
+                id_range(request_id),
             ).fetchall()
             if not rows:
                 return None
+            key = rows[-1][1]
+            rows = [row for row in rows if row[1] == key]
             event, result, error, frames = connection.execute(
                 "SELECT e.data, r.data, i.error, i.frames FROM invocation i JOIN payload e ON e.id = i.event"
                 " LEFT JOIN payload r ON r.id = i.result WHERE i.id = ?",
@@ -124,7 +129,12 @@ class Reader:
         if min_level is not None:
             where.among("l.level", log_blocks.levels_from(min_level))
         if request_id is not None:
-            where.add("l.request_id = ?", pack_id(request_id))
+            least, greatest = id_range(request_id)
+            if least == greatest:
+                where.add("l.request_id = ?", least)  # its lines are in order in the index
+            else:
+                where.add("l.request_id >= ?", least)
+                where.add("l.request_id <= ?", greatest)
         if since_us is not None:
             where.add("l.time_us >= ?", since_us)
         if after_id:

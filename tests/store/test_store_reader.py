@@ -96,6 +96,25 @@ async def test_an_invocation_comes_whole_with_its_log_and_attempts(store: Store,
     assert (detail.frames[0].line, detail.frames[0].source, detail.frames[0].locals) == (2, [(2, "raise")], {"a": "1"})
 
 
+async def test_the_beginning_of_a_request_id_means_the_newest_that_begins_so(store: Store, clock: ManualClock) -> None:
+    begins = ("0a76beef-1111", "0a76beef-2222", "0a76bf00-1111")
+    old, new, other = (f"{begin}-4222-8333-444455556666" for begin in begins)
+    rows = [record(store, clock, request_id=one, event=one.encode()) for one in (old, new, other)]
+    lines = [
+        log(store.history.next_log_id(), clock.now_us(), one, function="f", request_id=one) for one in (old, other)
+    ]
+    store.history.add(invocations=rows, logs=lines)
+    await store.history.flush()
+    reader = Reader(store.data)
+    for begin, meant in (("0a76beef", new), ("0A76BEEF…", new), ("0a76beef-1", old), ("0a76bf00-1111-", other)):
+        detail = reader.invocation(begin)
+        assert detail is not None
+        assert ([one.request_id for one in detail.attempts], detail.event) == ([meant], meant.encode())
+    assert [one.message for one in reader.logs(request_id="0a76beef")] == [old]
+    for unknown in ("0a76bee", "0a76beef1-111", "0a76beez", "", "0a76beef-1111-4222-8333-4444555566660"):
+        assert reader.invocation(unknown) is None and reader.logs(request_id=unknown) == []
+
+
 async def test_invocations_are_filtered_and_newest_first(store: Store, clock: ManualClock) -> None:
     rows = []
     for n in range(10):
