@@ -196,7 +196,7 @@ class Views:
             line=config.line,
             environment=config.environment,
             triggers=self._triggers.get(function.name, []),
-            dead_letter_queue=declared.dead_letter_queue,
+            dead_letter_queue=config.dead_letter_queue,
             aliases=list(config.aliases),
             layers=[stand_ins.shown(layer) for layer in config.layers],
             kept=kept_texts(config),
