@@ -21,7 +21,7 @@ def aws(door: Running, *arguments: str) -> str:
         capture_output=True,
         text=True,
         env={**kept, **own},
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

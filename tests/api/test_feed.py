@@ -165,7 +165,7 @@ def test_frames_come_at_most_five_times_a_second(door: Running) -> None:
     with screen(door) as ws:
         update(ws)
         began, frames = time.monotonic(), 0
-        while (lasted := time.monotonic() - began) < 1.0:
+        while (lasted := time.monotonic() - began) < 1.0 or (not frames and lasted < 60):
             client.invoke("echo")
             try:
                 update(ws, timeout=0.001)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,11 +70,10 @@ def edit(client: Any, root: Path, number: int) -> None:
     """Another code, in force when this returns."""
     before = client.get_function_configuration(FunctionName="app")["CodeSha256"]
     (root / "app/app.py").write_text(CODE.replace("[1,", f"[{number},"))
-    for _ in range(200):
+    end = time.monotonic() + 60
+    while client.get_function_configuration(FunctionName="app")["CodeSha256"] == before:
+        assert time.monotonic() < end, "the save was never seen"
         call(client)  # looks at the files
-        if client.get_function_configuration(FunctionName="app")["CodeSha256"] != before:
-            return
-    raise AssertionError("the save was never seen")
 
 
 def call(client: Any, qualifier: str | None = None) -> Any:

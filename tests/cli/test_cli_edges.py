@@ -193,4 +193,4 @@ def test_a_screen_ends_with_its_terminal_though_nobody_signals_it(before: str) -
         process.stdout.readline()
         assert process.poll() is None
         os.close(ours)
-        assert process.wait(timeout=20) == -signal.SIGHUP
+        assert process.wait(timeout=60) == -signal.SIGHUP

@@ -126,7 +126,7 @@ def sides(root: Path, spawner: harness.SpawnerProcess) -> Sides:
 def call(event: object = None, **meta: Any) -> Call:
     payload = event if isinstance(event, bytes) else json.dumps(event).encode()
     meta.setdefault("arn", ARN)
-    return Call(str(uuid.uuid4()), payload, meta, int((time.time() + 60) * 1000))
+    return Call(str(uuid.uuid4()), payload, meta, int((time.time() + 3600) * 1000))
 
 
 def same(seen: tuple[Seen, Seen]) -> Seen:

@@ -65,7 +65,7 @@ class Terminal:
     def text(self) -> str:
         """All of it, once those who write to it are gone."""
         os.close(self.theirs)
-        self._reading.join(10)
+        self._reading.join(60)
         os.close(self._ours)
         return self.so_far()
 
@@ -98,7 +98,7 @@ def shown_by_the_engine(project: Path) -> Iterator[Terminal]:
         yield terminal
     finally:
         engine.terminate()
-        engine.wait(20)
+        engine.wait(60)
 
 
 def run(project: Path, terminal: Terminal, *command: str) -> bytes:

@@ -53,7 +53,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture(scope="module")
 def url(engine: Whole) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection("127.0.0.1", engine.port, timeout=25)
+    return http.client.HTTPConnection("127.0.0.1", engine.port, timeout=60)
 
 
 @pytest.fixture(scope="module", params=["lambda", "sqs", "kinesis", "logs", "cloudwatch"])
@@ -188,7 +188,7 @@ def test_http_triggers(engine: Whole, faults: list[logging.LogRecord], seed: int
     query = urlencode(
         [(chance.choice(AWKWARD), chance.choice(AWKWARD)) for _ in range(chance.randrange(3))], errors="replace"
     )
-    front = http.client.HTTPConnection("127.0.0.1", engine.http_port, timeout=25)
+    front = http.client.HTTPConnection("127.0.0.1", engine.http_port, timeout=60)
     method = chance.choice(["GET", "POST", "PUT", "OPTIONS", "HEAD"])
     front.request(
         method, f"/{chance.choice(['rest', 'http', ''])}/{path}?{query}",
@@ -222,7 +222,7 @@ def test_bytes_on_the_socket(engine: Whole, faults: list[logging.LogRecord], see
     data = damaged(
         data, chance, (*AWKWARD, "\r\n", "\r\n\r\n", "Host: x\r\n", "Content-Length: 99\r\n", "\x00" * 9, "HTTP/9.9")
     )
-    with socket.create_connection(("127.0.0.1", getattr(engine, port)), timeout=25) as peer:
+    with socket.create_connection(("127.0.0.1", getattr(engine, port)), timeout=60) as peer:
         peer.sendall(data.encode("utf-8", "surrogatepass"))
         peer.shutdown(socket.SHUT_WR)
         answer = b""
@@ -249,12 +249,12 @@ def test_feed(engine: Whole, faults: list[logging.LogRecord], frames: list[bytes
         try:
             for frame in frames:
                 screen.send(frame)
-            msgspec.msgpack.decode(bytes(screen.recv(timeout=10)), type=Update)  # type: ignore[arg-type]
+            msgspec.msgpack.decode(bytes(screen.recv(timeout=60)), type=Update)  # type: ignore[arg-type]
         except ConnectionClosed as closed:
             assert closed.rcvd is not None
             assert closed.rcvd.code == 1007
     with connect(address, additional_headers=headers, proxy=None) as screen:
-        hello = msgspec.msgpack.decode(bytes(screen.recv(timeout=10)), type=Update)  # type: ignore[arg-type]
+        hello = msgspec.msgpack.decode(bytes(screen.recv(timeout=60)), type=Update)  # type: ignore[arg-type]
         assert hello.version == FEED_VERSION
         assert hello.header is not None
     assert not faults, (frames, faults[0].exc_text)

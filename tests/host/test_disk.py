@@ -124,4 +124,4 @@ def test_a_folder_that_may_not_be_written_is_refused_with_the_next_step(
     engine = start_process(project, "--data", str(project / ".lambdatui"), module=("-c", ENGINE))
     assert "Read-only file system" in engine.said["error"]
     assert "--data" in engine.said["error"]
-    assert engine.process.wait(20) == 1
+    assert engine.process.wait(60) == 1

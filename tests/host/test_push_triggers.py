@@ -270,11 +270,11 @@ def test_a_subscription_that_is_made_by_api_gets_its_messages_until_it_is_ended(
     arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     made = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)["SubscriptionArn"]
     sns.publish(TopicArn=topic, Message=about)
-    [message] = sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=5)["Messages"]
+    [message] = sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=20)["Messages"]
     assert json.loads(message["Body"])["Message"] == about
     sns.set_subscription_attributes(SubscriptionArn=made, AttributeName="RawMessageDelivery", AttributeValue="true")
     sns.publish(TopicArn=topic, Message=f"raw {about}")
-    [message] = sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=5)["Messages"]
+    [message] = sqs.receive_message(QueueUrl=inbox, WaitTimeSeconds=20)["Messages"]
     assert message["Body"] == f"raw {about}"
     function = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=_function_arn("OnBig"))["SubscriptionArn"]
     sns.unsubscribe(SubscriptionArn=made)

@@ -29,7 +29,7 @@ EXIT = r"Runtime\.ExitError: Runtime exited "
 STATUS = EXIT + "with error: exit status "
 SIGNAL = EXIT + "with error: signal: "
 NO_REASON = EXIT + "without providing a reason"
-TIMEOUT = r"Sandbox\.Timedout: Task timed out after 1\.00 seconds"
+TIMEOUT = r"Sandbox\.Timedout: Task timed out after 2\.00 seconds"  # seconds: what comes next starts a process inside
 MEMORY = r"Runtime\.OutOfMemory: " + "Runtime exited with error: signal: killed"
 TOO_LARGE = r"Function\.ResponseSizeTooLarge: Response payload size exceeded .*"
 UNREADABLE = r"Runtime\.ExitError: The answer of the runtime could not be read: .*"
@@ -56,7 +56,7 @@ PROCESS = {
     "sys.exit": Attack("import sys\nsys.exit(5)", STATUS + "5"),
     "an exception that is none": Attack("raise GeneratorExit", STATUS + "1"),
     "SIGKILL of itself": Attack("import os\nos.kill(os.getpid(), 9)", SIGNAL + "killed"),
-    "SIGSTOP of itself": Attack("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", TIMEOUT, 1),
+    "SIGSTOP of itself": Attack("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", TIMEOUT, 2),
     "SIGTERM to its group": Attack("import os\nos.killpg(0, 15)", SIGNAL + "terminated"),
     "SIGTERM to its parent": Attack(
         """
@@ -85,10 +85,10 @@ PROCESS = {
                 pass
         """,
         TIMEOUT,
-        1,
+        2,
     ),
     "blocked signals": Attack(
-        "import signal, time\nsignal.pthread_sigmask(0, signal.valid_signals())\ntime.sleep(60)", TIMEOUT, 1
+        "import signal, time\nsignal.pthread_sigmask(0, signal.valid_signals())\ntime.sleep(60)", TIMEOUT, 2
     ),
     "an alarm that goes on": Attack(
         """
@@ -99,7 +99,7 @@ PROCESS = {
         """,
         "ok: 1",
     ),
-    "another program in its place": Attack("import os\nos.execv('/bin/sleep', ['sleep', '60'])", TIMEOUT, 1),
+    "another program in its place": Attack("import os\nos.execv('/bin/sleep', ['sleep', '60'])", TIMEOUT, 2),
     "a fork that answers too": Attack("import os\nreturn 1 if os.fork() else 2", "ok: 1"),
     "a daemon in a session of its own": Attack(
         """
@@ -116,7 +116,7 @@ PROCESS = {
         STATUS + "4",
     ),
     "processes that double": Attack(
-        "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)", TIMEOUT, 1, memory=4096
+        "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)", TIMEOUT, 2, memory=4096
     ),
     "threads that never end": Attack(
         """
@@ -127,7 +127,7 @@ PROCESS = {
         """,
         "ok: 31",
     ),
-    "an exit that waits": Attack("import atexit, sys, time\natexit.register(time.sleep, 600)\nsys.exit(1)", TIMEOUT, 1),
+    "an exit that waits": Attack("import atexit, sys, time\natexit.register(time.sleep, 600)\nsys.exit(1)", TIMEOUT, 2),
 }
 
 RESOURCES = {
@@ -157,7 +157,7 @@ RESOURCES = {
         "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))\nraise ValueError('told')",
         "ValueError: told",
     ),
-    "a flood of output": Attack("while True:\n    print('x' * 1000)", TIMEOUT, 1),
+    "a flood of output": Attack("while True:\n    print('x' * 1000)", TIMEOUT, 2),
     "a log record that does not end": Attack(
         """
         import os, struct
@@ -166,7 +166,7 @@ RESOURCES = {
             os.write(1, b"y" * 65536)
         """,
         TIMEOUT,
-        1,
+        2,
     ),
 }
 

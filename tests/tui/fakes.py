@@ -660,8 +660,9 @@ class Shop:
         await self.settle()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Until another thread's answer is there; fails after five seconds."""
-        for _ in range(500):
+        """Until another thread's answer is there; fails after a minute."""
+        end = asyncio.get_running_loop().time() + 60
+        while asyncio.get_running_loop().time() < end:
             await self.settle()
             if condition():
                 return

@@ -20,8 +20,8 @@ async def test_nothing_is_painted_when_nothing_changed() -> None:
     async with opened() as shop:
         for key in "1234567":
             await shop.press(key, "j", "k")
-            await asyncio.sleep(0.2)  # what is fetched for the cursor's row, once it rests, has arrived
-            await shop.settle()
+            await asyncio.sleep(0.2)  # the cursor rests: what its row needs is asked for, and has to arrive
+            await shop.until(lambda: all(one.is_finished for one in shop.app.workers if one.group != "feed"))
             before = _count(shop)
             for _ in range(3):
                 # the same content in new objects, as the feed sends it

@@ -847,7 +847,7 @@ def context_attributes(event, context):
         "vars": sorted(vars(context)),
         "public": [name for name in dir(context) if not name.startswith("_")],
         "types": {name: type(value).__name__ for name, value in sorted(vars(context).items())},
-        "left": [type(left).__name__, 0 < left <= 60_000],
+        "left": [type(left).__name__, 0 < left <= 3_600_000],
         "class": [type(context).__name__, type(context.identity).__name__],
         "identity": [context.identity.cognito_identity_id, context.identity.cognito_identity_pool_id],
         "client": client and [client.custom, client.env, client.client and client.client.app_title],
