@@ -384,3 +384,42 @@ async def test_an_event_whose_environment_the_machine_refuses_waits_and_spends_n
     rows = engine.reader.invocations(function="job")
     assert [(row.status, row.attempt) for row in rows] == [("ok", 1), *[("error", 1)] * 5]
     assert letters(engine) == 0
+
+
+async def test_databases_that_turn_read_only_refuse_with_the_next_step_lose_nothing_and_run_nothing_twice(
+    start: Start, tmp_path: Path
+) -> None:
+    """SQLite answers as it does on a file system that went read-only; the kernel lets nobody do that to open files."""
+    ran, go = tmp_path / "ran", tmp_path / "go"
+    code = (
+        "import os, time\n"
+        "def handler(event, context):\n"
+        f"    with open({str(ran)!r}, 'a') as file:\n"
+        "        file.write('x')\n"
+        f"    while not os.path.exists({str(go)!r}):\n"
+        "        time.sleep(0.01)\n"
+    )
+    engine = await start(project(code, "timeout=60"))
+
+    def writable(yes: bool) -> None:
+        for writer in (engine.store._state, engine.store._history):
+            writer._connection.execute(f"PRAGMA query_only={not yes}").fetchall()
+
+    await engine.accept("job", b"{}")
+    await eventually(ran.exists)
+    writable(False)
+    with pytest.raises(StoreError, match=r"state\.db cannot be written .* make its folder writable"):
+        await engine.accept("job", b"{}")
+    assert "make its folder writable" in (engine.store.refusal() or "")
+    go.touch()
+    assert (await call(engine, "job")).status == "ok"
+    await eventually(lambda: any("outcome waits" in each.message for each in engine.telemetry.happenings_after(0)))
+    assert engine.store.events.count() == 1
+    writable(True)
+    await eventually(lambda: engine.store.events.count() == 0)
+    await eventually(lambda: engine.store.refusal() is None)
+    await engine.accept("job", b"{}")
+    await eventually(lambda: engine.store.events.count() == 0)
+    await engine.store.history.flush()
+    assert [row.status for row in engine.reader.invocations(function="job")] == ["ok"] * 3
+    assert ran.read_text() == "xxx"

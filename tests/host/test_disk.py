@@ -31,6 +31,23 @@ for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map",
 folder, size, flags = os.environ["SMALL_DISK"].split(":")
 must(libc.mount(b"none", folder.encode(), b"tmpfs", int(flags), f"size={size}".encode()))
 """
+# In the namespaces of an engine: lays its folder over itself, read-only, or takes that away again. The kernel remounts
+# nothing that is open for writing: the databases stay writable, and whatever is opened from now on is not.
+FLIP = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def must(result):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+pid, folder, read_only = sys.argv[1], sys.argv[2].encode(), sys.argv[3] == "True"
+for name in ("user", "mnt"):
+    must(libc.setns(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY), 0))
+if read_only:
+    must(libc.mount(folder, folder, None, 4096, None))  # MS_BIND
+    must(libc.mount(None, folder, None, 4096 | 32 | 1, None))  # MS_REMOUNT, MS_RDONLY
+else:
+    must(libc.umount2(folder, 2))  # MNT_DETACH
+"""
 ENGINE = SMALL_DISK + "from lambdatui.host.main import main; sys.exit(main(sys.argv[1:]))"
 READ_ONLY = 1  # MS_RDONLY
 
@@ -114,6 +131,41 @@ def test_a_full_disk_refuses_with_its_name_and_loses_nothing_and_it_goes_on_by_i
     said = engine.output.read_text()
     assert said.count(" nothing new is accepted: ") <= 3, "not at every call"
     assert "Traceback" not in said
+    assert engine.end() == 0
+
+
+def flip(engine: EngineProcess, folder: Path, *, read_only: bool) -> None:
+    arguments = [str(engine.process.pid), str(folder), str(read_only)]
+    subprocess.run([sys.executable, "-c", FLIP, *arguments], check=True, capture_output=True)
+
+
+def test_a_folder_that_becomes_read_only_under_the_engine_delays_and_says_so_and_it_goes_on_by_itself(
+    project: Path, tmp_path: Path, start_process: StartProcess
+) -> None:
+    data = project / ".lambdatui"
+    with (project / "lambdatui.toml").open("a") as toml:
+        toml.write(f"[functions.cold]\nhandler='app.handler'\nenvironment={{DONE='{tmp_path / 'done'}'}}\n")
+    engine = start_process(project, "--headless", module=("-c", ENGINE))
+    functions = engine.client("lambda")
+
+    def call(name: str) -> str:
+        reply = functions.invoke(FunctionName=name, Payload=b'{"id": "direct"}')
+        return str(reply["Payload"].read().decode())
+
+    assert call("app") == '"old"'
+    flip(engine, data, read_only=True)
+    with pytest.raises(OSError, match="Read-only"):
+        Path(f"/proc/{engine.process.pid}/root{data}/any").touch()
+    (project / "app.py").write_text((project / "app.py").read_text().replace("'old'", "'new'"))
+    wait_for(lambda: call("app") == '"old"' and "a save waits to be read: " in engine.output.read_text())
+    assert "Read-only file system" in engine.output.read_text()
+    assert call("cold") == '"old"'
+    functions.invoke(FunctionName="app", InvocationType="Event", Payload=b'{"id": "accepted"}')
+    wait_for(lambda: "accepted" in (tmp_path / "done").read_text().split())
+
+    flip(engine, data, read_only=False)
+    wait_for(lambda: (call("app"), call("cold")) == ('"new"', '"new"'))
+    assert "Traceback" not in engine.output.read_text()
     assert engine.end() == 0
 
 
