@@ -22,6 +22,7 @@ from lambdatui.api.bodies import NoRoomError
 from lambdatui.api.guards import Guards
 from lambdatui.api.ports import CONTROL_PREFIX
 from lambdatui.config.backtracking import is_endless
+from lambdatui.config.model import StreamConfig
 from lambdatui.errors import LambdaTuiError, NotFound, UsageError
 from lambdatui.store.records import NewMessage
 
@@ -256,12 +257,10 @@ class Control:
     async def _peek(self, asked: Asked) -> Any:
         source, limit = asked.needed("source"), asked.number("limit")
         count = 100 if limit is None else limit
-        try:
-            queue = self._sources.queue(source).name
-        except NotFound:
-            stream = self._sources.stream(source).name
-            return await asyncio.to_thread(self._engine.reader.peek_stream, stream, count)
-        return await asyncio.to_thread(self._engine.reader.peek, queue, count)
+        found = self._sources.queue_or_stream(source)
+        reader = self._engine.reader
+        read = reader.peek_stream if isinstance(found, StreamConfig) else reader.peek
+        return await asyncio.to_thread(read, found.name, count)
 
     async def _code_change(self, asked: Asked) -> Any:
         function = self._engine.function(asked.needed("function"))

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def folder_named(text: str) -> Path:
+    """The folder that a command was given. UsageError where it is none; a template's name says what was meant."""
+    folder = Path(text).expanduser()
+    if folder.is_file() and folder.suffix in (".yaml", ".yml", ".json", ".template"):
+        raise UsageError(f"{text} is a file: name its folder {folder.parent}, and the file with --template {text}")
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {text}: name the folder that holds the functions")
+    return folder
+
+
 class Place:
     """The project and its state folder that a command works on, and how its files are to be read."""
 
@@ -31,9 +41,7 @@ class Place:
     ) -> None:
         from lambdatui.client.locate import find_project, project_data
 
-        given = Path(project).expanduser() if project else None
-        if given is not None and not given.is_dir():
-            raise UsageError(f"there is no folder {project}: name the folder that holds the functions")
+        given = folder_named(project) if project else None
         self.project = given.resolve() if given else find_project(Path.cwd(), data)
         self.data = project_data(self.project, data)
         self.given_data = data

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lambdatui.cli.output import out, say
-from lambdatui.cli.project import Place, chosen, loading_options, place_options
+from lambdatui.cli.project import Place, chosen, folder_named, loading_options, place_options
 from lambdatui.errors import NoEngine, OperationFailed, UsageError
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ def run_command(directory: str | None, project: str | None, headless: bool, **op
     from lambdatui.client.host_command import LaunchOptions
 
     options["data"] = chosen("data", options["data"])
-    folder = Path(directory or chosen("project", project) or ".").expanduser()
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}: name the folder that holds the functions")
+    folder = folder_named(directory or chosen("project", project) or ".")
     refuse_remote(options["host"], options["allow_remote"])
     env_vars = options["env_vars"]
     if env_vars and not Path(env_vars).is_file():

@@ -90,11 +90,13 @@ def read_bodies(message: str | None, lines: bool) -> list[str]:
             raise UsageError("there is nothing to send; give JSON, a file's name, or - for stdin")
         message = "-"
     try:
-        text = read_payload(message, "the message").decode()
+        text = read_payload(message, "the message", stdin="- and any text on stdin").decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"the message is no UTF-8 text ({error.reason} at byte {error.start})") from error
     if not lines:
-        return [text.removesuffix("\n").removesuffix("\r")]
+        if not (body := text.removesuffix("\n").removesuffix("\r")):
+            raise UsageError("there is nothing to send: the input is empty")
+        return [body]
     bodies = [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
     if not bodies:
         raise UsageError("there is nothing to send: the input has no lines")

@@ -153,6 +153,10 @@ class SourceManager:
         """By logical id, name or ARN. Raises NotFound, naming the nearest."""
         return self._catalog.stream(name)
 
+    def queue_or_stream(self, name: str) -> QueueConfig | StreamConfig:
+        """The queue, or else the stream, of that name. Raises NotFound, naming the nearest of both."""
+        return self._catalog.source(name)
+
     async def send(self, source: str, messages: list[NewMessage], partition_key: str | None = None) -> list[str]:
         """Puts messages on a queue or a topic or records on a stream; message ids or sequence numbers, in order.
 

@@ -97,7 +97,7 @@ def test_mistakes_are_sentences_with_an_exit_code(control: Client) -> None:
     ):
         with pytest.raises(UsageError):
             mistake()
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="There is no queue or stream called nothing-of-that-name"):
         control.peek("nothing-of-that-name")
     with pytest.raises(NotFound):
         control.reset_override("nobody", "reserved_concurrency")

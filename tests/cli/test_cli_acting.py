@@ -36,6 +36,7 @@ def test_an_event_is_json_or_stdin_or_a_file(run: Run, engine: FakeEngine, proje
     missing = run("invoke", "orders", "-e", "nothing.json")
     assert missing.exit_code == 2
     assert "neither JSON nor a file" in missing.stderr
+    assert "--event is empty; give JSON" in run("invoke", "orders", "-e", "").stderr
     assert "broken JSON" in run("invoke", "orders", "-e", "{a: 1}").stderr
     assert run("invoke", "orders", "-e", ".").exit_code == 2
 
@@ -230,6 +231,8 @@ def test_send_splits_what_is_much(run: Run, engine: FakeEngine) -> None:
     [
         (["q", "no-such-file"], None),
         (["q", "-", "--lines"], b"\n"),
+        (["q"], b""),
+        (["q", "-"], b"\n"),
         (["q", "-"], b"\xff"),
         (["q", "{}", "--attributes", "[1]"], None),
         (["q", "{}", "--attributes", '{"a": [1]}'], None),
@@ -282,6 +285,14 @@ def test_run_refuses(run: Run, arguments: list[str], words: str) -> None:
     result = run("run", *arguments)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_template_in_place_of_its_folder_is_told_how_it_is_named(run: Run, project: Path, command: str) -> None:
+    (project / "other.yaml").touch()
+    result = run(command, "other.yaml")
+    assert result.exit_code == 2
+    assert "name its folder ., and the file with --template other.yaml" in result.stderr
 
 
 @pytest.fixture
