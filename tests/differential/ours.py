@@ -20,9 +20,12 @@ class Environment:
     """One process of ours; the same methods as `runtime_api.Client`."""
 
     def __init__(
-        self, spawner: harness.SpawnerProcess, root: Path, handler: str, variables: dict[str, str], **start: Any
-    ) -> None:
-        self._process = harness.EnvironmentProcess(spawner, root, handler, env=variables, **start)
+        self, spawner: harness.SpawnerProcess, root: Path, handler: str, variables: dict[str, str],
+        zygote: harness.ZygoteProcess | None = None, **start: Any,
+    ) -> None:  # fmt: skip
+        """`zygote`: what it is forked from; None: a fresh process."""
+        spawn = {"zygote": zygote.id} if zygote else {}
+        self._process = harness.EnvironmentProcess(spawner, root, handler, env=variables, spawn=spawn, **start)
 
     def ready(self) -> Seen:
         """How the init went."""

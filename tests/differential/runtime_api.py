@@ -5,9 +5,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import queue
 import select
+import signal
+import socket
 import subprocess
 import threading
 import time
@@ -135,28 +139,49 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the tests' output is for their own."""
 
 
+class Clients:
+    """The process that AWS's clients are forked from, in the task's folder `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [harness.PYTHON, str(START), str(theirs.fileno())],
+                env={
+                    **harness.SHARED,
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    # Only here so that stdout is as under Lambda's LANG, a locale that few machines have.
+                    "PYTHONIOENCODING": "utf-8:strict",
+                    "PYTHONCOERCECLOCALE": "0",
+                },
+                cwd=root, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+            )  # fmt: skip
+        self.control.settimeout(LIMIT_S)
+
+    def answer(self) -> int:
+        """The next number that it says: a client's pid, or how that has ended."""
+        said = self.control.recv(4)
+        assert len(said) == 4, "the process that AWS's clients are forked from has gone"
+        return int.from_bytes(said, "little", signed=True)
+
+    def close(self) -> None:
+        self.control.close()
+        self._process.wait(LIMIT_S)
+
+
 class Client:
     """One process of AWS's client. Its log pipe carries fds 1 and 2 and the telemetry descriptor, in their order."""
 
-    def __init__(self, root: Path, handler: str, variables: dict[str, str]) -> None:
+    def __init__(self, clients: Clients, handler: str, variables: dict[str, str]) -> None:
         self._api = _Api()
+        self._clients = clients
         self._log, writer = os.pipe()
-        telemetry = os.dup(writer)
         address = f"127.0.0.1:{self._api.server_address[1]}"
-        self._process = subprocess.Popen(
-            [harness.PYTHON, str(START), handler],
-            env={
-                **variables,
-                "AWS_LAMBDA_RUNTIME_API": address,
-                "_LAMBDA_TELEMETRY_LOG_FD": str(telemetry),
-                "PYTHONIOENCODING": "utf-8:strict",
-                "PYTHONCOERCECLOCALE": "0",
-            },
-            cwd=root, stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, pass_fds=[telemetry],
-        )  # fmt: skip
+        request = {"handler": handler, "variables": {**variables, "AWS_LAMBDA_RUNTIME_API": address}}
+        socket.send_fds(clients.control, [json.dumps(request).encode()], [writer, writer])
         os.close(writer)
-        os.close(telemetry)
-        self._ended = os.pidfd_open(self._process.pid)
+        self._pid = clients.answer()
+        self._status: int | None = None
         self._data = bytearray()
 
     def ready(self) -> Seen:
@@ -176,7 +201,7 @@ class Client:
             if what == "next":
                 break
             if what == "exit":
-                status = self._process.wait()
+                status = self._end()
                 if kind in ("ready", "result"):
                     kind = "exit"
                 break
@@ -189,13 +214,13 @@ class Client:
         """What the client says next; "exit" once it has gone. Its log is read meanwhile."""
         end = time.monotonic() + LIMIT_S
         while time.monotonic() < end:
-            ready, _, _ = select.select([self._log, self._api.wake, self._ended], [], [], LIMIT_S)
+            ready, _, _ = select.select([self._log, self._api.wake, self._clients.control], [], [], LIMIT_S)
             if self._log in ready:
                 self._read()
             if self._api.wake in ready:
                 os.read(self._api.wake, 1)
                 return self._api.heard.get_nowait()
-            if self._ended in ready:
+            if self._clients.control in ready:
                 return "exit", b""
         raise AssertionError("AWS's client said nothing")
 
@@ -206,11 +231,20 @@ class Client:
                 return
             self._data += piece
 
+    def _end(self) -> int:
+        """How it ended, which is told once."""
+        if self._status is None:
+            self._status = self._clients.answer()
+        return self._status
+
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        if self._status is None:
+            if not select.select([self._clients.control], [], [], 0)[0]:  # nor has it gone by itself
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGKILL)
+            self._end()
         self._api.calls.put(None)
         self._api.shutdown()
         self._api.server_close()
-        for fd in (self._log, self._ended, self._api.wake, self._api.woken):
+        for fd in (self._log, self._api.wake, self._api.woken):
             os.close(fd)

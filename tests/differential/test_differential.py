@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import py_compile
 import shutil
 import sys
 import time
@@ -20,7 +21,7 @@ pytest.importorskip("awslambdaric", reason="AWS's runtime client is there for Li
 
 from tests.differential import starts
 from tests.differential.ours import Environment
-from tests.differential.runtime_api import Call, Client
+from tests.differential.runtime_api import Call, Client, Clients
 from tests.differential.seen import Seen, comparable
 from tests.runtime import runtime_harness as harness
 
@@ -49,6 +50,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, source in starts.SOURCES.items():
         data = source if isinstance(source, bytes) else source.encode()
         (folder / "starts" / f"{name}.py").write_bytes(data)
+    for module in (cases, ends, forms):  # they are imported by many processes
+        py_compile.compile(str(folder / f"{module.__name__}.py"), doraise=True)
     return folder
 
 
@@ -59,21 +62,41 @@ def spawner() -> Iterator[harness.SpawnerProcess]:
     process.close()
 
 
+@pytest.fixture(scope="module")
+def clients(root: Path) -> Iterator[Clients]:
+    process = Clients(root)
+    yield process
+    process.close()
+
+
 class Sides:
     """Runs the same things on both sides, at the same time, and remembers what was seen."""
 
-    def __init__(self, root: Path, spawner: harness.SpawnerProcess) -> None:
+    def __init__(self, root: Path, clients: Clients, spawner: harness.SpawnerProcess) -> None:
         self.root = root
+        self._clients = clients
         self._spawner = spawner
+        self._zygote = harness.ZygoteProcess(spawner, ["ast", "logging", "traceback"])  # dear, and wanted by most
+        self._bytecode = root.parent / "bytecode"
+        self._bytecode.mkdir()
         self._runs: dict[str, list[tuple[Seen, Seen]]] = {}
 
     def run(self, handler: str, calls: list[Call], variables: Mapping[str, str]) -> list[tuple[Seen, Seen]]:
-        """(AWS's, ours) for the init and for each of the calls. A process that has ended is followed by another one."""
+        """(AWS's, ours) for the init and for each of the calls. A process that has ended is followed by another one.
+
+        Ours is a fresh process where the log is text, and else a forked one.
+        """
         around = self._variables(handler, variables)
+        zygote = self._zygote if around.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON" else None
         with ThreadPoolExecutor(2) as pool:
-            theirs = pool.submit(self._one, lambda: Client(self.root, handler, around), calls)
-            ours = pool.submit(self._one, lambda: Environment(self._spawner, self.root, handler, around), calls)
+            theirs = pool.submit(self._one, lambda: Client(self._clients, handler, around), calls)
+            ours = pool.submit(self._one, lambda: self._environment(handler, around, zygote), calls)
             return list(zip(theirs.result(), ours.result(), strict=True))
+
+    def _environment(
+        self, handler: str, variables: dict[str, str], zygote: harness.ZygoteProcess | None
+    ) -> Environment:
+        return Environment(self._spawner, self.root, handler, variables, zygote, bytecode=str(self._bytecode))
 
     @staticmethod
     def _one(start: Callable[[], Client | Environment], calls: list[Call]) -> list[Seen]:
@@ -119,8 +142,8 @@ class Sides:
 
 
 @pytest.fixture(scope="module")
-def sides(root: Path, spawner: harness.SpawnerProcess) -> Sides:
-    return Sides(root, spawner)
+def sides(root: Path, clients: Clients, spawner: harness.SpawnerProcess) -> Sides:
+    return Sides(root, clients, spawner)
 
 
 def call(event: object = None, **meta: Any) -> Call:
