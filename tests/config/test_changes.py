@@ -36,4 +36,23 @@ def test_each_kind_is_called_by_its_name(tmp_path: Path) -> None:
     assert (
         told(tmp_path, TEMPLATE.replace("QueueName: jobs", "QueueName: work")) == "new queue work, removed queue jobs"
     )
-    assert told(tmp_path, TEMPLATE.replace("InlineCode: x", "InlineCode: x, Timeout: 9")) == "changed Orders"
+    slower = TEMPLATE.replace("InlineCode: x", "InlineCode: x, Timeout: 9")
+    assert told(tmp_path, slower) == "changed Orders (timeout 3 → 9)"
+
+
+def test_what_a_function_or_queue_has_now_is_told_beside_what_it_had(tmp_path: Path) -> None:
+    more = "InlineCode: x, MemorySize: 512, Timeout: 2.5, ReservedConcurrentExecutions: 5"
+    assert told(tmp_path, TEMPLATE.replace("InlineCode: x", more)) == (
+        "changed Orders (memory 128 → 512, timeout 3 → 2.5, reserved concurrency none → 5)"
+    )
+    fewer = TEMPLATE.replace("app.handler", "index.run").replace("jobs}", "jobs, VisibilityTimeout: 60}")
+    assert told(tmp_path, fewer) == (
+        "changed Orders (handler app.handler → index.run), changed queue jobs (visibility timeout 30 → 60)"
+    )
+
+
+def test_values_of_variables_and_texts_are_not_told(tmp_path: Path) -> None:
+    secret = "InlineCode: y, Description: hunter2, Environment: {Variables: {KEY: hunter2, STAGE: dev}}"
+    assert told(tmp_path, TEMPLATE.replace("InlineCode: x", secret)) == (
+        "changed Orders (inline code, environment KEY STAGE, description)"
+    )

@@ -56,7 +56,8 @@ print(json.dumps({
     seen = json.loads(os.read(log, 65536))
     assert seen == {
         "fds": [0, 1, 2, 3], "env": {"ORDERS": "1", "LC_ALL": "C.UTF-8"}, "nice": min(19, os.nice(0) + 10),
-        "nofile": [1024, 1024], "core": [0, 0], "session": True, "stdin": "/dev/null", "cwd": "/", "ignored": [], "blocked": [],
+        "nofile": [1024, 1024], "core": [0, 0], "session": True, "stdin": "/dev/null", "cwd": "/", "ignored": [],
+        "blocked": [],
     }  # fmt: skip
 
 
