@@ -111,6 +111,7 @@ class CappedHttpProtocol(PatientProtocol, HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = False
+        self._begun = False  # a request is not whole yet
         self._unread = 0  # bytes since the last that said something: head, trailers, what frames chunks
         self._body_bytes = 0  # since the patience with the body began
         self._refusal = 0
@@ -149,7 +150,12 @@ class CappedHttpProtocol(PatientProtocol, HttpToolsProtocol):
             return
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
-            if self._patience is None:
+            if cycle is not None and not self._begun:  # the rest of a body whose answer is out: now it is idle
+                self._unwait()
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+            elif self._patience is None:
                 self._wait(HEAD_TIMEOUT_S)
         elif not cycle.more_body:
             self._unwait()
@@ -161,7 +167,7 @@ class CappedHttpProtocol(PatientProtocol, HttpToolsProtocol):
                 self._wait(BODY_IDLE_S)
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._in_head = self._begun = True
         self._unread = 0
         super().on_message_begin()
 
@@ -194,6 +200,10 @@ class CappedHttpProtocol(PatientProtocol, HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._unread = 0
         super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._begun = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         if self._refusal:

@@ -150,6 +150,20 @@ def test_a_half_sent_head_is_not_waited_for(
         assert receive_all(sock) == b""
 
 
+def test_a_body_that_comes_behind_its_answer_leaves_the_connection_open(
+    fresh: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients send head and body by themselves, and what is refused by its head is answered between them."""
+    own = fresh()
+    with connect(own) as sock:
+        for rest in (b"{}", b"[]"):
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+            monkeypatch.setattr(limits, "HEAD_TIMEOUT_S", 0.1)
+            sock.sendall(rest)
+            own.run(asyncio.sleep(0.5))
+
+
 INVOKE = b"POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\n"
 
 

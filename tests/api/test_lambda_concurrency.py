@@ -39,7 +39,7 @@ def refused(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 
 def until_ready(client: Any, qualifier: str) -> dict[str, Any]:
     """Asks the public API, as a deployment does."""
-    for _ in range(1000):
+    for _ in range(6000):
         found: dict[str, Any] = client.get_provisioned_concurrency_config(FunctionName="f", Qualifier=qualifier)
         if found["Status"] != "IN_PROGRESS":
             return found

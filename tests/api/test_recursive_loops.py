@@ -63,7 +63,7 @@ def dropped(door: Whole) -> float:
 
 
 def until(found: Callable[[], Any]) -> Any:
-    for _ in range(1000):
+    for _ in range(6000):
         if result := found():
             return result
         time.sleep(0.01)
