@@ -68,7 +68,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     (home / ".aws/credentials").write_text("[default]\naws_secret_access_key = secret-of-the-user\n")
     (project / "app.py").write_text(APP.replace("STATE", DATA_NAME))
     (project / "lambdatui.toml").write_text(
-        "[functions.app]\nhandler = 'app.handler'\n[functions.app.environment]\nOWN = 'mine'\n"
+        "[functions.app]\nhandler = 'app.handler'\ntimeout = 60\n[functions.app.environment]\nOWN = 'mine'\n"
         "[functions.other]\nhandler = 'app.handler'\n[functions.other.environment]\nOTHERS = 'its own'\n"
     )
     with pytest.MonkeyPatch.context() as patch:
