@@ -16,12 +16,13 @@ import msgspec
 
 from lambdatui import schema
 from lambdatui.api import profiling
+from lambdatui.api.apart import Apart, Lines
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws.call import Door
 from lambdatui.api.bodies import NoRoomError
 from lambdatui.api.guards import Guards
 from lambdatui.api.ports import CONTROL_PREFIX
-from lambdatui.config.backtracking import is_endless
+from lambdatui.config.backtracking import Bounded, HeavyError, is_endless
 from lambdatui.config.model import StreamConfig
 from lambdatui.errors import LambdaTuiError, NotFound, UsageError
 from lambdatui.store.records import NewMessage
@@ -117,6 +118,7 @@ class Control:
         self._engine = door.engine
         self._sources = door.sources
         self._guards = guards
+        self._apart = Apart()
         routes: tuple[tuple[str, str, Handler], ...] = (
             ("GET", "functions", self._functions),
             ("GET", "functions/([^/]+)/cold_start", self._cold_start),
@@ -222,16 +224,21 @@ class Control:
         level = asked.text("min_level")
         if level is not None and level.upper() not in schema.LEVELS:
             raise UsageError(f"{level[:40]!r} is no log level; one of {', '.join(schema.LEVELS)} is")
-        return await asyncio.to_thread(
-            self._engine.reader.logs,
-            functions=[self._function_name(name) or name for name in asked.texts("function")],
-            pattern=_pattern(asked.text("pattern")),
-            min_level=level.upper() if level else None,
-            request_id=asked.text("request_id"),
-            since_us=asked.number("since_us"),
-            after_id=asked.number("after_id") or 0,
-            limit=asked.number("limit"),
-        )
+        query: dict[str, Any] = {
+            "functions": [self._function_name(name) or name for name in asked.texts("function")],
+            "min_level": level.upper() if level else None,
+            "request_id": asked.text("request_id"),
+            "since_us": asked.number("since_us"),
+            "after_id": asked.number("after_id") or 0,
+            "limit": asked.number("limit"),
+        }
+        pattern = _pattern(asked.text("pattern"))
+        try:
+            return await asyncio.to_thread(self._engine.reader.logs, pattern=pattern and Bounded(pattern), **query)
+        except HeavyError:
+            assert pattern is not None
+            data = str(self._engine.store.data)
+            return await self._apart.search(Lines(data=data, pattern=pattern.pattern, **query), list[schema.LogLine])
 
     async def _stats(self, asked: Asked) -> Any:
         return await asyncio.to_thread(

@@ -121,7 +121,7 @@ class LogStore:
     async def page(self, span: Span, limits: Limits, wanted: Filter | None = None) -> Page:
         """The first events of a span (backward: the last ones) that are wanted."""
         now_us = self._now_us()
-        return await self._reads.run(lambda connection: _page(connection, span, limits, wanted, now_us))
+        return await self._reads.run(lambda connection: page(connection, span, limits, wanted, now_us))
 
     async def retain(self, group: str, days: int | None) -> None:
         """Let the group's lines be there for `days` only; None: as long as they are kept at all."""
@@ -187,7 +187,8 @@ def _stream(connection: sqlite3.Connection, group: str, stream: str) -> int:
     return _NO_KEY if row is None else row[0]
 
 
-def _page(connection: sqlite3.Connection, span: Span, limits: Limits, wanted: Filter | None, now_us: int) -> Page:
+def page(connection: sqlite3.Connection, span: Span, limits: Limits, wanted: Filter | None, now_us: int) -> Page:
+    """As LogStore.page, at `now_us`."""
     names = _names(connection, span)
     if not names:
         return Page([], None, False)

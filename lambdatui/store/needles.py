@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from re import _parser  # type: ignore[attr-defined]  # the only one who knows what an expression consists of
 from typing import Any, NamedTuple
 
+from lambdatui.config.backtracking import Bounded
+
 MOST_NEEDLES = 8  # each is a look at every line
 _REPEATS = {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
 _NO_WIDTH = {"AT", "ASSERT", "ASSERT_NOT"}
@@ -27,7 +29,7 @@ class Needle(NamedTuple):
     folded: bool = False
 
 
-def required(pattern: re.Pattern[str]) -> tuple[Needle, ...]:
+def required(pattern: re.Pattern[str] | Bounded) -> tuple[Needle, ...]:
     """Needles of which every match has at least one; empty where nothing can be said."""
     try:
         with warnings.catch_warnings():

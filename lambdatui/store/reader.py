@@ -16,6 +16,7 @@ from typing import Any
 
 from lambdatui import schema
 from lambdatui.clock import Clock, SystemClock, iso
+from lambdatui.config.backtracking import Bounded, HeavyError
 from lambdatui.config.made import Made
 from lambdatui.profiles import ImportTree
 from lambdatui.store import (
@@ -115,14 +116,17 @@ class Reader:
         self,
         *,
         functions: Sequence[str] = (),
-        pattern: re.Pattern[str] | None = None,
+        pattern: re.Pattern[str] | Bounded | None = None,
         min_level: str | None = None,
         request_id: str | None = None,
         since_us: int | None = None,
         after_id: int = 0,
         limit: int | None = None,
     ) -> list[schema.LogLine]:
-        """Log lines, oldest first, the last `limit` of those that match. `pattern` is searched in the message."""
+        """Log lines, oldest first, the last `limit` of those that match. `pattern` is searched in the message.
+
+        HeavyError where a bounded one may take long.
+        """
         where = _Where()
         if functions:
             where.among("l.function", functions)
@@ -145,9 +149,15 @@ class Reader:
         with self._history() as connection:
             if connection is None or (limit is not None and limit <= 0):
                 return []
+            heavy: list[HeavyError] = []
             if pattern is not None:
-                where.matches("l.message", pattern, connection)
-            last = list(itertools.islice(_log_rows(connection, where, sought), limit))
+                where.matches("l.message", pattern, connection, heavy)
+            try:
+                last = list(itertools.islice(_log_rows(connection, where, sought), limit))
+            except sqlite3.OperationalError:
+                if heavy:
+                    raise heavy[0] from None
+                raise
             return [reader_rows.log_line(row) for row in reversed(last)]
 
     def stats(self, *, function: str | None = None, since_us: int | None = None) -> dict[str, schema.Stats]:
@@ -389,15 +399,26 @@ class _Where:
         self.conditions.append(f"{column} IN ({','.join('?' * len(values))})")
         self.values.extend(values)
 
-    def matches(self, column: str, pattern: re.Pattern[str], connection: sqlite3.Connection) -> None:
+    def matches(
+        self, column: str, pattern: re.Pattern[str] | Bounded, connection: sqlite3.Connection, heavy: list[HeavyError]
+    ) -> None:
         """SQLite asks the pattern itself, a third of the time of reading rows and asking for each, and only about
-        what has in it what the pattern needs."""
+        what has in it what the pattern needs. Of what that raises it tells only that there was something: `heavy`
+        has it."""
+
+        def has_match(text: str) -> bool:
+            try:
+                return pattern.search(text) is not None
+            except HeavyError as error:
+                heavy.append(error)
+                raise
+
         needed = needles.required(pattern)
         if needed:
             narrowed, texts = needles.condition(column, needed)
             self.conditions.append(narrowed)
             self.values.extend(texts)
-        connection.create_function("has_match", 1, lambda text: pattern.search(text) is not None)
+        connection.create_function("has_match", 1, has_match)
         self.conditions.append(f"has_match({column})")
 
     def __str__(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from lambdatui.api.apart import Apart
+from lambdatui.api.apart import Events as Asked
 from lambdatui.api.aws.logs_door import (
     STREAM,
     Answer,
@@ -17,7 +19,9 @@ from lambdatui.api.aws.logs_door import (
     no_stream,
 )
 from lambdatui.api.aws.logs_pattern import PatternError, compiled
-from lambdatui.store.logs import FIRST, LAST, Event, Limits, Span, StreamRow
+from lambdatui.config.backtracking import HeavyError
+from lambdatui.errors import UsageError
+from lambdatui.store.logs import FIRST, LAST, Event, Filter, Limits, LogStore, Page, Span, StreamRow
 
 MAX_EVENTS = 10_000
 PAGE_BYTES = 1024 * 1024
@@ -31,6 +35,7 @@ Place = tuple[int, int]  # of store.logs
 class Events:
     def __init__(self, ground: LogsDoor) -> None:
         self._ground = ground
+        self._apart = Apart()
         self.operations: dict[str, Operation] = {
             "DescribeLogStreams": self._streams,
             "GetLogEvents": self._get,
@@ -133,7 +138,7 @@ class Events:
         if token is not None:
             place = _place(token)
             span = span._replace(before=place) if backward else span._replace(after=place)
-        page = await logs.page(span, Limits(limit, PAGE_BYTES, LOOKED_AT), wanted)
+        page = await self._found(logs, span, Limits(limit, PAGE_BYTES, LOOKED_AT), wanted, pattern)
         events = page.events[::-1] if backward else page.events
         answer: Answer = {
             "events": [
@@ -144,6 +149,17 @@ class Events:
         if page.more and page.place is not None:
             answer["nextToken"] = next_token(_digits(page.place))
         return answer
+
+    async def _found(self, logs: LogStore, span: Span, limits: Limits, wanted: Filter | None, pattern: str) -> Page:
+        try:
+            return await logs.page(span, limits, wanted)
+        except HeavyError:
+            data, now_us = str(self._ground.door.engine.store.data), self._ground.door.engine.clock.now_us()
+            asked = Asked(data=data, pattern=pattern, span=span, limits=limits, now_us=now_us)
+        try:
+            return await self._apart.search(asked, Page)
+        except UsageError as error:
+            raise invalid(str(error)) from None
 
 
 def _time(members: Members, name: str) -> int | None:

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable
 
+from lambdatui.config.backtracking import Bounded
 from lambdatui.config.wildcards import any_between
 
 MAX_REGEXES = 2  # in one pattern of JSON or of fields
@@ -123,14 +124,14 @@ def number_of(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def regex(text: str) -> re.Pattern[str]:
+def regex(text: str) -> Bounded:
     """An expression between two `%`. Raises PatternError for what CloudWatch's dialect does not have."""
     if not _REGEX.fullmatch(text):
         raise PatternError(f"Invalid regular expression: %{text}% has characters that are not supported")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return re.compile(text, re.ASCII)
+            return Bounded(re.compile(text, re.ASCII))
     except (re.error, OverflowError, RecursionError) as error:
         raise PatternError(f"Invalid regular expression: %{text}%: {error}") from None
 
