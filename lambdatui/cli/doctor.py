@@ -8,25 +8,28 @@ from typing import Any
 import click
 
 from lambdatui.cli.output import out, print_json, table
-from lambdatui.cli.project import json_option
+from lambdatui.cli.project import Place, json_option, place_options
 
 _COLOURS = {"yes": "green", "partly": "yellow", "no": "red"}
 
 
 @click.command()
 @json_option
-def doctor_command(as_json: bool) -> int:
+@place_options
+def doctor_command(as_json: bool, place: Place) -> int:
     """Say what this system guarantees: isolation and limits of functions, tried out here and now.
+
+    What it says of the data folder is about the project that a `run` here, with these options, would take.
 
     \b
     Example:
       lambdatui doctor
       lambdatui doctor --json | jq '.[] | select(.state != "yes")'
     """
-    from lambdatui.client.doctor import guarantees, probe
+    from lambdatui.client.doctor import data_folder, guarantees, probe
 
     facts = probe()
-    rows = guarantees(facts)
+    rows = [*guarantees(facts), data_folder(place.project, place.data)]
     if as_json:
         print_json(rows)
         return 0

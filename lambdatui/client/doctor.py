@@ -10,7 +10,8 @@ from typing import Literal
 import msgspec
 
 import lambdatui
-from lambdatui.errors import OperationFailed
+from lambdatui.errors import OperationFailed, StoreError
+from lambdatui.store.location import DATA_NAME, refuse_foreign
 
 _PROBE = Path(lambdatui.__file__).parent / "spawner" / "main.py"
 _PATIENCE = 20.0
@@ -105,6 +106,28 @@ def guarantees(facts: Facts) -> list[Guarantee]:
     ]  # fmt: skip
 
 
+def data_folder(project: Path, data: Path) -> Guarantee:
+    """Whether the project's state can lie in `data`, and is where it says."""
+    name = "data folder"
+    instead = "leave --data away, or name an empty folder beside the project"
+    if project.resolve().is_relative_to(data.resolve()):
+        return Guarantee(name=name, state="no", text=f"{data} holds the project itself", remedy=instead)
+    if data.is_symlink():
+        refused, folder = data.name == DATA_NAME, f"name that folder itself: `--data {data.resolve()}`"
+        return Guarantee(
+            name=name,
+            state="no" if refused else "partly",
+            text=f"{data} is a link to {data.resolve()}",
+            remedy=f"remove the link, or {folder}" if refused else folder,
+        )
+    try:
+        refuse_foreign(data)
+    except StoreError as error:
+        reason, _, remedy = str(error).rpartition(": ")
+        return Guarantee(name=name, state="no", text=reason, remedy=remedy)
+    return Guarantee(name=name, state="yes", text=f"{data}, for you alone")
+
+
 def _one(name: str, holds: bool, otherwise: State, text: str, instead: str, remedy: str = "") -> Guarantee:
     if holds:
         return Guarantee(name=name, state="yes", text=text)
@@ -150,7 +173,7 @@ def _remedy(facts: Facts, linux: bool) -> str:
             ["sudo sysctl", *(f"{name}={wanted.get(name.rpartition('.')[2], '0')}" for name in names)]
         ) + "`"  # fmt: skip
     if facts.reason == "/tmp is a link":
-        return "let /tmp be a folder"
+        return "let /tmp be a folder of its own: functions would not find what lies where it leads to"
     if facts.container:
         return f"start the container with {_UNCONFINED}, as a user who is not root"
     return ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lambdatui.client.doctor import Facts, guarantees, probe
+from lambdatui.client.doctor import Facts, data_folder, guarantees, probe
 
 LINUX = Facts(
     system="linux", release="6.18", private_tmp=True, process_limit=True, apart=True, subreaper=True, freeze=True
@@ -56,7 +56,8 @@ def test_the_documentation_has_one_table_that_says_what_doctor_says() -> None:
          "allow user namespaces: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`"),
         ({"denied_by": ("/proc/sys/user/max_user_namespaces", "/proc/sys/kernel/unprivileged_userns_clone")},
          "allow user namespaces: `sudo sysctl user.max_user_namespaces=10000 kernel.unprivileged_userns_clone=1`"),
-        ({"reason": "/tmp is a link"}, "let /tmp be a folder"),
+        ({"reason": "/tmp is a link"},
+         "let /tmp be a folder of its own: functions would not find what lies where it leads to"),
         ({"container": True}, "start the container with `--security-opt seccomp=unconfined --security-opt "
          "apparmor=unconfined`, as a user who is not root"),
     ],
@@ -87,6 +88,70 @@ def test_this_system_is_probed_in_a_process_like_the_spawner() -> None:
 def test_the_command_prints_the_same_as_a_table_and_as_json() -> None:
     command = [sys.executable, "-m", "lambdatui", "doctor"]
     printed = json.loads(subprocess.run([*command, "--json"], capture_output=True, check=True).stdout)
-    assert printed == msgspec.to_builtins(guarantees(probe()))
+    assert printed[:-1] == msgspec.to_builtins(guarantees(probe()))
     text = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     assert all(f"{one['name']} " in text and one["text"] in text for one in printed)
+
+
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """A project, and a folder elsewhere."""
+    project, elsewhere = tmp_path / "work" / "shop", tmp_path / "elsewhere"
+    project.mkdir(parents=True)
+    elsewhere.mkdir()
+    return project, elsewhere
+
+
+def test_a_data_folder_is_well_where_an_engine_would_make_it_or_has_made_it(tmp_path: Path) -> None:
+    project, elsewhere = folders(tmp_path)
+    for data in (project / ".lambdatui", elsewhere, tmp_path / "not-there-yet"):
+        assert data_folder(project, data).state == "yes"
+
+
+def test_a_link_is_told_with_where_it_leads(tmp_path: Path) -> None:
+    project, elsewhere = folders(tmp_path)
+    (project / ".lambdatui").symlink_to(elsewhere)
+    told = data_folder(project, project / ".lambdatui")
+    assert (told.state, told.text) == ("no", f"{project / '.lambdatui'} is a link to {elsewhere}")
+    assert told.remedy == f"remove the link, or name that folder itself: `--data {elsewhere}`"
+    (tmp_path / "state").symlink_to(elsewhere)
+    told = data_folder(project, tmp_path / "state")
+    assert (told.state, told.remedy) == ("partly", f"name that folder itself: `--data {elsewhere}`")
+
+
+@pytest.mark.parametrize("name", ["", "shop", "shop/."])
+def test_a_data_folder_that_holds_the_project_is_told(tmp_path: Path, name: str) -> None:
+    project, _ = folders(tmp_path)
+    data = tmp_path / "work" / name
+    told = data_folder(project, data)
+    assert (told.state, told.text) == ("no", f"{data} holds the project itself")
+    assert "beside the project" in told.remedy
+
+
+def test_a_folder_of_somebody_else_is_told_in_the_words_of_run(tmp_path: Path) -> None:
+    project, elsewhere = folders(tmp_path)
+    (elsewhere / "thesis.txt").touch()
+    told = data_folder(project, elsewhere)
+    assert (told.state, told.text) == ("no", f"{elsewhere} holds other files")
+    assert told.remedy == "name an empty folder, or one that is not there yet, with --data"
+
+
+def test_the_command_says_it_of_its_options(tmp_path: Path) -> None:
+    project, elsewhere = folders(tmp_path)
+    (tmp_path / "state").symlink_to(elsewhere)
+    command = [
+        sys.executable,
+        "-m",
+        "lambdatui",
+        "doctor",
+        "--project",
+        str(project),
+        "--data",
+        str(tmp_path / "state"),
+    ]
+    said = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout
+    assert json.loads(said)[-1]["name"] == "data folder"
+    assert json.loads(said)[-1]["state"] == "partly"
+    assert (
+        f"name that folder itself: `--data {elsewhere}`"
+        in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    )
