@@ -63,7 +63,10 @@ import os
 def read(size):
     data = bytearray(size)
     view = memoryview(data)
-    while view and (got := os.readv(0, [view])):
+    while view:
+        got = os.readv(0, [view])
+        if not got:
+            raise SystemExit  # who asks has gone
         view = view[got:]
     return data
 while True:
