@@ -325,7 +325,7 @@ def test_shards_are_listed_by_pages_and_filters(kinesis: Any) -> None:
 
 def test_concurrent_writers_and_splits_lose_nothing_and_keep_each_keys_order(kinesis: Any) -> None:
     stream = made(kinesis, shards=2)
-    keys, count = [f"key-{number}" for number in range(6)], 60
+    keys, count = [f"key-{number}" for number in range(6)], 30
     done = threading.Event()
 
     def write(key: str) -> None:
