@@ -5,10 +5,13 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdatui.api.aws import logs_fields
 from lambdatui.api.aws.logs_pattern import PatternError, compiled
 
 TRAIL = (
@@ -201,3 +204,15 @@ def test_a_value_of_many_stars_comes_to_an_end() -> None:
     matches = compiled('{ $.a = "' + "*a" * 30 + '*b" }').matches
     assert not matches('{"a": "' + "a" * 3_000 + '"}')
     assert matches('{"a": "' + "xa" * 40 + 'b"}')
+
+
+@given(st.text('[]" \\ab', max_size=30))
+def test_fields_are_what_one_expression_would_find(message: str) -> None:
+    assert logs_fields._fields(message) == ["".join(groups) for groups in logs_fields._FIELD.findall(message)]
+
+
+@pytest.mark.parametrize("piece", ["[ x", '"\\', '" ', "] [", '[ " '])
+def test_fields_of_a_long_hostile_line_come_to_an_end(piece: str) -> None:
+    begun = time.process_time()
+    compiled("[a, b]").matches(piece * (256 * 1024 // len(piece)))
+    assert time.process_time() - begun < 10

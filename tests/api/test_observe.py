@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -130,6 +131,16 @@ def test_an_upload_by_form_names_its_key_among_the_fields() -> None:
     )
     assert form_key(head) == "in/a b.jpg"
     assert form_key(b"--x\r\n") is None
+
+
+@pytest.mark.parametrize(
+    "piece", [b'name="key"\r\n\r\n', b'name="key"', b'name="file";', b'name="key"\r\na\r\n', b"\r\n--"]
+)
+def test_the_head_of_a_hostile_form_is_read_at_once(piece: bytes) -> None:
+    begun = time.process_time()
+    for _ in range(20):
+        form_key(piece * (64 * 1024 // len(piece)))
+    assert time.process_time() - begun < 5
 
 
 def test_a_publish_is_read_with_its_attributes() -> None:

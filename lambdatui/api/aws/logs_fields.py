@@ -11,6 +11,7 @@ _NAME = re.compile(r"[\w.$-]+")
 _BARE = re.compile(r"""[^\s"%\[\](){}&|,]+""")
 _DOTS = re.compile(r"\.\.\.")
 _FIELD = re.compile(r'\[([^\]]*)\]|"((?:[^"\\]|\\.)*)"|(\S+)', re.DOTALL)
+_FIELD_BEHIND_BRACKETS = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)', re.DOTALL)
 
 
 def compiled(text: str) -> Callable[[str], bool]:
@@ -32,7 +33,7 @@ def compiled(text: str) -> Callable[[str], bool]:
     scanner.end()
 
     def matches(message: str) -> bool:
-        fields = ["".join(groups) for groups in _FIELD.findall(message)]
+        fields = _fields(message)
         if dots is None:
             if len(fields) != len(checks):
                 return False
@@ -44,6 +45,15 @@ def compiled(text: str) -> Callable[[str], bool]:
         return all(check(field, number_of(field)) for check, field in zip(checks, fields, strict=True))
 
     return matches
+
+
+def _fields(message: str) -> list[str]:
+    """Each `[` looks for its `]` to the end of the message: not any more behind the last one."""
+    fields, at, last = [], 0, message.rfind("]")
+    while (match := (_FIELD if at <= last else _FIELD_BEHIND_BRACKETS).search(message, at)) is not None:
+        fields.append("".join(group or "" for group in match.groups()))
+        at = match.end()
+    return fields
 
 
 def _field(scanner: Scanner) -> Check:
