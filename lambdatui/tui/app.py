@@ -14,7 +14,6 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
-from textual.timer import Timer
 
 from lambdatui.client.client import Client
 from lambdatui.client.feed import Feed, State
@@ -105,8 +104,8 @@ class LambdaTui(App[int]):
         self.paused = False
         self.job: ReplayJob | None = None
         self._pending = False
-        self._settling: Timer | None = None
-        self._showing: Timer | None = None  # the next paint, where there is something to paint
+        self._settling: asyncio.TimerHandle | None = None
+        self._showing: asyncio.TimerHandle | None = None  # the next paint, where there is something to paint
         self._shown_at = 0.0
         self._early_until = time.monotonic() + EARLY
         self._trail: list[str] = []  # screens to go back to
@@ -163,12 +162,18 @@ class LambdaTui(App[int]):
             self._show_in(self._shown_at + TICK - time.monotonic())
 
     def _show_in(self, seconds: float) -> None:
-        self._showing = self.set_timer(max(seconds, 0.001), self.tick)
+        self._showing = self._later(seconds, self.tick)
+
+    def _later(self, seconds: float, work: Callable[[], None]) -> asyncio.TimerHandle:
+        """The loop's own timer. Textual's fires never, not late, where the machine holds it up for longer than its time
+        just as it is about to wait (it counts that as a turn to skip, and it has one): then nothing was shown any more.
+        """
+        return asyncio.get_running_loop().call_later(max(seconds, 0), self.call_next, work)
 
     def tick(self) -> None:
         """Show what changed since the last one; nothing where nothing did."""
         if self._showing is not None:
-            self._showing.stop()
+            self._showing.cancel()
             self._showing = None
         if not self._pending or not self.is_running:
             return
@@ -277,8 +282,8 @@ class LambdaTui(App[int]):
         self.selected = name
         # The cursor moves at once; what is about the function follows when it rests, not at every row on the way.
         if self._settling is not None:
-            self._settling.stop()
-        self._settling = self.set_timer(SETTLE, self._selection_settled)
+            self._settling.cancel()
+        self._settling = self._later(SETTLE, self._selection_settled)
 
     def _selection_settled(self) -> None:
         self._settling = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 
 import msgspec
 import pytest
@@ -231,6 +233,19 @@ async def test_a_reload_and_a_syntax_error_are_said_at_once() -> None:
         shop.feed.push(happenings=(*shop.feed.state.happenings, told), new_happenings=(told,))
         await shop.settle()
         assert "line 7: invalid syntax" in shop.told() and "⚠ checkout: app.py line 7" in shop.text()
+
+
+async def test_what_the_feed_brings_is_shown_though_the_machine_holds_the_screen_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten seconds between any two looks at the clock: a timer of Textual's own skips its only turn then."""
+    async with opened() as shop:
+        looks = itertools.count()
+        monkeypatch.setattr("textual.timer._time.get_time", lambda: time.monotonic() + 10 * min(next(looks), 50))
+        shop.feed.push(header=header(dlq_depth=77))
+        async with asyncio.timeout(60):
+            while (told := shop.app.shown_state.header) is None or told.dlq_depth != 77:
+                await asyncio.sleep(0.01)
 
 
 async def test_below_the_least_size_one_line_says_so() -> None:
