@@ -5,6 +5,9 @@
 An echoing function is called with the largest event that Lambda takes. What is subtracted from the whole call is what a
 plain Python process needs for `json.loads` and `json.dumps` of the same text: no handler that looks at its event can do
 with less. The floor reads 6 MB from a socket and then writes them back; it is C where there is a compiler, else Python.
+
+The engine passes them on twice each way, and a Python server is no C program: a second floor is a bare echo of 6 MB on
+the same HTTP stack and one by a Python process behind a socket, together.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from benchmarks.common import (
     Connection,
     Engine,
     at_most,
+    bare_echo,
     figure,
     folder,
     in_turns,
@@ -93,22 +97,29 @@ def event() -> bytes:
     return json.dumps(records).encode()
 
 
-@contextlib.contextmanager
-def echo(root: Path) -> Iterator[tuple[str, socket.socket]]:
-    """What the floor is written in, and a TCP connection to it."""
-    command, name = [sys.executable, "-c", _PYTHON_ECHO], "Python"
+IN_PYTHON = (sys.executable, "-c", _PYTHON_ECHO)
+
+
+def floor(root: Path) -> tuple[str, tuple[str, ...]]:
+    """What the floor is written in, and its command."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is not None:
-        (root / "echo.c").write_text(_C_ECHO)
-        subprocess.run([compiler, "-O2", "-o", str(root / "echo"), str(root / "echo.c")], check=True)
-        command, name = [str(root / "echo")], "C"
+    if compiler is None:
+        return "Python", IN_PYTHON
+    (root / "echo.c").write_text(_C_ECHO)
+    subprocess.run([compiler, "-O2", "-o", str(root / "echo"), str(root / "echo.c")], check=True)
+    return "C", (str(root / "echo"),)
+
+
+@contextlib.contextmanager
+def echo(command: tuple[str, ...]) -> Iterator[socket.socket]:
+    """A TCP connection to a process that echoes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         ours = socket.create_connection(server.getsockname())
         theirs, _ = server.accept()
     process = subprocess.Popen(command, stdin=theirs, env=users_variables())
     theirs.close()
     try:
-        yield name, ours
+        yield ours
     finally:
         ours.close()
         process.wait(5)
@@ -152,26 +163,29 @@ def main() -> None:
     asked = parser(__doc__).parse_args()
     before, data = load(), event()
     whole = request("echo", data)
-    with (
-        folder() as root,
-        echo(root) as (written_in, sock),
-        plain_json(root, data) as json_ms,
-        Engine(plain_project(root / "project", echo=ECHO)) as engine,
-    ):
-        ours = Connection(engine.url)
+    with contextlib.ExitStack() as stack:
+        root = stack.enter_context(folder())
+        written_in, command = floor(root)
+        sock, behind = stack.enter_context(echo(command)), stack.enter_context(echo(IN_PYTHON))
+        json_ms = stack.enter_context(plain_json(root, data))
+        bare = Connection(stack.enter_context(bare_echo()))
+        ours = Connection(stack.enter_context(Engine(plain_project(root / "project", echo=ECHO))).url)
         assert json.loads(ours.call(whole)) == json.loads(data)
         turns = {
             "engine": lambda: ours.p50_ms(whole, CALLS),
             "json": json_ms,
             "echo": lambda: echo_ms(sock, data),
+            "bare": lambda: bare.p50_ms(whole, CALLS),
+            "behind": lambda: echo_ms(behind, data),
         }
         in_turns(1, turns)
         found = in_turns(asked.rounds, turns)
-    left = found["engine"] - found["json"]
-    against = f"{written_in} stream echo of 6 MB"
+    left, name = found["engine"] - found["json"], "6 MB event, outside the handler's own json"
     note = f"of {found['engine']:.1f} ms in all, {found['json']:.1f} ms are loads + dumps of the same text"
+    both = found["bare"] + found["behind"]
     rows = [
-        at_most("6 MB event, outside the handler's own json", left, "ms", against, found["echo"], 3, note),
+        at_most(name, left, "ms", f"{written_in} stream echo of 6 MB", found["echo"], 3, note),
+        at_most(name, left, "ms", "bare HTTP echo of 6 MB and a Python process's behind it", both, 3),
         figure("6 MB event and result, the whole call", found["engine"], "ms"),
     ]
     report(asked, rows, before)
