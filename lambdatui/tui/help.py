@@ -11,6 +11,7 @@ from lambdatui.schema import FREE_GB_SECONDS, FREE_REQUESTS, Header
 from lambdatui.tui.dialogs import Reader
 from lambdatui.tui.keys import display
 from lambdatui.tui.text import usd
+from lambdatui.tui.widgets.bars import SCREENS
 from lambdatui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def help_rows(main: MainScreen) -> list[tuple[str, str, str, str]]:
     """(place, keys, what they do, the id to rebind them by), nearest place first; keys of one action together."""
     rows: dict[tuple[str, str], list[str]] = {}
     told: dict[tuple[str, str], tuple[str, str]] = {}
+    titles = {name: title for name, title, _ in SCREENS}
     for active in main.active_bindings.values():
         binding = active.binding
         if not binding.description and not binding.tooltip:
@@ -28,7 +30,7 @@ def help_rows(main: MainScreen) -> list[tuple[str, str, str, str]]:
         if isinstance(active.node, Panel):
             place = active.node.help_name()
         else:
-            place = main.page.NAME.capitalize() if active.node is main.page else "Everywhere"
+            place = titles[main.page.NAME] if active.node is main.page else "Everywhere"
         if (binding.id or "").startswith("move."):
             place = "Moving"
         if (binding.id or "").startswith("screen."):

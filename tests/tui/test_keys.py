@@ -70,6 +70,7 @@ async def test_help_is_made_from_the_bindings_of_the_place() -> None:
         await shop.press("5")
         told = {(keys, what) for _, keys, what, _ in help_rows(shop.app.main)}
         assert ("x", "Delete the marked entries, or the one under the cursor; asks first") in told
+        assert {place for place, _, what, _ in help_rows(shop.app.main) if "log of the function" in what} == {"DLQ"}
         await shop.press("question_mark")
         assert isinstance(shop.app.screen, Reader) and "Replay all that the filter shows" in shop.text()
         await shop.press("escape")

@@ -9,6 +9,7 @@ from lambdatui.tui.widgets.logstore import KEEP, LogFilter, LogStore, rows_of
 from lambdatui.tui.widgets.logview import LogView
 
 from .fakes import NOW, REQUEST, Shop, at, log_lines, opened
+from .fakes import shop as shop_state
 
 
 def _line(number: int, message: str = "hello", level: str = "INFO", request: str | None = REQUEST) -> LogLine:
@@ -175,3 +176,12 @@ async def test_a_selection_stays_with_its_text_while_lines_arrive() -> None:
         shop.feed.push(new_logs=tuple(_line(1000 + i, "news") for i in range(20)))
         await shop.settle()
         assert before and shop.app.main.get_selected_text() == before
+
+
+async def test_a_log_that_settings_empty_says_which_key_fills_it() -> None:
+    async with opened(shop_state(logs=(_line(1, level="DEBUG"),))) as shop:
+        await shop.press("4", "L")
+        assert "no line of INFO or above: L changes the least level" in shop.text()
+        shop.app.main.logs_page.view.refilter(since_us=NOW)
+        await shop.settle()
+        assert "no line in this time window: T then 0 shows all" in shop.text()

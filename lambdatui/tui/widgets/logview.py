@@ -212,12 +212,21 @@ class LogView(Panel):
         self._numbers = [number for number, _ in numbered]
         return [shown for _, shown in numbered]
 
+    def _why_empty(self) -> str:
+        """What hides the lines, and the key that shows them again; where nothing does, why there is none."""
+        wanted = self.store.filter
+        if wanted.needle or wanted.request_id:
+            return "no line matches: Esc clears the filter"
+        if wanted.since_us:
+            return "no line in this time window: T then 0 shows all"
+        if wanted.min_level != "DEBUG":
+            return f"no line of {wanted.min_level} or above: L changes the least level"
+        return self.empty
+
     def _numbered(self, width: int, height: int) -> list[tuple[int, Line]]:
         shown = self.store.shown
         if not shown:
-            filtered = self.store.filter.needle or self.store.filter.request_id
-            text = "no line matches: Esc clears the filter" if filtered else self.empty
-            return list(enumerate(paragraphs(text, max(10, width), "dim")))
+            return list(enumerate(paragraphs(self._why_empty(), max(10, width), "dim")))
         if self.following:
             return self._from_the_end(width, height)
         index = bisect_left(shown, self._anchor[0])
