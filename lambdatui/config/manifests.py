@@ -19,7 +19,7 @@ from lambdatui.config.finding import exists
 from lambdatui.config.lockfiles import Pinned, as_mapping, as_text, is_path, without_scheme
 from lambdatui.config.model import FunctionConfig, Problem
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(^|\s)#.*$")
 _INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s+|=|(?<=-r))(?P<name>\S.*)")
 _CONSTRAIN = re.compile(r"(?:-c|--constraint)(?:\s+|=|(?<=-c))(?P<name>\S.*)")
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|=)(?P<name>\S.*)")

@@ -21,7 +21,7 @@ from lambdatui.config.values import UNRESOLVED_REMEDY, Reader
 from lambdatui.config.yaml_lines import Map, Seq
 
 MAX_LAYERS = 5
-_CFNRESPONSE = re.compile(r"^\s*(import|from) cfnresponse\b", re.MULTILINE)
+_CFNRESPONSE = re.compile(r"^[ \t]*(import|from) cfnresponse\b", re.MULTILINE)
 
 
 @dataclass(frozen=True)

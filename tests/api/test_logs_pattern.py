@@ -211,8 +211,8 @@ def test_fields_are_what_one_expression_would_find(message: str) -> None:
     assert logs_fields._fields(message) == ["".join(groups) for groups in logs_fields._FIELD.findall(message)]
 
 
-@pytest.mark.parametrize("piece", ["[ x", '"\\', '" ', "] [", '[ " '])
+@pytest.mark.parametrize("piece", ["[ x", '"\\', '" ', "] [", '[ " ', "0"])
 def test_fields_of_a_long_hostile_line_come_to_an_end(piece: str) -> None:
     begun = time.process_time()
-    compiled("[a, b]").matches(piece * (256 * 1024 // len(piece)))
+    compiled("[a > 1, b]").matches(piece * (256 * 1024 // len(piece)))
     assert time.process_time() - begun < 10

@@ -13,7 +13,7 @@ from lambdatui.config.wildcards import any_between
 MAX_REGEXES = 2  # in one pattern of JSON or of fields
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _REGEX = re.compile(r"[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|\\*+.\s&<>'\"~`]+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SPACE = re.compile(r"\s*")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _PERCENT = re.compile(r"%((?:[^%\\]|\\.)*)%", re.DOTALL)
