@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +16,10 @@ from botocore.exceptions import ClientError
 
 from lambdatui.api import apart
 from lambdatui.client.client import Client
+from lambdatui.clock import SystemClock
 from lambdatui.errors import UsageError
+from lambdatui.store.records import LogRecords
+from lambdatui.store.store import Store
 from tests.api.api_support import Running, project
 from tests.api.model_check import watched_client
 from tests.api.test_bodies import post
@@ -71,3 +77,36 @@ def test_what_takes_too_long_is_ended_and_said_while_others_are_answered(
     with pytest.raises(UsageError, match="took longer than 2 s"):
         slow[1].result()
     assert not [each for each in psutil.Process().children(recursive=True) if "lambdatui.api.apart" in each.cmdline()]
+
+
+async def test_a_search_does_not_outlive_the_process_that_asked_for_it(tmp_path: Path) -> None:
+    """An engine that is killed leaves none behind."""
+    data = tmp_path / "data"
+    store = Store.open(data, SystemClock())
+    await store.start()
+    lines = LogRecords(
+        id=store.history.next_log_id(), time_us=1, function="f", request_id=None, levels=b"\x01",
+        messages=["a" * 50_000 + "!"],
+    )  # fmt: skip
+    store.history.add(logs=[lines])
+    await store.close()
+    asker = subprocess.Popen([sys.executable, "-P", "-c", ASKER, str(data)])
+    parent = psutil.Process(asker.pid)
+    while not (searching := [one for one in parent.children() if one.cpu_times().user > 0.2]):
+        assert asker.poll() is None
+        await asyncio.sleep(0.01)
+    asker.kill()
+    asker.wait()
+    gone, alive = await asyncio.to_thread(psutil.wait_procs, searching, 60)
+    assert (len(gone), alive) == (1, [])
+
+
+ASKER = """
+import asyncio, sys
+from lambdatui.api.apart import Apart, Lines
+asked = Lines(data=sys.argv[1], pattern="a*a*a*[bc]", functions=[], min_level=None, request_id=None, since_us=None,
+              after_id=0, limit=None)
+async def search():
+    await Apart().search(asked, list)
+asyncio.run(search())
+"""
