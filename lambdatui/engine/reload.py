@@ -57,6 +57,10 @@ class _Unit:
         self.refused = False  # a save could not be kept, which has been said
         self.sound = False  # it loads as far as can be seen: worth keeping when a save does not compile
 
+    def serves(self, function: Function) -> bool:
+        """Whether it is served from here still: the configuration may have named another folder meanwhile."""
+        return self.functions.get(function.name) is function
+
     def in_layer(self, path: str) -> bool:
         """Whether a path outside the code folder is a layer's of one of its functions."""
         layers = {layer for function in self.functions.values() for layer in function.config.layers}
@@ -90,7 +94,7 @@ class Reloader:
         for function in functions:
             wanted.setdefault(_key(function), {})[function.name] = function
         for key in self._units.keys() - wanted.keys():
-            del self._units[key]
+            self._units.pop(key).functions = {}  # what is read of it just now is nobody's
         for key, members in wanted.items():
             unit = self._units.get(key)
             if unit is None:
@@ -160,7 +164,7 @@ class Reloader:
             return
         async with unit.loaded:
             if unit.served is not None:
-                self._take(unit, function, await asyncio.to_thread(self._installer.plan, function))
+                await self._plan(unit, function)
                 await self._adopt(unit, function)
 
     async def _choose_again(self, unit: _Unit, function: Function) -> None:
@@ -308,7 +312,7 @@ class Reloader:
         for function in unit.functions.values():
             function.outside_changes += outside
             await self._adopt(unit, function)
-            if not unit.dirty:
+            if not unit.dirty and unit.serves(function):
                 function.settled.set()
             told.append(function.name)
         unit.sound = not any(_has_error(function) for function in unit.functions.values())
@@ -332,11 +336,13 @@ class Reloader:
         While a save is being settled, invocations go on waiting for its outcome.
         """
         assert unit.served is not None
+        problems = await asyncio.to_thread(self._handler_problems, function)
+        if not unit.serves(function):
+            return
         if function.code_sha != unit.served.sha:
             function.init_problem = None
             function.seen_errors.clear()
-        function.code_problems = await asyncio.to_thread(self._handler_problems, function)
-        function.code_problems += list(unit.broken.values())
+        function.code_problems = problems + list(unit.broken.values())
         function.snapshot = unit.served
         if unit.task is None:
             function.settled.set()
@@ -358,7 +364,16 @@ class Reloader:
     async def _provide(self, unit: _Unit) -> None:
         """Give each function its Python and its packages, as the files say now."""
         for function in list(unit.functions.values()):
-            self._take(unit, function, await asyncio.to_thread(self._installer.plan, function))
+            await self._plan(unit, function)
+
+    async def _plan(self, unit: _Unit, function: Function) -> None:
+        """The same for one function, as it is configured when that is known."""
+        config = None
+        while function.config is not config and unit.serves(function):
+            config = function.config
+            plan = await asyncio.to_thread(self._installer.plan, function)
+            if function.config is config and unit.serves(function):
+                self._take(unit, function, plan)
 
     def _take(self, unit: _Unit, function: Function, plan: Plan) -> None:
         self._installer.take(function, plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,31 @@ async def test_another_code_folder_in_the_template_is_served(start: Start, tmp_p
     assert await answer(engine, "App") == 1001
     (tmp_path / "template.yaml").write_text(SAM % "b")
     await eventually(lambda: said(engine, "config"))
+    assert await answer(engine, "App") == 1002
+
+
+async def test_a_folder_that_is_read_for_long_is_not_served_once_the_template_names_another(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await start({"a/app.py": code(1), "b/app.py": code(2), "template.yaml": SAM % "a"})
+    assert await answer(engine, "App") == 1001
+    (unit,) = engine._reloader._units.values()
+    look, begun, go = engine._reloader._handler_problems, threading.Event(), threading.Event()
+
+    def slow_look(function: Any) -> Any:
+        if not begun.is_set():
+            begun.set()
+            go.wait(60)
+        return look(function)
+
+    monkeypatch.setattr(engine._reloader, "_handler_problems", slow_look)
+    (tmp_path / "a" / "app.py").write_text(code(3))
+    await eventually(begun.is_set)
+    (tmp_path / "template.yaml").write_text(SAM % "b")
+    await eventually(lambda: engine.function("App").config.code_root.endswith("b"))
+    assert await answer(engine, "App") == 1002
+    go.set()
+    await eventually(lambda: unit.task is None)
     assert await answer(engine, "App") == 1002
 
 
