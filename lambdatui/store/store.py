@@ -85,7 +85,7 @@ class Store:
         def opened(
             name: str, migrations: Sequence[Sequence[str]], *, full: bool, first: str = ""
         ) -> tuple[sqlite3.Connection, str | None]:
-            path, aside = data / name, f"{name}{ASIDE}{clock.now_us() // MICROS}"
+            path, aside = data / name, _name_aside(data, name, clock.now_us() // MICROS)
             try:
                 return open_writable(path, migrations, full=full, wal=wal, first=first, aside=aside)
             except CorruptError:
@@ -153,6 +153,13 @@ class Store:
             await asyncio.sleep(TIDY_EVERY_S)
             with contextlib.suppress(StoreError, OSError):  # a full disk, say: those who write are told
                 await self.tidy(code=turn % COLLECT_EVERY == 0)
+
+
+def _name_aside(data: Path, name: str, second: int) -> str:
+    """For a damaged database: no file's of an earlier damage."""
+    while (data / f"{name}{ASIDE}{second}").exists():
+        second += 1
+    return f"{name}{ASIDE}{second}"
 
 
 def _is_empty(path: Path) -> bool:

@@ -60,6 +60,14 @@ async def test_a_damaged_database_is_set_aside_whole_and_said(data: Path, clock:
     await again.close()
 
 
+async def test_a_second_damage_in_the_same_second_leaves_the_first_one_whole(data: Path, clock: ManualClock) -> None:
+    data.mkdir()
+    for content in (RUBBISH, RUBBISH[::-1]):
+        (data / "state.db").write_bytes(content)
+        await Store.open(data, clock).close()
+    assert {path.read_bytes() for path in data.glob("state.db.damaged-*")} == {RUBBISH, RUBBISH[::-1]}
+
+
 async def test_its_wal_goes_along_and_is_not_read_into_the_new_one(data: Path, clock: ManualClock) -> None:
     await filled(data, clock)
     store = Store.open(data, clock)
