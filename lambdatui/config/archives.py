@@ -5,6 +5,7 @@ An archive is foreign input: nothing is written outside of its folder, and its s
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import os
@@ -109,5 +110,16 @@ def _write(opened: zipfile.ZipFile, work: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.symlink(to, path)  # noqa: PTH211 (kept relative, as written)
     for path, _ in links:  # again: one that leads through a later one led elsewhere before that was there
+        if _goes_round(path):
+            raise ArchiveError(f"has links that lead in a circle: {path.name}")
         if not path.resolve().is_relative_to(root):
             raise ArchiveError(f"has a link to the outside: {path.name}")
+
+
+def _goes_round(path: Path) -> bool:
+    """Whether the link leads back to itself; `Path.resolve` tells that before Python 3.13 alone."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
