@@ -25,7 +25,10 @@ Start = Callable[..., Any]
 
 @asynccontextmanager
 async def running(root: Path, **options: Any) -> AsyncIterator[Engine]:
-    """An engine on `root`, ended with everything below it."""
+    """An engine on `root`, ended with everything below it.
+
+    Without zygotes, which are two processes a function that only a second cold start needs; `fresh=False`: with them.
+    """
     clock = SystemClock()
     data = root / ".lambdatui"
     load = LoadOptions()
@@ -38,6 +41,7 @@ async def running(root: Path, **options: Any) -> AsyncIterator[Engine]:
         "http_url": "http://127.0.0.1:2",
         "region": "us-east-1",
         "account": "000000000000",
+        "fresh": True,
         "engine_mark": f"test-{uuid4().hex}",  # another run of these tests must not sweep ours
     }
     engine = Engine(

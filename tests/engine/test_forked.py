@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from lambdatui.engine.model import InvokeRequest
 from tests.engine.conftest import Start, call, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there are zygotes on Linux only")
+
+
+@pytest.fixture
+def start(start: Start) -> Start:
+    return partial(start, fresh=False)
 
 
 def zygote(engine: Engine) -> str:

@@ -104,10 +104,17 @@ def each_tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("each_tool")
-async def test_an_invocation_waits_for_its_packages_and_finds_them_with_their_metadata(start: Start) -> None:
+async def test_an_invocation_waits_for_its_packages_from_where_the_user_says_and_finds_them_with_their_metadata(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"):
+        monkeypatch.setenv(name, str(tmp_path / "fn/wheels"))
+    for name in ("PIP_NO_INDEX", "UV_OFFLINE"):
+        monkeypatch.setenv(name, "1")
     code = "import dep, importlib.metadata as m\ndef handler(event, context): return [dep.VALUE, m.version('dep')]\n"
-    engine = await start({"fn/app.py": code, "fn/requirements.txt": REQUIREMENTS + "dep==2\n"})
+    engine = await start({"fn/app.py": code, "fn/requirements.txt": "dep==2\n"})
     assert await value(engine) == [2, "2"]
+    assert os.environ["PIP_NO_INDEX"] == "1"
     [row] = engine.function_rows()
     assert (row.state, row.packages, row.problems) == ("idle", "requirements.txt: 1 package", [])
     assert said(engine)[0] == "installing requirements.txt for fn …"
@@ -179,8 +186,10 @@ async def test_a_failure_is_told_at_once_and_tried_again_later(
 
 
 @pytest.mark.usefixtures("each_tool")
-async def test_events_wait_while_packages_are_installed_without_losing_an_attempt(start: Start, tmp_path: Path) -> None:
-    engine = await start(gated(tmp_path))
+async def test_events_wait_while_a_local_package_is_built_from_a_copy_without_losing_an_attempt(
+    start: Start, tmp_path: Path
+) -> None:
+    engine = await start(gated(tmp_path, 7))
     await eventually(lambda: engine.installing("fn"))
     request_id = await engine.accept("fn", b"{}")
     assert engine.function("fn").state == "installing"
@@ -191,13 +200,7 @@ async def test_events_wait_while_packages_are_installed_without_losing_an_attemp
     await engine.store.history.flush()
     [row] = engine.reader.invocations(limit=9)
     assert (row.request_id, row.status, row.attempt) == (request_id, "ok", 1)
-
-
-@pytest.mark.usefixtures("each_tool")
-async def test_a_local_package_is_built_from_a_copy(start: Start, tmp_path: Path) -> None:
-    files = gated(tmp_path, 7)
-    (tmp_path / "gate").unlink()
-    assert await value(await start(files)) == 7
+    assert await value(engine) == 7
     assert sorted(path.name for path in (tmp_path / "fn/dep").iterdir()) == ["backend.py", "dep.py", "pyproject.toml"]
 
 
@@ -341,19 +344,6 @@ async def test_a_file_that_cannot_be_read_is_a_problem_that_goes_with_its_cause(
     assert "common.txt, which is not there" in await value(engine)
     (tmp_path / "common.txt").write_text(f"--no-index\n--find-links {tmp_path / 'fn/wheels'}\ndep==2\n")
     assert await value(engine) == 2
-
-
-@pytest.mark.usefixtures("each_tool")
-async def test_the_installer_gets_the_users_settings(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"):
-        monkeypatch.setenv(name, str(tmp_path / "fn/wheels"))
-    for name in ("PIP_NO_INDEX", "UV_OFFLINE"):
-        monkeypatch.setenv(name, "1")
-    engine = await start({"fn/app.py": VERSION, "fn/requirements.txt": "dep==2\n"})
-    assert await value(engine) == 2
-    assert os.environ["PIP_NO_INDEX"] == "1"
 
 
 async def test_a_missing_module_is_to_be_added_to_the_file_that_names_the_packages(

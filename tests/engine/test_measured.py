@@ -100,7 +100,7 @@ def test_parts_are_never_negative_and_forged_ones_are_none() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there are zygotes on Linux only")
 async def test_a_forked_init_says_so_and_leaves_the_last_fresh_one(start: Start) -> None:
-    engine = await start({"app.py": "import csv\ndef handler(event, context):\n    return 1\n"})
+    engine = await start({"app.py": "import csv\ndef handler(event, context):\n    return 1\n"}, fresh=False)
     await prepared(engine)
     await engine.store.history.flush()
     fresh = engine.reader.last_init("app")
