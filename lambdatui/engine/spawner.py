@@ -60,6 +60,7 @@ class Spawner:
         self._on_death = on_death
         self._process: subprocess.Popen[bytes] | None = None
         self._exits: dict[str, Callable[[Exit], None]] = {}
+        self._pids: dict[str, int] = {}  # of environments: the next process of a sandbox has the same id
         self._starting: dict[str, asyncio.Future[int]] = {}
         self._preparing: dict[str, asyncio.Future[Prepared]] = {}
         self._closing = False
@@ -168,6 +169,7 @@ class Spawner:
         answer: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         waiting[id] = answer
         self._exits[id] = on_exit
+        self._pids.pop(id, None)
         try:
             return await answer
         except OSError:
@@ -209,6 +211,7 @@ class Spawner:
             self.process_limit = body["process_limit"]
             self._private_tmp.set_result(body["private_tmp"])
         elif body["say"] == "started" and started is not None and not started.done():
+            self._pids[environment_id] = body["pid"]
             started.set_result(body["pid"])
         elif body["say"] == "failed" and started is not None and not started.done():
             error = OSError(body["error"])
@@ -218,7 +221,10 @@ class Spawner:
             preparing.set_result(msgspec.convert(body, Prepared))
         elif body["say"] == "unprepared" and preparing is not None and not preparing.done():
             preparing.set_exception(Unprepared(body["error"]))
-        elif body["say"] == "exited":
+        elif body["say"] == "exited" and started is not None and not started.done():
+            return  # of an earlier process of its sandbox, whose end was not waited for any longer
+        elif body["say"] == "exited" and self._pids.get(environment_id, body["pid"]) == body["pid"]:
+            self._pids.pop(environment_id, None)
             on_exit = self._exits.pop(environment_id, None)
             if on_exit is not None:
                 peak_mb = -(-body.get("max_rss_kb", 0) // 1024)
@@ -238,6 +244,7 @@ class Spawner:
             if not answer.done():
                 answer.set_exception(SpawnerLost("the spawner ended"))
         exits, self._exits = self._exits, {}
+        self._pids.clear()
         for on_exit in (exits[id] for id in exits if id not in answers):
             on_exit(Exit(signal=9, lost=True))
         if not self._closing:

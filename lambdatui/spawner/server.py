@@ -222,7 +222,8 @@ class Spawner:
             id = self._ids.pop(pid, None)
             if id is None:
                 continue
-            self._pids.pop(id, None)
+            if self._pids.get(id) == pid:  # else the next one of its sandbox was started meanwhile
+                del self._pids[id]
             self._ended(id, pid, status, usage.ru_maxrss if tree.LINUX else usage.ru_maxrss // 1024)
 
     def _ended(self, id: str, pid: int, status: int, max_rss_kb: int) -> None:

@@ -60,6 +60,26 @@ async def test_what_the_killed_spawner_would_have_said_of_tmp_its_successor_says
     await spawner.close()
 
 
+async def test_the_late_end_of_a_process_is_not_taken_for_that_of_the_next_one_of_its_sandbox() -> None:
+    """On a busy machine the spawner's word comes later than the engine waits for it."""
+    spawner = Spawner(lambda: None)
+    await spawner.start()
+    ends: dict[int, list[Exit]] = {1: [], 2: []}
+    argv, pair = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], socket.socketpair()
+    fds = (pair[1].fileno(), pair[1].fileno())
+    pids = [await spawner.spawn("it", argv, {}, "/", fds, on_exit=heard.append) for heard in ends.values()]
+    os.kill(pids[0], signal.SIGKILL)
+    await eventually(lambda: not psutil.pid_exists(pids[0]))
+    after = await spawner.spawn("another", [*argv[:-1], ""], {}, "/", fds, on_exit=lambda _: None)
+    assert after and ends == {1: [], 2: []}, "what the spawner said before has been read"
+    spawner.kill("it")
+    await eventually(lambda: ends[2])
+    assert not psutil.pid_exists(pids[1])
+    await spawner.close()
+    for each in pair:
+        each.close()
+
+
 async def test_an_event_whose_spawner_is_killed_each_time_is_dead_lettered_after_all(start: Start) -> None:
     """It may be what kills it, where the system lets it."""
     code = "import time\ndef handler(event, context):\n    time.sleep(60)\n"
