@@ -500,7 +500,7 @@ class Engine:
 
     async def _take_over(self, project: Project) -> None:
         removed = self._registry.load(project)
-        said = await self._registry.apply_overrides()
+        edited = self._registry.apply_overrides()
         for function in removed:
             self._admission.set_reserved(function.name, None)
             for one in (function, *self.versions.of(function)):
@@ -510,9 +510,9 @@ class Engine:
             self._admission.set_reserved(function.name, function.config.reserved_concurrency)
             self.pool.retire(function.name, keep=function.generation)
         self.project = self._in_force()
-        for sentence in said:
-            self.telemetry.say("config", None, sentence)
         self._reloader.serve(self._registry)
+        for sentence in await self._registry.give_way(edited):  # last: a call in between finds all of it in force
+            self.telemetry.say("config", None, sentence)
 
     async def _load_all(self) -> None:
         await self._reloader.load_all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -72,23 +72,27 @@ class Registry:
 
     # --- overrides
 
-    async def apply_overrides(self) -> list[str]:
-        """Lay the stored changes over what the files say; those whose property was edited in a file give way.
-
-        Returns a sentence for each that gave way.
+    def apply_overrides(self) -> list[tuple[str, str]]:
+        """Lay the stored changes over what the files say. Those whose property was edited in a file have to give way:
+        their function and property.
         """
         for function in self._by_name.values():
             function.overrides = {}
             function.config = function.declared
-        gone = []
-        for (name, prop), (value, base) in self._overrides.all().items():
-            if name not in self._by_name:
-                continue
-            if base != _encode(self._by_name[name].declared, prop) or not self._lay(self._by_name[name], prop, value):
-                gone.append((name, prop))
-        for name, prop in gone:  # last: until here nothing else could run and see half of it
+        return [
+            (name, prop)
+            for (name, prop), (value, base) in self._overrides.all().items()
+            if name in self._by_name
+            and (base != _encode(self._by_name[name].declared, prop) or not self._lay(self._by_name[name], prop, value))
+        ]
+
+    async def give_way(self, edited: Iterable[tuple[str, str]]) -> list[str]:
+        """Forget stored changes; a sentence for each."""
+        said = []
+        for name, prop in edited:
             await self._overrides.delete(name, prop)
-        return [f"{prop} of {name} was edited in its file: the change made here gave way" for name, prop in gone]
+            said.append(f"{prop} of {name} was edited in its file: the change made here gave way")
+        return said
 
     async def override(self, function: Function, prop: str, value: object) -> None:
         """Store a change and put it in force; one to what the files say anyway forgets an earlier change."""

@@ -257,6 +257,24 @@ async def test_another_code_folder_in_the_template_is_served(start: Start, tmp_p
     assert await answer(engine, "App") == 1002
 
 
+async def test_a_call_while_an_override_gives_way_finds_the_whole_new_configuration(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = "[functions.app]\nhandler = 'app.handler'\ncode = '%s'\nreserved_concurrency = %d\n"
+    engine = await start({"a/app.py": code(1), "b/app.py": code(2), "lambdatui.toml": toml % ("a", 5)})
+    assert await answer(engine) == 1001
+    await engine.set_reserved_concurrency("app", 2)
+    delete, meanwhile = engine._registry._overrides.delete, []
+
+    async def slow_delete(name: str, prop: str) -> None:
+        meanwhile.append((await answer(engine), engine.reserved_concurrency("app")))
+        await delete(name, prop)
+
+    monkeypatch.setattr(engine._registry._overrides, "delete", slow_delete)
+    (tmp_path / "lambdatui.toml").write_text(toml % ("b", 7))
+    assert await eventually(lambda: meanwhile) == [(1002, 7)]
+
+
 async def test_a_folder_that_is_read_for_long_is_not_served_once_the_template_names_another(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
