@@ -52,7 +52,7 @@ test: $(STAMP)
 # MINUTES of load, KILLS and their SEED; the lines that it prints say what was survived. ROOM=tests/soak is that alone.
 soak: $(STAMP)
 	LAMBDATUI_SOAK_MINUTES=$(MINUTES) LAMBDATUI_SOAK_KILLS=$(KILLS) LAMBDATUI_SOAK_SEED=$(SEED) \
-		$(CLEAN_ENV) $(BIN)/python -m pytest -m soak -s $(ROOM)
+		$(CLEAN_ENV) $(BIN)/python -m pytest -m soak -s -o faulthandler_timeout=0 $(ROOM)
 
 # MINUTES or EXAMPLES are each target's; what it found is tried again with SEED (CONTRIBUTING.md).
 fuzz: $(STAMP)

@@ -316,6 +316,9 @@ class Host:
         say = engine.telemetry.say
         count = len(engine.functions())
         say("engine", None, f"engine started: {count} function{'' if count == 1 else 's'}")
+        if not count and engine.project.problems:
+            why = engine.project.problems[0]
+            say("notice", None, f"{why.message}. {why.remedy}")
         say("engine", None, f"AWS endpoint {engine.options.url}, HTTP triggers {engine.options.http_url}")
         asked, options = self._arguments, engine.options
         for url, port, default in (

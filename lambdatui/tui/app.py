@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -37,7 +38,6 @@ EARLY = 2.0  # seconds of the screen's life in which a lost connection is not ye
 SETTLE = 0.06  # seconds that the cursor rests before plots and log follow it
 T = TypeVar("T")
 
-START_AGAIN = "Start it again (lambdatui run DIR --headless): this screen goes on by itself"
 TOASTED = {"reload": "information", "syntax": "error", "config": "information"}
 
 
@@ -224,8 +224,7 @@ class LambdaTui(App[int]):
         was, self._connected = self._connected, state.connected
         if was and not state.connected:
             gone = state.message or "engine gone"
-            hint = f". {START_AGAIN}" if gone.startswith("engine gone") else ""
-            self.notify(gone + hint, severity="warning", timeout=12)
+            self.notify(gone + _start_again(state, gone), severity="warning", timeout=12)
         elif was is False and state.connected and state.header is not None and time.monotonic() > self._early_until:
             self.notify("connected again", timeout=3)
 
@@ -509,3 +508,11 @@ def run_screen(project: str, engine: EngineInfo, owned: bool, data: Path | None 
     app = LambdaTui(Feed(locate), Client.of(engine), project=project, owned=owned, data=data)
     answer = app.run()
     return answer if answer is not None else app.return_code or 0
+
+
+def _start_again(state: State, gone: str) -> str:
+    """The next step where an engine is gone; nothing where it is there and cannot be heard."""
+    if not gone.startswith("engine gone"):
+        return ""
+    root = "DIR" if state.header is None else shlex.quote(clean(state.header.root))
+    return f". Start it again (lambdatui run {root} --headless): this screen goes on by itself"

@@ -322,3 +322,10 @@ def test_what_an_earlier_engine_said_is_not_printed_again(project: Path, start_p
     second = start_process(project, "--headless")
     second.end()
     assert second.output.read_text().count("engine started") == 1
+
+
+def test_a_start_without_functions_says_what_one_is(tmp_path: Path, start_process: StartProcess) -> None:
+    (tmp_path / "empty").mkdir()
+    engine = start_process(tmp_path / "empty", "--headless")
+    engine.end()
+    assert "no functions were found. Write NAME.py or NAME/app.py" in engine.output.read_text()

@@ -201,6 +201,7 @@ async def test_the_engine_gone_keeps_what_is_shown() -> None:
         await shop.settle()
         assert "✖ engine gone" in shop.text() and "fulfil-order" in shop.text()
         await shop.until(lambda: "Start it again" in shop.text())  # a toast comes with a layout of its own
+        assert f"lambdatui run {shop.app.shown_state.header.root} --headless" in shop.told()
         shop.feed.push(connected=True, message=None)
         await shop.settle()
         assert "engine gone" not in shop.text().splitlines()[0]
