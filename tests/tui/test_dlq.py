@@ -13,7 +13,8 @@ from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
 from lambdatui.tui.replay import AT_ONCE, ReplayJob
 from lambdatui.tui.screens.dlq_table import DlqTable
 
-from .fakes import Shop, entry, opened, shop
+from .fakes import Shop, opened
+from .moment import entry, shop
 
 
 def _replayed(shop: Shop) -> list[object]:

@@ -9,25 +9,25 @@ from lambdatui.tui.function_lines import configuration_lines, has_versions, vers
 from lambdatui.tui.screens.environments import concurrency_lines
 from lambdatui.tui.widgets.lines import width_of
 
-from . import fakes
+from . import moment
 
 
 def _configuration(**values: object) -> list[str]:
-    row = fakes.function("orders", **values)
-    return [each.text.rstrip() for each in configuration_lines(row, fakes.ROOT, 60)]
+    row = moment.function("orders", **values)
+    return [each.text.rstrip() for each in configuration_lines(row, moment.ROOT, 60)]
 
 
 def _published(**values: object) -> FunctionRow:
     versions = [
-        VersionRow(version="1", code_sha="a41f", created_at=fakes.at(3 * 86_400), invocations=2),
-        VersionRow(version="2", code_sha="9c02", created_at=fakes.at(60), invocations=1, description="mended"),
+        VersionRow(version="1", code_sha="a41f", created_at=moment.at(3 * 86_400), invocations=2),
+        VersionRow(version="2", code_sha="9c02", created_at=moment.at(60), invocations=1, description="mended"),
     ]
     fields = {"versions": versions, "invocations": 5, "code_sha": "9c02"}
-    return fakes.function("orders", **{**fields, **values})
+    return moment.function("orders", **{**fields, **values})
 
 
 def _versions(row: FunctionRow, width: int = 60) -> list[str]:
-    lines = version_lines(row, fakes.NOW, width)
+    lines = version_lines(row, moment.NOW, width)
     assert all(width_of(each.pieces) <= max(width, 42) for each in lines)
     return [each.text.rstrip() for each in lines]
 
@@ -131,7 +131,7 @@ def test_provisioned_concurrency_of_a_version_stands_under_it() -> None:
 
 
 def test_without_versions_it_says_how_to_publish_one() -> None:
-    row = fakes.function("orders")
+    row = moment.function("orders")
     assert not has_versions(row)
     assert "AutoPublishAlias" in " ".join(_versions(row))
 
@@ -144,7 +144,7 @@ def test_a_functions_bar_tells_what_is_provisioned() -> None:
 
 def test_a_long_description_stands_under_its_version() -> None:
     versions = [
-        VersionRow(version="1", code_sha="a41f", created_at=fakes.at(60), description="the first that was sold")
+        VersionRow(version="1", code_sha="a41f", created_at=moment.at(60), description="the first that was sold")
     ]
     shown = _versions(_published(versions=versions), 42)
     assert shown[-2].endswith("no call") and shown[-1] == "        the first that was sold"

@@ -16,7 +16,8 @@ from lambdatui.tui.widgets.logview import LogView
 from lambdatui.tui.widgets.panel import Panel
 from lambdatui.tui.widgets.table import Table
 
-from .fakes import Shop, header, opened, shop
+from .fakes import Shop, opened
+from .moment import header, shop
 
 
 async def test_every_binding_has_an_id_a_name_and_a_sentence() -> None:

@@ -8,8 +8,9 @@ from lambdatui.schema import LogLine
 from lambdatui.tui.widgets.logstore import KEEP, LogFilter, LogStore, rows_of
 from lambdatui.tui.widgets.logview import LogView
 
-from .fakes import NOW, REQUEST, Shop, at, log_lines, opened
-from .fakes import shop as shop_state
+from .fakes import Shop, opened
+from .moment import NOW, REQUEST, at, log_lines
+from .moment import shop as shop_state
 
 
 def _line(number: int, message: str = "hello", level: str = "INFO", request: str | None = REQUEST) -> LogLine:

@@ -11,7 +11,8 @@ from lambdatui.tui.details import waterfall
 from lambdatui.tui.profile_lines import cold_start_lines, profile_lines
 from tests.client.test_profile import profile
 
-from .fakes import NOW, at, invocation, opened
+from .fakes import opened
+from .moment import NOW, at, invocation
 
 COLD = ColdStart(
     function="checkout", version="$LATEST", code_sha="a", at=at(60), runtime_ms=50, libraries_ms=400, own_ms=50,

@@ -24,7 +24,7 @@ from lambdatui.tui.widgets.logstore import LogFilter, rows_of
 from lambdatui.tui.widgets.platform_event import record_text
 from lambdatui.tui.widgets.rows import Column, Row, fitted, layout, matching, sort_rows, title_text
 
-from . import fakes
+from . import fakes, moment
 
 
 @pytest.mark.parametrize(
@@ -144,12 +144,12 @@ def test_headings_take_their_whole_column() -> None:
 
 
 def _rows() -> list[Row]:
-    return [function_row(row) for row in fakes.functions()]
+    return [function_row(row) for row in moment.functions()]
 
 
 def test_errors_and_throttles_are_told_in_colour_while_there_was_one_in_the_last_minute() -> None:
-    now = fakes.function("f", errors=6, errors60=1, throttles=9, throttles60=2)
-    since = fakes.function("f", errors=6, throttles=9)
+    now = moment.function("f", errors=6, errors60=1, throttles=9, throttles60=2)
+    since = moment.function("f", errors=6, throttles=9)
     assert [function_row(now).cells[name] for name in ("err", "thr")] == [(("6", "err"),), (("9", "warn"),)]
     assert [function_row(since).cells[name] for name in ("err", "thr")] == [(("6", "dim"),), (("9", "dim"),)]
 
@@ -236,13 +236,13 @@ def test_frames_are_named_from_the_code_folder() -> None:
 
 
 def test_a_waterfall_puts_the_steps_behind_one_another() -> None:
-    shown = [line.text for line in waterfall(fakes.invocation(10, queued_ms=10.0, init_ms=10.0, duration_ms=20.0), 62)]
+    shown = [line.text for line in waterfall(moment.invocation(10, queued_ms=10.0, init_ms=10.0, duration_ms=20.0), 62)]
     assert [line.split()[0] for line in shown] == ["queued", "init", "handler"]
     assert shown[0].index("▆") < shown[1].index("▆") < shown[2].index("▆")
 
 
 def test_a_happening_is_told_whole_under_where_it_began() -> None:
-    told = Happening(id=1, time=fakes.at(5), kind="engine", function=None, message="HTTP triggers at http://h:3000")
+    told = Happening(id=1, time=moment.at(5), kind="engine", function=None, message="HTTP triggers at http://h:3000")
     rows = happening_lines(told, 26)
     assert [row.text[11:] for row in rows] == ["HTTP triggers", "at", "http://h:3000"]
     assert all(row.text.startswith(" " * 11) for row in rows[1:])
@@ -263,30 +263,30 @@ def test_a_fitted_column_is_no_wider_than_its_longest_cell() -> None:
 
 
 def test_a_configuration_names_its_folders_from_the_project() -> None:
-    row = fakes.function("orders", layers=[f"{fakes.ROOT}/layers/common"], environment={"QUEUE": "a" * 30})
-    shown = [each.text.rstrip() for each in configuration_lines(row, fakes.ROOT, 40)]
+    row = moment.function("orders", layers=[f"{moment.ROOT}/layers/common"], environment={"QUEUE": "a" * 30})
+    shown = [each.text.rstrip() for each in configuration_lines(row, moment.ROOT, 40)]
     assert "code         9c02  orders" in shown
     assert "layers       layers/common" in shown
     assert "".join(shown).replace(" ", "").count("a" * 30)  # whole, however narrow the pane
 
 
 def test_a_log_that_is_empty_says_why() -> None:
-    assert "press i" in log_empty(fakes.function("orders"))
-    installing = fakes.function("orders", "installing", packages="installing requirements.txt")
+    assert "press i" in log_empty(moment.function("orders"))
+    installing = moment.function("orders", "installing", packages="installing requirements.txt")
     assert log_empty(installing).startswith("installing requirements.txt. ")
-    broken = next(row for row in fakes.functions() if row.state == "broken")
+    broken = next(row for row in moment.functions() if row.state == "broken")
     assert log_empty(broken) == "⚠ price-feed/app.py:3 No module named 'yaml'. pip install pyyaml"
 
 
 def test_an_invocation_says_what_called_it_and_how_to_get_there() -> None:
-    row = msgspec.structs.replace(fakes.invocation(2), parent_id="0123456789")
+    row = msgspec.structs.replace(moment.invocation(2), parent_id="0123456789")
     detail = InvocationDetail(row=row, event=b"{}", result=None, log=[], error=None)
     shown = [each.text.rstrip() for each in invocation_facts(detail, None, 60)]
     assert "called by   01234567  b opens it" in shown
 
 
 def test_an_invocation_says_what_was_called_what_ran_and_what_it_cost() -> None:
-    row = fakes.invocation(1, qualifier="live", version="3", provisioned=True, cost_usd=2.3e-7)
+    row = moment.invocation(1, qualifier="live", version="3", provisioned=True, cost_usd=2.3e-7)
     detail = InvocationDetail(row=row, event=b"{}", result=None, log=[], error=None)
     shown = [each.text.rstrip() for each in invocation_facts(detail, None, 60)]
     assert "live → 3  RequestResponse" in shown[0]
@@ -294,12 +294,12 @@ def test_an_invocation_says_what_was_called_what_ran_and_what_it_cost() -> None:
 
 
 def test_a_price_stands_in_the_header_as_long_as_it_fits() -> None:
-    both, month = cost_groups(fakes.header(cost_usd=0.0021, monthly_usd=1.2))
+    both, month = cost_groups(moment.header(cost_usd=0.0021, monthly_usd=1.2))
     assert "".join(each for each, _ in both) == "cost $0.0021, $1.20/mo"
     assert "".join(each for each, _ in month) == "cost $1.20/mo"
-    (run,) = cost_groups(fakes.header(cost_usd=0.0021))
+    (run,) = cost_groups(moment.header(cost_usd=0.0021))
     assert "".join(each for each, _ in run) == "cost $0.0021"
-    assert cost_groups(fakes.header()) == []
+    assert cost_groups(moment.header()) == []
 
 
 def test_a_json_record_is_shown_by_its_message_its_error_and_what_it_adds() -> None:
@@ -315,9 +315,9 @@ def test_what_is_no_json_record_is_shown_as_it_is(message: str) -> None:
 
 
 def test_the_help_says_what_the_price_in_the_header_means() -> None:
-    assert cost_text(fakes.header()) == ""
-    assert cost_text(fakes.header(cost_usd=0.0021)) == "$0.0021 since the start at list prices"
-    told = cost_text(fakes.header(cost_usd=0.0021, monthly_usd=1.2))
+    assert cost_text(moment.header()) == ""
+    assert cost_text(moment.header(cost_usd=0.0021)) == "$0.0021 since the start at list prices"
+    told = cost_text(moment.header(cost_usd=0.0021, monthly_usd=1.2))
     assert "$1.20 a month" in told and "1,000,000 requests and 400,000 GB-s" in told
 
 
@@ -331,7 +331,7 @@ def test_the_help_says_what_the_price_in_the_header_means() -> None:
 )
 def test_json_that_is_nested_very_deep_is_shown_as_it_is(message: str) -> None:
     assert text.pretty_json(message) == message
-    shown = LogLine(time=fakes.at(0), function="f", request_id=None, level="PRINT", message=message, id=1)
+    shown = LogLine(time=moment.at(0), function="f", request_id=None, level="PRINT", message=message, id=1)
     rows = rows_of(shown, width=60, with_function=0, wrapped=False, pretty=True, pattern=None)
     assert message.startswith(rows[0][-1][0][:20])
     assert subject_of(message)

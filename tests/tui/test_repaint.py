@@ -9,7 +9,8 @@ import msgspec
 from lambdatui.tui.widgets.panel import LineWidget
 from lambdatui.tui.widgets.table import Table
 
-from .fakes import Shop, function, opened
+from .fakes import Shop, opened
+from .moment import function
 
 
 def _count(shop: Shop) -> dict[str, int]:

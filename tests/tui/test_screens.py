@@ -16,7 +16,8 @@ from lambdatui.tui.screens.invocations import InvocationsPage
 from lambdatui.tui.widgets.panel import Panel
 from lambdatui.tui.widgets.table import Table
 
-from .fakes import State, at, function, header, invocation, make_app, opened, plain, shop
+from .fakes import State, make_app, opened, plain
+from .moment import at, function, header, invocation, shop
 
 PANELS = {
     "1": [

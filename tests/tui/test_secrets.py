@@ -13,23 +13,23 @@ from lambdatui.tui.function_lines import configuration_lines
 from lambdatui.tui.text import Secrets
 from lambdatui.tui.widgets.logview import LogView
 
-from . import fakes
+from . import moment
 from .fakes import opened
 
 SECRET = 'hunter2-"hunter2'
 
 
 def test_a_variable_that_holds_one_is_shown_without_its_value() -> None:
-    row = fakes.function("orders", environment={"DB_PASSWORD": "root", "STAGE": "dev"}, secrets=["DB_PASSWORD"])
-    shown = " ".join(line.text for line in configuration_lines(row, fakes.ROOT, 60))
+    row = moment.function("orders", environment={"DB_PASSWORD": "root", "STAGE": "dev"}, secrets=["DB_PASSWORD"])
+    shown = " ".join(line.text for line in configuration_lines(row, moment.ROOT, 60))
     assert f"DB_PASSWORD={MASK}" in shown and "root" not in shown and "STAGE=dev" in shown
 
 
 async def test_its_value_is_masked_in_logs_on_the_screen_and_in_what_is_written(tmp_path: Path) -> None:
-    row = fakes.function("orders", environment={"DB": SECRET}, secrets=["DB"])
+    row = moment.function("orders", environment={"DB": SECRET}, secrets=["DB"])
     said = f'plain {SECRET}, as JSON {{"db": "hunter2-\\"hunter2"}}, but not hunter1'
-    line = LogLine(id=9000, time=fakes.at(1), function="orders", request_id=None, level="INFO", message=said)
-    async with opened(fakes.shop(functions=(row,), logs=(line,), new_logs=(line,), logs_reset=True)) as shop:
+    line = LogLine(id=9000, time=moment.at(1), function="orders", request_id=None, level="INFO", message=said)
+    async with opened(moment.shop(functions=(row,), logs=(line,), new_logs=(line,), logs_reset=True)) as shop:
         shop.app.data = tmp_path
         await shop.press("4")
         await shop.until(lambda: "but not hunter1" in shop.text())
