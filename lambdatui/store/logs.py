@@ -195,10 +195,15 @@ def page(connection: sqlite3.Connection, span: Span, limits: Limits, wanted: Fil
     after = max(span.after, (_kept_from(connection, span.group, now_us), -1))
     lines = _Lines(span._replace(after=after), names)
     events: list[Event] = []
-    place, end = None, lines.end(connection, limits.lines)
+    place: Place | None = None
+    # Lines that SQLite passes over are not counted here.
+    end = lines.end(connection, limits.lines) if wanted is not None and wanted.needles else None
     more = end is not None
     size = 0
-    for line_id, time_us, message, level, stream in lines.read(connection, end, wanted):
+    for looked, (line_id, time_us, message, level, stream) in enumerate(lines.read(connection, end, wanted)):
+        if looked == limits.lines:
+            more = True
+            break
         if wanted is None or wanted.matches(message):
             size += len(message) * (1 if message.isascii() else 4)
             if len(events) == limits.events or (events and size > limits.bytes):
