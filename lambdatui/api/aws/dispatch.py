@@ -113,6 +113,8 @@ class Dispatcher:
             self._refuse_when_stopping(scope, "ServiceUnavailableException")
             await lambda_ops.serve(self._door, scope, receive, send)
             return
+        except NoRoomError as error:
+            failure = AwsError("TooManyRequestsException", str(error), Reason="CallerRateLimitExceeded")
         except AwsError as error:
             failure = error
         except ClientGoneError:

@@ -17,7 +17,6 @@ from lambdatui.api.aws import event_stream, names
 from lambdatui.api.aws.call import Door, query_of
 from lambdatui.api.aws.constraints import violated, violation
 from lambdatui.api.aws.errors import AwsError
-from lambdatui.api.bodies import NoRoomError
 from lambdatui.api.jsoncheck import INLINE_LIMIT, json_problem
 from lambdatui.api.ports import FunctionPort
 from lambdatui.clock import new_request_id
@@ -179,8 +178,6 @@ async def _payload(receive: Receive, limit: int) -> bytes:
             "RequestTooLargeException",
             f"Request must be smaller than {limit} bytes for the InvokeFunction operation",
         ) from None
-    except NoRoomError as error:
-        raise AwsError("TooManyRequestsException", str(error), Reason="CallerRateLimitExceeded") from None
     return payload or b"{}"
 
 

@@ -8,7 +8,6 @@ from lambdatui.api.asgi import BodyTooLargeError, Receive, Scope, Send, read_bod
 from lambdatui.api.aws import invoke, names
 from lambdatui.api.aws.call import Answer, Call, Door, Route, query_of
 from lambdatui.api.aws.errors import AwsError
-from lambdatui.api.bodies import NoRoomError
 from lambdatui.clock import new_request_id
 from lambdatui.errors import NotFound
 
@@ -39,8 +38,6 @@ async def serve(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive, MAX_REQUEST)
     except BodyTooLargeError:
         raise AwsError("RequestTooLargeException", f"Request must be smaller than {MAX_REQUEST} bytes") from None
-    except NoRoomError as error:
-        raise AwsError("TooManyRequestsException", str(error), Reason="CallerRateLimitExceeded") from None
     with contextlib.suppress(NotFound):  # the operation says which
         await door.engine.described(name or None)
     answer = route.operation(Call(door, name, qualifier, query, body, inside))
