@@ -20,7 +20,6 @@ from typing import Any
 
 from benchmarks.common import ECHO, figure, folder, load, parser, plain_project, report
 from benchmarks.warm import CALLS, in_process, inside_ms
-from lambdatui.engine.engine import Engine
 
 _LOOP = "the loop: select, callbacks, futures"
 _PROCESS = "to its process and back: frames, time limit, freezing, memory"
@@ -84,31 +83,27 @@ def seconds_by_part(profile: cProfile.Profile) -> Counter[str]:
     return found
 
 
-async def measured(engine: Engine, rounds: int) -> tuple[float, Counter[str]]:
+async def measured(project: Path, rounds: int) -> tuple[float, Counter[str]]:
     """Microseconds of the loop's thread for an invocation, and the seconds by part of as many under the profiler."""
-    await inside_ms(engine)
-    found = []
-    for _ in range(rounds):
-        began = time.thread_time()
-        await inside_ms(engine)
-        found.append((time.thread_time() - began) / CALLS * 1e6)
-    profile = cProfile.Profile(time.thread_time)
-    profile.enable()
-    await inside_ms(engine)
-    profile.disable()
-    return statistics.median(found), seconds_by_part(profile)
-
-
-async def shares(project: Path, rounds: int) -> tuple[float, Counter[str]]:
     async with in_process(project) as engine:
-        return await measured(engine, rounds)
+        await inside_ms(engine)
+        found = []
+        for _ in range(rounds):
+            began = time.thread_time()
+            await inside_ms(engine)
+            found.append((time.thread_time() - began) / CALLS * 1e6)
+        profile = cProfile.Profile(time.thread_time)
+        profile.enable()
+        await inside_ms(engine)
+        profile.disable()
+    return statistics.median(found), seconds_by_part(profile)
 
 
 def main() -> None:
     asked = parser(__doc__).parse_args()
     before = load()
     with folder() as root:
-        whole_us, seconds = asyncio.run(shares(plain_project(root, echo=ECHO), asked.rounds))
+        whole_us, seconds = asyncio.run(measured(plain_project(root, echo=ECHO), asked.rounds))
     rows = [figure("the engine's CPU for a warm invocation", whole_us, "µs")]
     for name, spent in seconds.most_common():
         rows.append(figure(f"… {name}", whole_us * spent / seconds.total(), "µs"))

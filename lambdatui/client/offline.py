@@ -70,10 +70,10 @@ class Offline:
 
     def functions(self) -> list[FunctionRow]:
         """Every function as configured, with its problems and the state "not running"."""
-        depths = self._reader.queue_depths(self._dlq_names())
-        made = self._reader.made()
         from lambdatui.config.dead_letters import dlqs_by_function
 
+        depths = self._reader.queue_depths(self._dlq_names())
+        made = self._reader.made()
         project, dlqs = self.project, dlqs_by_function(self.project)
         return [
             rows.function_row(project, one, self.problems, depths, dlqs[one.name], made) for one in project.functions

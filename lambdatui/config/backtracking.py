@@ -33,13 +33,18 @@ def is_endless(pattern: str, length: int | None = None) -> bool:
     return count * math.log(max(1, length)) > math.log(MOST_STEPS)
 
 
+def parse(pattern: str, flags: int = 0) -> Any:
+    """What an expression consists of, as `re` itself reads it. re.error, OverflowError, RecursionError: it is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _parser.parse(pattern, flags)
+
+
 @functools.lru_cache(maxsize=256)
 def _nested(pattern: str) -> tuple[int, int, int]:
     """How deep unbounded repeats are nested, how deep with the choices in them, and how many there are in all."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _counted(_parser.parse(pattern))
+        return _counted(parse(pattern))
     except (re.error, RecursionError, OverflowError):
         return 0, 0, 0  # it is no expression: whoever compiles it says so
 
@@ -114,9 +119,7 @@ def _reach(pattern: str) -> int:
 @functools.lru_cache(maxsize=256)
 def _ways(pattern: str) -> _Ways:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _ways_of(_parser.parse(pattern))
+        return _ways_of(parse(pattern))
     except (re.error, OverflowError):
         return _ONE  # it is no expression: whoever compiles it says so
     except RecursionError:

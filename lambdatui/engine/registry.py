@@ -79,12 +79,12 @@ class Registry:
         for function in self._by_name.values():
             function.overrides = {}
             function.config = function.declared
-        return [
-            (name, prop)
-            for (name, prop), (value, base) in self._overrides.all().items()
-            if name in self._by_name
-            and (base != _encode(self._by_name[name].declared, prop) or not self._lay(self._by_name[name], prop, value))
-        ]
+        edited = []
+        for (name, prop), (value, base) in self._overrides.all().items():
+            known = self._by_name.get(name)
+            if known is not None and (base != _encode(known.declared, prop) or not self._lay(known, prop, value)):
+                edited.append((name, prop))
+        return edited
 
     async def give_way(self, edited: Iterable[tuple[str, str]]) -> list[str]:
         """Forget stored changes; a sentence for each."""

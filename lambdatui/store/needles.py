@@ -8,12 +8,10 @@ is found here only narrows: the expression itself decides.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Sequence
-from re import _parser  # type: ignore[attr-defined]  # the only one who knows what an expression consists of
 from typing import Any, NamedTuple
 
-from lambdatui.config.backtracking import Bounded
+from lambdatui.config.backtracking import Bounded, parse
 
 MOST_NEEDLES = 8  # each is a look at every line
 _REPEATS = {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
@@ -32,9 +30,7 @@ class Needle(NamedTuple):
 def required(pattern: re.Pattern[str] | Bounded) -> tuple[Needle, ...]:
     """Needles of which every match has at least one; empty where nothing can be said."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            parsed = _parser.parse(pattern.pattern, pattern.flags)
+        parsed = parse(pattern.pattern, pattern.flags)
         return _best(_Runs(bool(pattern.flags & re.IGNORECASE)).read(parsed))
     except RecursionError:
         return ()
