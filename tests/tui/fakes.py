@@ -268,6 +268,10 @@ class Shop:
         await self.quiet()
         await asyncio.sleep(FRAME)
         await self.quiet()
+        screen = self.app.screen
+        while (screen._layout_required or screen._repaint_required or screen._dirty_widgets) and screen.is_current:
+            await asyncio.sleep(FRAME)  # a machine with no time to spare paints later than its frame
+            await self.quiet()
 
     async def press(self, *keys: str) -> None:
         """Keys, and what they cause."""
