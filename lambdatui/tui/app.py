@@ -15,6 +15,7 @@ from rich.text import Text
 from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.widgets._toast import ToastHolder, ToastRack
 
 from lambdatui.client.client import Client
 from lambdatui.client.feed import Feed, State
@@ -266,6 +267,16 @@ class LambdaTui(App[int]):
     def notify(self, message: str, **options: Any) -> None:
         """A toast; messages are data, never markup, whatever a screen or widget passes on as its default."""
         super().notify(message, **{**options, "markup": False})
+        self.call_later(self._remove_holders)
+
+    def _remove_holders(self) -> None:
+        """Textual takes a toast that another one outlives out of its holder, and keeps holder and task for good:
+        20 KB each, and a place in every layout.
+        """
+        wanted = {ToastRack._toast_id(notification) for notification in self._notifications}
+        for holder in self.screen.query(ToastHolder):
+            if holder.id not in wanted:
+                holder.remove()
 
     def _resubscribe(self) -> None:
         if not self.screen_stack:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
 import pytest
 from textual.widgets import Input, TextArea
+from textual.widgets._toast import ToastHolder
 
 from lambdatui.schema import PushRow, Sources
 from lambdatui.tui.dialogs import Ask, Choose, Confirm, EventEditor, Reader
@@ -252,6 +254,17 @@ async def test_a_toast_is_data_whoever_raises_it() -> None:
             where.notify(said)
         await shop.until(lambda: shop.text().count("[@click=app.quit]") == 3)
         assert not any(one.markup for one in shop.app._notifications)
+
+
+async def test_toasts_leave_nothing_behind() -> None:
+    """A save is a toast: as many as a day has, one after the other."""
+    async with opened() as shop:
+        for number in range(60):
+            shop.app.notify(f"note {number}", timeout=0.05)
+            await asyncio.sleep(0.01)
+        await shop.until(lambda: not shop.told())
+        shop.app.notify("the last one")
+        await shop.until(lambda: len(shop.app.screen.query(ToastHolder)) == 1)
 
 
 async def test_what_is_not_json_is_not_sent() -> None:
