@@ -57,6 +57,11 @@ def at_least(what: str, value: float, unit: str, against: str, floor: float, lim
     )
 
 
+def compared(what: str, value: float, unit: str, against: str, floor: float) -> Row:
+    """A row that has no goal, beside what tells why it is so."""
+    return Row(what, _figure(value, unit), f"{against}, {_figure(floor, unit)}", f"{value / floor:.2f}×", "", None, "")
+
+
 def within(what: str, value: float, unit: str, limit: float, note: str = "") -> Row:
     """A row with an absolute goal."""
     return Row(what, _figure(value, unit), "", "", f"≤ {_figure(limit, unit)}", value <= limit, note)
@@ -271,9 +276,30 @@ def request(function: str, body: bytes) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-# The least that answers over the same HTTP stack: uvicorn, httptools and an application that gives back the body.
+# The least that answers over the same HTTP stack: uvicorn, httptools and an application that gives back the body; where
+# it is told of processes, one of them has read it as JSON and written it again.
 _BARE = """
-import asyncio, sys, uvicorn
+import asyncio, socket, subprocess, sys, uvicorn
+port, processes, child = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+idle, waiting = [], {}
+def started(loop):
+    ours, theirs = socket.socketpair()
+    subprocess.Popen([sys.executable, "-c", child], stdin=theirs)
+    ours.setblocking(False)
+    loop.add_reader(ours.fileno(), lambda: waiting[ours].set_result(ours.recv(65536)))
+    idle.append(ours)
+    waiting[ours] = None
+async def handed_on(body):
+    loop = asyncio.get_running_loop()
+    if not waiting:
+        for _ in range(processes):
+            started(loop)
+    one = idle.pop()
+    answer = waiting[one] = loop.create_future()
+    one.send(body)
+    body = await answer
+    idle.append(one)
+    return body
 async def echo(scope, receive, send):
     parts, more = [], True
     while more:
@@ -281,20 +307,31 @@ async def echo(scope, receive, send):
         parts.append(message["body"])
         more = message["more_body"]
     body = b"".join(parts)
+    if processes:
+        body = await handed_on(body)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
-uvicorn.run(echo, port=int(sys.argv[1]), http="httptools", loop="asyncio", lifespan="off", log_level="critical",
+uvicorn.run(echo, port=port, http="httptools", loop="asyncio", lifespan="off", log_level="critical",
             access_log=False, interface="asgi3", timeout_keep_alive=600)
+"""
+# Its standard input is a socket: JSON in, the same JSON out, which Python has read and written.
+JSON_ECHO = """
+import json, socket
+sock = socket.socket(fileno=0)
+while data := sock.recv(65536):
+    sock.send(json.dumps(json.loads(data)).encode())
 """
 
 
 @contextlib.contextmanager
-def bare_echo() -> Iterator[str]:
-    """The URL of a bare HTTP echo in a process of its own."""
+def bare_echo(processes: int = 0) -> Iterator[str]:
+    """The URL of a bare HTTP echo in a process of its own, with `processes` behind it that each call passes one of."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-c", _BARE, str(port)], env=users_variables())
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BARE, str(port), str(processes), JSON_ECHO], env=users_variables()
+    )
     until = time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < until and process.poll() is None:

@@ -30,6 +30,7 @@ from typing import Any
 
 from benchmarks.common import (
     ECHO,
+    JSON_ECHO,
     PATIENCE_S,
     Connection,
     Engine,
@@ -37,6 +38,7 @@ from benchmarks.common import (
     at_least,
     at_most,
     bare_echo,
+    compared,
     folder,
     in_turns,
     load,
@@ -62,12 +64,6 @@ CALLS = 1500  # a turn
 SECONDS = 2.0  # of a turn that counts
 CONNECTIONS = 8
 
-_CHILD = """
-import json, socket
-sock = socket.socket(fileno=0)
-while data := sock.recv(65536):
-    sock.send(json.dumps(json.loads(data)).encode())
-"""
 # Keeps `connections` busy for `seconds` and prints how many answers came. A process of its own: it shares no GIL.
 _CLIENT = """
 import selectors, socket, sys, time
@@ -103,7 +99,7 @@ print(answers)
 def child() -> Iterator[socket.socket]:
     """Our end of a socketpair with a Python that answers JSON with JSON."""
     ours, theirs = socket.socketpair()
-    process = subprocess.Popen([sys.executable, "-c", _CHILD], stdin=theirs, env=users_variables())
+    process = subprocess.Popen([sys.executable, "-c", JSON_ECHO], stdin=theirs, env=users_variables())
     theirs.close()
     try:
         yield ours
@@ -271,27 +267,41 @@ def inside(root: Path, rounds: int) -> Row:
 
 def through_http(root: Path, rounds: int) -> list[Row]:
     asked = request("echo", EVENT)
-    with child() as sock, bare_echo() as bare, Engine(plain_project(root, echo=ECHO)) as engine:
-        ours, theirs = Connection(engine.url), Connection(bare)
-        ours.p50_ms(asked, CALLS)
-        theirs.p50_ms(asked, CALLS)
+    with contextlib.ExitStack() as stack:
+        sock, bare = stack.enter_context(child()), stack.enter_context(bare_echo())
+        behind = stack.enter_context(bare_echo(CONNECTIONS))
+        engine = stack.enter_context(Engine(plain_project(root, echo=ECHO)))
+        ours, theirs, handing_on = Connection(engine.url), Connection(bare), Connection(behind)
+        for each in (ours, theirs, handing_on):
+            each.p50_ms(asked, CALLS)
         one = in_turns(
             rounds,
             {
                 "engine": lambda: ours.p50_ms(asked, CALLS),
                 "bare": lambda: theirs.p50_ms(asked, CALLS),
+                "behind": lambda: handing_on.p50_ms(asked, CALLS),
                 "trip": lambda: round_trip_ms(sock),
             },
         )
-        eight = in_turns(rounds, {"engine": lambda: rate(engine.url, asked), "bare": lambda: rate(bare, asked)})
+        eight = in_turns(
+            rounds,
+            {
+                "engine": lambda: rate(engine.url, asked),
+                "bare": lambda: rate(bare, asked),
+                "behind": lambda: rate(behind, asked),
+            },
+        )
         screened = in_turns(
             rounds, {"headless": lambda: p99_ms(engine.url, asked), "attached": _attached(engine, asked)}
         )
     name, floor = "warm invoke through HTTP, 1 connection, p50", one["bare"] + one["trip"]
+    least = "bare HTTP echo that hands each call to a Python process, nothing else"
     return [
         at_most(name, one["engine"], "ms", "bare HTTP echo + that round trip", floor, 2),
+        compared(name, one["engine"], "ms", least, one["behind"]),
         within(name + ", here", one["engine"], "ms", 0.3),
         at_least("throughput, 8 connections", eight["engine"], "/s", "bare HTTP echo", eight["bare"], 0.3),
+        compared("throughput, 8 connections", eight["engine"], "/s", least, eight["behind"]),
         at_most("invoke p99 with a screen attached", screened["attached"], "ms", "headless", screened["headless"], 1.5),
     ]
 
