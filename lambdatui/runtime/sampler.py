@@ -108,7 +108,9 @@ class Sampler:
                 continue
             thread = self._threads.get(ident)
             if thread is None:
-                thread = self._threads[ident] = _Thread(_name(ident), ident == self._called)
+                thread = self._threads[ident] = _Thread(ident, ident == self._called)
+            if not thread.name:
+                thread.name = _name(ident)  # a thread that has only just begun is not yet known by it
             self._count += thread.add(self._node(frame), elapsed_us)
         if self._count >= STEP:
             self._count = 0
@@ -161,10 +163,11 @@ class Sampler:
 class _Thread:
     """One thread's samples in the order of time: the node and for how long; the same one twice is one."""
 
-    __slots__ = ("_called", "_name", "_nodes", "_samples", "_weights")
+    __slots__ = ("_called", "_ident", "_nodes", "_samples", "_weights", "name")
 
-    def __init__(self, name: str, called: bool) -> None:
-        self._name = name
+    def __init__(self, ident: int, called: bool) -> None:
+        self.name = ""
+        self._ident = ident
         self._called = called
         self._nodes: list[int] = []
         self._weights: list[int] = []
@@ -182,7 +185,7 @@ class _Thread:
 
     def plain(self) -> dict[str, Any]:
         return {
-            "name": self._name,
+            "name": self.name or "thread %d" % self._ident,
             "called": self._called,
             "samples": self._samples,
             "nodes": self._nodes,
@@ -191,10 +194,10 @@ class _Thread:
 
 
 def _name(ident: int) -> str:
-    """As `threading` knows it, where that is loaded."""
+    """As `threading` knows it, where that is loaded; "" where it does not."""
     threading: Any = sys.modules.get("threading")
     thread = getattr(threading, "_active", {}).get(ident)
-    return str(getattr(thread, "name", "")) or "thread %d" % ident
+    return str(getattr(thread, "name", ""))
 
 
 def profiled(function: Callable[[Any, Any], Any], sampler: Sampler) -> Callable[[Any, Any], Any]:

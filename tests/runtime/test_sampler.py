@@ -77,6 +77,18 @@ def test_other_threads_are_apart_and_named(start: Start) -> None:
     assert "aside-1" in [thread["name"] for thread in profile["threads"]]
 
 
+def test_a_thread_has_the_name_that_it_is_given_after_its_begin(start: Start) -> None:
+    code = (
+        "import _thread, threading, time\n"
+        "def aside(ended):\n"
+        "    time.sleep(0.1)\n    threading.current_thread().name = 'late'\n    time.sleep(0.1)\n    ended.release()\n"
+        "def handler(e, c):\n"
+        "    ended = _thread.allocate_lock()\n    ended.acquire()\n"
+        "    _thread.start_new_thread(aside, (ended,))\n    ended.acquire()\n"
+    )
+    assert "late" in [thread["name"] for thread in run(start(code))["threads"]]
+
+
 def test_stacks_begin_with_the_users_code(start: Start) -> None:
     profile = run(start(SPIN + "def handler(e, c): spin(50)\n"))
     nodes, frames = profile["nodes"], profile["frames"]
