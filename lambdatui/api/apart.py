@@ -25,7 +25,6 @@ from lambdatui.store.database import open_readonly
 from lambdatui.store.reader import Reader
 
 PATIENCE_S = 30.0
-AT_ONCE = 2
 _NICE = 10
 T = TypeVar("T")
 
@@ -63,35 +62,29 @@ class Events(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         return logs.page(connection, self.span, self.limits, compiled(self.pattern), self.now_us)
 
 
-class Apart:
-    """Two searches at once; the others wait for their turn."""
-
-    def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(AT_ONCE)
-
-    async def search(self, asked: Lines | Events, kind: type[T]) -> T:
-        """The answer, as that kind. Raises UsageError where it takes too long."""
-        async with self._turns:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "lambdatui.api.apart", str(os.getpid()), str(round(PATIENCE_S) + 1),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd="/",
-            )  # fmt: skip
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    answer, _ = await process.communicate(msgspec.json.encode(asked))
-            except TimeoutError:
-                raise UsageError(
-                    f"the search took longer than {PATIENCE_S:g} s and was ended: write the pattern with fewer "
-                    "repeats, or search less (a function, a time)"
-                ) from None
-            finally:
-                if process.returncode is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        process.kill()
-                    await process.wait()
-        if process.returncode:
-            raise OperationFailed("the search failed; the engine's log says why")
-        return msgspec.msgpack.decode(answer, type=kind)
+async def search(turns: asyncio.Semaphore, asked: Lines | Events, kind: type[T]) -> T:
+    """The answer, as that kind, when it is its turn. Raises UsageError where it takes too long."""
+    async with turns:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "lambdatui.api.apart", str(os.getpid()), str(round(PATIENCE_S) + 1),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd="/",
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                answer, _ = await process.communicate(msgspec.json.encode(asked))
+        except TimeoutError:
+            raise UsageError(
+                f"the search took longer than {PATIENCE_S:g} s and was ended: write the pattern with fewer "
+                "repeats, or search less (a function, a time)"
+            ) from None
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+    if process.returncode:
+        raise OperationFailed("the search failed; the engine's log says why")
+    return msgspec.msgpack.decode(answer, type=kind)
 
 
 def main(engine: int, seconds: int) -> None:

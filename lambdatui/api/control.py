@@ -15,8 +15,7 @@ from urllib.parse import parse_qs, unquote
 import msgspec
 
 from lambdatui import schema
-from lambdatui.api import profiling
-from lambdatui.api.apart import Apart, Lines
+from lambdatui.api import apart, profiling
 from lambdatui.api.asgi import BodyTooLargeError, ClientGoneError, Receive, Scope, Send, read_body, respond
 from lambdatui.api.aws.call import Door
 from lambdatui.api.bodies import NoRoomError
@@ -118,7 +117,6 @@ class Control:
         self._engine = door.engine
         self._sources = door.sources
         self._guards = guards
-        self._apart = Apart()
         routes: tuple[tuple[str, str, Handler], ...] = (
             ("GET", "functions", self._functions),
             ("GET", "functions/([^/]+)/cold_start", self._cold_start),
@@ -238,7 +236,9 @@ class Control:
         except HeavyError:
             assert pattern is not None
             data = str(self._engine.store.data)
-            return await self._apart.search(Lines(data=data, pattern=pattern.pattern, **query), list[schema.LogLine])
+            return await apart.search(
+                self._door.searching, apart.Lines(data=data, pattern=pattern.pattern, **query), list[schema.LogLine]
+            )
 
     async def _stats(self, asked: Asked) -> Any:
         return await asyncio.to_thread(

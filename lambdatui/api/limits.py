@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from lambdatui.api.bodies import UNREAD
 from lambdatui.api.uvicorn_parts import HttpToolsProtocol
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class _HeadWithBody:
 
 
 class PatientProtocol(asyncio.Protocol):
-    """A connection whose client must go on reading: one that does not is cut off."""
+    """A connection whose client must go on reading: one that does not is cut off, at once where too much is unread."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
@@ -94,6 +95,7 @@ class PatientProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._stall = self.loop.call_later(WRITE_STALL_S, self.transport.abort)
+        UNREAD.waits(self.transport)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -103,6 +105,7 @@ class PatientProtocol(asyncio.Protocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+            UNREAD.over(self.transport)
 
 
 class CappedHttpProtocol(PatientProtocol, HttpToolsProtocol):

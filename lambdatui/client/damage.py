@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
-from lambdatui.store.location import ASIDE
-
-_LOST = {"history.db": "history", "state.db": "events, queues and streams"}
-_NAME = re.compile(rf"({'|'.join(map(re.escape, _LOST))}){re.escape(ASIDE)}\d+")
+from lambdatui.store.aside import damaged, database_of
 
 
 def untold(data: Path) -> list[str]:
@@ -18,16 +14,7 @@ def untold(data: Path) -> list[str]:
         names = sorted(os.listdir(data))  # noqa: PTH208 - once a command
     except OSError:
         return []
-    return [
-        _sentence(data / name, found[1]) for name in names if (found := _NAME.fullmatch(name)) and _first(data, name)
-    ]
-
-
-def _sentence(path: Path, database: str) -> str:
-    return (
-        f"{database} was damaged and set aside: {_LOST[database]} began anew; `sqlite3 {path} .recover` gets out of it "
-        "what can be read"
-    )
+    return [damaged(database, data / name) for name in names if (database := database_of(name)) and _first(data, name)]
 
 
 def _first(data: Path, name: str) -> bool:

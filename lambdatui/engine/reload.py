@@ -169,9 +169,11 @@ class Reloader:
 
     async def _choose_again(self, unit: _Unit, function: Function) -> None:
         """After an import failed: perhaps what the remedy names is there now, a virtual environment or a file."""
-        plan = await asyncio.to_thread(self._installer.plan, function)
-        if plan.interpreter != function.interpreter or plan.problem != function.manifest_problem:
-            self._take(unit, function, plan)
+        async with unit.loaded:  # a save that comes meanwhile is planned for later, not before
+            config = function.config
+            plan = await asyncio.to_thread(self._installer.plan, function)
+            if function.config is config and function.loaded and unit.serves(function):  # else it is planned anew
+                self._take(unit, function, plan)
 
     def _look(self, unit: _Unit) -> None:
         """Notice a save whose event is late (a busy machine) or lost (a busy tree): compare stat signatures.

@@ -10,7 +10,6 @@ from pathlib import Path
 from lambdatui.errors import StoreError
 
 DATA_NAME = ".lambdatui"
-ASIDE = ".damaged-"  # and the seconds since the epoch: behind the name of a database that was set aside
 IGNORE = "*\n"  # what the folder's .gitignore holds
 _OURS = {"state.db", "history.db", "lock", "engine.json"}
 

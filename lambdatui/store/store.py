@@ -12,12 +12,13 @@ from pathlib import Path
 from lambdatui.clock import MICROS, Clock
 from lambdatui.errors import StoreError
 from lambdatui.store import history_rows, set_back, stream_rows
+from lambdatui.store.aside import damaged, missing, name_aside
 from lambdatui.store.code import CodeStore
 from lambdatui.store.database import open_writable, suspect
 from lambdatui.store.events import EventStore
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.limits import COLLECT_EVERY, TIDY_EVERY_S
-from lambdatui.store.location import ASIDE, IGNORE
+from lambdatui.store.location import IGNORE
 from lambdatui.store.logs import LogStore
 from lambdatui.store.made import MadeStore
 from lambdatui.store.moves import MoveStore
@@ -80,17 +81,16 @@ class Store:
         _make_folder(data)
         damage: list[str] = []
         if _is_empty(data / "state.db") and not _is_empty(data / "history.db"):  # which is always made after it
-            damage.append(f"{data / 'state.db'} was gone or empty: events, queues and streams begin anew")
+            damage.append(missing(data / "state.db"))
 
         def opened(
             name: str, migrations: Sequence[Sequence[str]], *, full: bool, first: str = ""
         ) -> tuple[sqlite3.Connection, str | None]:
-            path, aside = data / name, _name_aside(data, name, clock.now_us() // MICROS)
+            path, aside = data / name, name_aside(data, name, clock.now_us() // MICROS)
             try:
                 return open_writable(path, migrations, full=full, wal=wal, first=first, aside=aside)
             except CorruptError:
-                lost = "history begins" if name == "history.db" else "events, queues and streams begin"
-                damage.append(f"{name} was damaged: it is kept as {data / aside}, and {lost} anew")
+                damage.append(damaged(name, data / aside))
             return open_writable(path, migrations, full=full, wal=wal)
 
         def made() -> Store:
@@ -153,13 +153,6 @@ class Store:
             await asyncio.sleep(TIDY_EVERY_S)
             with contextlib.suppress(StoreError, OSError):  # a full disk, say: those who write are told
                 await self.tidy(code=turn % COLLECT_EVERY == 0)
-
-
-def _name_aside(data: Path, name: str, second: int) -> str:
-    """For a damaged database: no file's of an earlier damage."""
-    while (data / f"{name}{ASIDE}{second}").exists():
-        second += 1
-    return f"{name}{ASIDE}{second}"
 
 
 def _is_empty(path: Path) -> bool:

@@ -87,6 +87,21 @@ def test_what_takes_too_long_is_ended_and_said_while_others_are_answered(
     wait_for(lambda: not any(map(searches, psutil.Process().children(recursive=True))))
 
 
+def test_no_more_than_two_searches_run_at_once_whichever_call_asks(
+    running: Running, logs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "PATIENCE_S", 1.0)
+    write(running, "a" * 50_000 + "!")
+    running.run(running.store.history.flush())
+    client, most = Client.of(running.info), 0
+    with ThreadPoolExecutor(4) as callers:
+        slow = [callers.submit(found, logs, "%a*a*a*[bc]%") for _ in range(2)]
+        slow += [callers.submit(client.logs, pattern="a*a*a*[bc]") for _ in range(2)]
+        while not all(each.done() for each in slow):
+            most = max(most, sum(map(searches, psutil.Process().children())))
+    assert most == 2
+
+
 async def test_a_search_does_not_outlive_the_process_that_asked_for_it(tmp_path: Path) -> None:
     """An engine that is killed leaves none behind."""
     data = tmp_path / "data"
@@ -111,10 +126,10 @@ async def test_a_search_does_not_outlive_the_process_that_asked_for_it(tmp_path:
 
 ASKER = """
 import asyncio, sys
-from lambdatui.api.apart import Apart, Lines
+from lambdatui.api.apart import Lines, search
 asked = Lines(data=sys.argv[1], pattern="a*a*a*[bc]", functions=[], min_level=None, request_id=None, since_us=None,
               after_id=0, limit=None)
-async def search():
-    await Apart().search(asked, list)
-asyncio.run(search())
+async def ask():
+    await search(asyncio.Semaphore(), asked, list)
+asyncio.run(ask())
 """

@@ -1,4 +1,4 @@
-"""Many large requests at once: what they hold together is capped, said, and free again when they end."""
+"""Many large requests and answers at once: what they hold together is capped, said, and free again when they end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lambdatui.api import bodies
-from lambdatui.api.bodies import BODIES
+from lambdatui.api.bodies import BODIES, UNREAD
 from tests.api.api_support import TOKEN, Running
 
 PATH = "/2015-03-31/functions/slow/invocations"
@@ -105,6 +105,63 @@ def test_bodies_that_are_never_finished_are_let_go_with_their_connections(
     until(lambda: BODIES.held == 0)
     gate()
     assert post(door.port, PATH, LARGE)[0] == 200
+
+
+def ask_slowly(port: int, size: int) -> socket.socket:
+    """A client that asks for its own `size` bytes and reads none of them."""
+    caller = socket.socket()
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    caller.connect(("127.0.0.1", port))
+    path = PATH.replace("slow", "echo")
+    caller.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode())
+    caller.sendall(b'"' + b"x" * (size - 2) + b'"')
+    return caller
+
+
+def read_all(caller: socket.socket, size: int) -> bool:
+    """Whether the answer is whole."""
+    answer = http.client.HTTPResponse(caller)
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        answer.begin()
+        return len(answer.read()) == size
+    return False
+
+
+def test_who_does_not_read_for_longest_is_cut_off_when_too_many_large_answers_wait(
+    door: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, port = 6_000_000, door.port
+    monkeypatch.setattr(UNREAD, "most", 10_000_000)
+    with contextlib.ExitStack() as clients:
+        asked = []
+        for number in range(1, 7):
+            asked.append(clients.enter_context(ask_slowly(port, size)))
+            until(lambda wanted=number: len(door.engine.requests) >= wanted)  # type: ignore[misc]
+            until(lambda: BODIES.held == 0)
+            assert UNREAD.held <= UNREAD.most
+        assert UNREAD.held > 0
+        small = post(port, PATH.replace("slow", "echo"), b'"small"')
+        assert (small[0], small[1]) == (200, b'"small"')
+        whole = [read_all(each, size) for each in asked]
+        assert whole[-1], "the newest is served"
+        assert not whole[0], "who let it wait for longest was cut off"
+    until(lambda: UNREAD.held == 0)
+
+
+def test_a_large_body_in_many_pieces_is_counted_once_for_its_task() -> None:
+    """A callback for each piece would cost more than the bytes."""
+    held = bodies.Bodies(1_000_000)
+
+    async def request() -> tuple[int, int]:
+        task = asyncio.current_task()
+        assert task is not None
+        before = len(task._callbacks or ())  # type: ignore[attr-defined]
+        for _ in range(100):
+            held.hold(1000)
+        return held.held, len(task._callbacks) - before  # type: ignore[attr-defined]
+
+    assert asyncio.run(request()) == (100_000, 1)
+    assert held.held == 0
 
 
 def test_the_cap_is_no_more_than_the_machine_can_bear() -> None:

@@ -362,3 +362,44 @@ async def test_a_mended_import_is_no_problem_any_more(start: Start, tmp_path: Pa
     assert engine.function("app").state == "broken"
     (tmp_path / "app.py").write_text(code(2))
     await eventually(lambda: engine.function("app").state != "broken")
+
+
+LAYERED = (
+    SAM % "a"
+    + """  Libraries:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: layer}
+"""
+)
+
+
+async def test_what_was_planned_for_an_earlier_configuration_is_not_put_in_force_over_a_newer_one(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layered = LAYERED.replace("CodeUri: a", "CodeUri: a, Layers: [!Ref Libraries]")
+    files = {"a/app.py": code(1), "layer/requirements.txt": "-r gone.txt\n", "template.yaml": layered}
+    engine = await start(files)
+    await call(engine, "App")
+    function = engine.function("App")
+    assert function.manifest_problem is not None
+    (unit,) = engine._reloader._units.values()
+    plan, begun, go = engine._installer.plan, threading.Event(), threading.Event()
+
+    def slow_plan(function: Any) -> Any:
+        found = plan(function)
+        if not begun.is_set():
+            begun.set()
+            go.wait(60)
+        return found
+
+    monkeypatch.setattr(engine._installer, "plan", slow_plan)
+    first = asyncio.create_task(call(engine, "App"))
+    await eventually(begun.is_set)
+    (tmp_path / "template.yaml").write_text(LAYERED)
+    await eventually(lambda: not function.config.layers)
+    second = asyncio.create_task(call(engine, "App"))
+    await eventually(lambda: second.done() or unit.loaded._waiters)
+    go.set()
+    await asyncio.gather(first, second)
+    assert function.manifest_problem is None
+    assert await answer(engine, "App") == 1001

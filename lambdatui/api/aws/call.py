@@ -13,6 +13,8 @@ import msgspec
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.ports import ApiSettings, EnginePort, SourcesPort
 
+SEARCHES = 2  # at once, in processes apart: the others wait for their turn
+
 
 class Door(msgspec.Struct, frozen=True):
     """What every operation works with."""
@@ -21,6 +23,7 @@ class Door(msgspec.Struct, frozen=True):
     sources: SourcesPort
     settings: ApiSettings
     changing: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)  # of changes that look at what is there first
+    searching: asyncio.Semaphore = msgspec.field(default_factory=lambda: asyncio.Semaphore(SEARCHES))  # of api.apart
 
     @property
     def region(self) -> str:

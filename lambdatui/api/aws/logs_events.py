@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lambdatui.api.apart import Apart
-from lambdatui.api.apart import Events as Asked
+from lambdatui.api import apart
 from lambdatui.api.aws.logs_door import (
     STREAM,
     Answer,
@@ -35,7 +34,6 @@ Place = tuple[int, int]  # of store.logs
 class Events:
     def __init__(self, ground: LogsDoor) -> None:
         self._ground = ground
-        self._apart = Apart()
         self.operations: dict[str, Operation] = {
             "DescribeLogStreams": self._streams,
             "GetLogEvents": self._get,
@@ -155,9 +153,9 @@ class Events:
             return await logs.page(span, limits, wanted)
         except HeavyError:
             data, now_us = str(self._ground.door.engine.store.data), self._ground.door.engine.clock.now_us()
-            asked = Asked(data=data, pattern=pattern, span=span, limits=limits, now_us=now_us)
+            asked = apart.Events(data=data, pattern=pattern, span=span, limits=limits, now_us=now_us)
         try:
-            return await self._apart.search(asked, Page)
+            return await apart.search(self._ground.door.searching, asked, Page)
         except UsageError as error:
             raise invalid(str(error)) from None
 
