@@ -80,6 +80,17 @@ class Terminal:
         """The screen as lines, without colours."""
         return "\n".join(line.rstrip() for line in self.screen.display)
 
+    @property
+    def pid(self) -> int:
+        """The program's."""
+        return int(self._child.pid)
+
+    @property
+    def sane(self) -> bool:
+        """Whether it shows its cursor and keeps the mouse to itself, as before the program."""
+        mouse = {mode << 5 for mode in (1000, 1002, 1003, 1006, 1015)}  # pyte's numbers of private modes
+        return not self.screen.cursor.hidden and not mouse & self.screen.mode
+
     def press(self, *keys: str) -> None:
         """Keys by Textual's names (`enter`, `ctrl+s`, `5`) one after the other."""
         for key in keys:

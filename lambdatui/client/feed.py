@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -37,8 +38,11 @@ MAX_INVOCATIONS = 2_000
 MAX_HAPPENINGS = 200
 FIRST_DELAY = 0.2  # seconds before the first new attempt; doubles
 LAST_DELAY = 2.0
-PING_INTERVAL = 10.0
 CONNECT_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 1.0
+SILENCE = 2.0  # seconds without a frame, after which the engine is asked whether it is there
+NO_ANSWER = 2  # such spells without its answer, after which that is said
+GIVE_UP = 10  # and after which another connection is tried
 
 T = TypeVar("T")
 
@@ -47,10 +51,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """All that a screen shows. Bounded lists keep their newest; `new_*` is what came since the State handed out before.
 
     `*_reset` says that the list begins anew: what a view appended until now is void, `new_*` is then the whole list.
-    While `connected` is False everything else stays as it was last known, and `message` says why.
+    While `connected` is False everything else stays as it was last known, and `message` says why. `gone`: there is no
+    engine, and not only none that can be heard; what ended with it is then left out (see `ended`).
     """
 
     connected: bool = False
+    gone: bool = False
     message: str | None = None
     engine: EngineInfo | None = None
     header: Header | None = None
@@ -74,7 +80,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 def merge(state: State, update: Update) -> State:
     """The state after one more feed message. What the message leaves out stays the same object."""
-    changed: dict[str, Any] = {"connected": True, "message": None}
+    changed: dict[str, Any] = dict(HEARD)
     for name in ("header", "series", "sources"):
         if (value := getattr(update, name)) is not None:
             changed[name] = value
@@ -96,6 +102,25 @@ def merge(state: State, update: Update) -> State:
     if update.logs_dropped:
         changed["logs_dropped"] = state.logs_dropped + update.logs_dropped
     return msgspec.structs.replace(state, **changed)
+
+
+HEARD: dict[str, Any] = {"connected": True, "gone": False, "message": None}
+
+# States of a function that only a running engine can be in.
+PASSING = frozenset({"busy", "throttled", "reloading", "installing"})
+
+
+def ended(state: State) -> State:
+    """What holds once the engine has gone: nothing runs, no environment lives. Sums, logs and what is on disk stay."""
+    header = state.header
+    if header is not None:
+        still = {"rate": 0.0, "error_rate": 0.0, "concurrency": 0, "in_flight": 0, "host_wait": 0, "monthly_usd": None}
+        header = msgspec.structs.replace(header, **still)
+    functions = tuple(
+        msgspec.structs.replace(row, rate=0.0, concurrency=0, state="idle" if row.state in PASSING else row.state)
+        for row in state.functions
+    )
+    return msgspec.structs.replace(state, header=header, functions=functions, environments=(), concurrency=())
 
 
 def _lines(update: Update) -> tuple[LogLine, ...]:
@@ -120,6 +145,13 @@ def _bounded(old: tuple[T, ...], new: tuple[T, ...], limit: int) -> tuple[T, ...
     return whole if len(whole) <= limit else whole[-limit:]
 
 
+class Lost(NamedTuple):
+    """Why an engine is not heard; `gone` where there is none."""
+
+    message: str
+    gone: bool = False
+
+
 class Feed:
     """`async for state in feed`: the newest State each time something changed; slow readers skip states, not news.
 
@@ -129,7 +161,7 @@ class Feed:
     def __init__(self, locate: Locator, subscription: Subscription | None = None) -> None:
         self._locate = locate
         self._wanted = subscription or Subscription()
-        self._state = State(message="connecting …")
+        self._state = State()
         self._changed = asyncio.Event()
         self._closed = False
         self._connection: ClientConnection | None = None
@@ -173,19 +205,18 @@ class Feed:
     async def _run(self) -> None:
         delay = FIRST_DELAY
         while True:
-            message = await self._connect_once()
+            lost = await self._connect_once()
             if self._state.connected:
                 delay = FIRST_DELAY
-            if self._state.connected or self._state.message != message:
-                self._set(msgspec.structs.replace(self._state, connected=False, message=message))
+            self._say(lost)
             await asyncio.sleep(delay)
             delay = min(delay * 2, LAST_DELAY)
 
-    async def _connect_once(self) -> str:
-        """Stay connected as long as it goes; the sentence that says why it ended."""
+    async def _connect_once(self) -> Lost:
+        """Stay connected as long as it goes; why it ended."""
         engine = await asyncio.to_thread(self._locate)
         if engine is None:
-            return "engine gone: waiting for it to start again"
+            return Lost("engine gone: waiting for it to start again", gone=True)
         try:
             async with connect(
                 feed_url(engine.url),
@@ -194,33 +225,58 @@ class Feed:
                 compression=None,
                 proxy=None,
                 open_timeout=CONNECT_TIMEOUT,
-                ping_interval=PING_INTERVAL,
-                ping_timeout=PING_INTERVAL,
+                close_timeout=CLOSE_TIMEOUT,
+                ping_interval=None,  # `_next` asks itself
             ) as connection:
                 return await self._listen(connection, engine)
         except InvalidStatus as error:
-            return _refusal(error.response.status_code)
+            return Lost(_refusal(error.response.status_code))
+        except TimeoutError:
+            return Lost(no_answer(engine))
         except (OSError, WebSocketException):
-            return f"engine gone: {engine.url} does not answer"
+            return Lost(f"engine gone: nothing answers at {engine.url}", gone=True)
         finally:
             self._connection = None
 
-    async def _listen(self, connection: ClientConnection, engine: EngineInfo) -> str:
+    async def _listen(self, connection: ClientConnection, engine: EngineInfo) -> Lost:
         await self._tell(connection)
         self._connection = connection
         self._state = msgspec.structs.replace(self._state, engine=engine)
         decoder = msgspec.msgpack.Decoder(Update)
         try:
-            async for frame in connection:
-                update = decoder.decode(frame if isinstance(frame, bytes) else frame.encode())
+            while True:
+                update = decoder.decode(await self._next(connection, engine))
                 if update.version != FEED_VERSION:
-                    return f"the engine speaks feed version {update.version}, this screen {FEED_VERSION}: restart it"
+                    return Lost(
+                        f"the engine speaks feed version {update.version}, this screen {FEED_VERSION}: restart it"
+                    )
                 self._set(merge(self._state, update))
         except ConnectionClosed:
-            pass
+            return Lost("engine gone: it closed the feed", gone=True)
         except (msgspec.DecodeError, ValueError, IndexError, RecursionError):
-            return "the engine's feed is not understood: is it of another version? restart it"
-        return "engine gone: it closed the feed"
+            return Lost("the engine's feed is not understood: is it of another version? restart it")
+
+    async def _next(self, connection: ClientConnection, engine: EngineInfo) -> bytes:
+        """The next frame. One that does not come is asked after, and an engine that does not answer is told of.
+
+        TimeoutError where it has not answered for so long that the connection itself may be dead.
+        """
+        pong: asyncio.Future[float] | None = None
+        spells = 0
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENCE):
+                    return await connection.recv(decode=False)
+            if pong is None or pong.done():
+                if pong is not None and not self._state.connected:
+                    self._set(msgspec.structs.replace(self._state, **HEARD))
+                pong, spells = asyncio.ensure_future(await connection.ping()), 0
+                continue
+            spells += 1
+            if spells >= GIVE_UP:
+                raise TimeoutError
+            if spells >= NO_ANSWER:
+                self._say(Lost(no_answer(engine)))
 
     async def _tell(self, connection: ClientConnection) -> None:
         try:
@@ -228,9 +284,22 @@ class Feed:
         except ConnectionClosed:
             return
 
+    def _say(self, lost: Lost) -> None:
+        state = self._state
+        if not state.connected and (state.message, state.gone) == lost:
+            return
+        state = msgspec.structs.replace(state, connected=False, message=lost.message, gone=lost.gone)
+        self._set(ended(state) if lost.gone else state)
+
     def _set(self, state: State) -> None:
         self._state = state
         self._changed.set()
+
+
+def no_answer(engine: EngineInfo) -> str:
+    """Said of an engine that is there and does not answer, with the ways out."""
+    pid = engine.pid
+    return f"the engine (pid {pid}) does not answer: kill -CONT {pid} wakes it, kill -9 {pid} ends it"
 
 
 def _refusal(status: int) -> str:

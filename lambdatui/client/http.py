@@ -93,7 +93,10 @@ class Transport:
         try:
             return Reply(*exchange(self._to, method, target, sent, body, wait))
         except TimeoutError as error:
-            raise NoEngine(f"the engine at {self.url} did not answer within {wait:g} s") from error
+            raise NoEngine(
+                f"the engine at {self.url} did not answer within {wait:g} s; where it is stopped, `kill -CONT` and the "
+                "pid in its engine.json wake it"
+            ) from error
         except ConnectionRefusedError as error:
             raise Unavailable(f"no engine answers at {self.url}; {START_HINT}") from error
         except (OSError, BrokenAnswerError) as error:

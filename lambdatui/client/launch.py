@@ -38,6 +38,7 @@ class StartedEngine:
         if self._leash >= 0:
             os.close(self._leash)
             self._leash = -1
+        self.process.send_signal(signal.SIGCONT)  # one that is stopped could not end by itself
         try:
             try:
                 return self.process.wait(patience)

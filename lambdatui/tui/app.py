@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -99,7 +100,7 @@ class LambdaTui(App[int]):
         self.owned = owned
         self.data = data
         self.clock = clock or SystemClock()
-        self.shown_state = State(message="connecting …")
+        self.shown_state = State()
         self.latest = self.shown_state
         self.selected: str | None = None
         self.paused = False
@@ -111,6 +112,8 @@ class LambdaTui(App[int]):
         self._early_until = time.monotonic() + EARLY
         self._trail: list[str] = []  # screens to go back to
         self._connected: bool | None = None
+        self._lost: str | None = None  # in what way, while no engine is heard
+        self._lost_toast = ""
         super().__init__()
         for theme in THEMES.values():
             self.register_theme(theme)
@@ -148,6 +151,8 @@ class LambdaTui(App[int]):
         if wrong:
             self.notify(wrong, severity="warning", timeout=10)
         self.act(self._read_feed, group="feed")
+        if not self.is_headless:  # left in any other way the terminal stays as it is: no echo, no cursor
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, 128 + signal.SIGTERM)
         self.set_interval(AGES, self._grow_older)
 
     async def _read_feed(self) -> None:
@@ -223,9 +228,15 @@ class LambdaTui(App[int]):
 
     def _say_connection(self, state: State) -> None:
         was, self._connected = self._connected, state.connected
-        if was and not state.connected:
-            gone = state.message or "engine gone"
-            self.notify(gone + _start_again(state, gone), severity="warning", timeout=12)
+        lost = None if state.connected else "gone" if state.gone else state.message
+        if lost == self._lost:
+            return
+        for old in [each for each in self._notifications if each.message == self._lost_toast]:
+            self._unnotify(old)  # it is no longer true
+        self._lost = lost
+        if lost is not None and was is not None:
+            self._lost_toast = _told_of(state)
+            self.notify(self._lost_toast, severity="warning", timeout=12)
         elif was is False and state.connected and state.header is not None and time.monotonic() > self._early_until:
             self.notify("connected again", timeout=3)
 
@@ -521,9 +532,10 @@ def run_screen(project: str, engine: EngineInfo, owned: bool, data: Path | None 
     return answer if answer is not None else app.return_code or 0
 
 
-def _start_again(state: State, gone: str) -> str:
-    """The next step where an engine is gone; nothing where it is there and cannot be heard."""
-    if not gone.startswith("engine gone"):
-        return ""
-    root = "DIR" if state.header is None else shlex.quote(clean(state.header.root))
-    return f". Start it again (lambdatui run {root} --headless): this screen goes on by itself"
+def _told_of(lost: State) -> str:
+    """Why no engine is heard, with the next step."""
+    message = clean(lost.message or "engine gone")
+    if not lost.gone:
+        return message
+    root = "DIR" if lost.header is None else shlex.quote(clean(lost.header.root))
+    return f"{message}. Start it again (lambdatui run {root} --headless): this screen goes on by itself"

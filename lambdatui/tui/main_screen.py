@@ -21,7 +21,7 @@ from lambdatui.tui.screens.logs import LogsPage
 from lambdatui.tui.screens.overview import OverviewPage
 from lambdatui.tui.screens.page import Page, seen
 from lambdatui.tui.screens.sources import SourcesPage
-from lambdatui.tui.widgets.bars import HeaderBar, KeyBar, TabBar
+from lambdatui.tui.widgets.bars import HeaderBar, KeyBar, TabBar, ways_out
 from lambdatui.tui.widgets.panel import LineWidget, Panel
 
 if TYPE_CHECKING:
@@ -133,8 +133,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.page.enter()
 
     def show_bars(self, state: State, now_us: int, paused: bool) -> None:
-        """Header and tabs."""
+        """Header, tabs, and in the footer what helps where no engine answers."""
         self.header.show_state(state, now_us, paused)
+        self.keys.show_ways_out(ways_out(state))
         depth = state.header.dlq_depth if state.header is not None else 0
         self.tabs.show_tab(self.page.NAME, depth)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -14,7 +17,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from lambdatui.client import feed as feed_module
-from lambdatui.client.feed import MAX_INVOCATIONS, MAX_LOGS, Feed, State, feed_url, merge, taken
+from lambdatui.client.feed import MAX_INVOCATIONS, MAX_LOGS, Feed, State, ended, feed_url, merge, taken
 from lambdatui.schema import FEED_VERSION, EngineInfo, Header, Subscription, Update
 from tests.client.fake_engine import T0, batch, function, row
 
@@ -73,6 +76,27 @@ def test_feed_url() -> None:
     assert feed_url("http://127.0.0.1:3001") == "ws://127.0.0.1:3001/feed"
     assert feed_url("https://h/") == "wss://h/feed"
 
+
+ENGINE = """
+import asyncio, msgspec
+from websockets.asyncio.server import serve
+from lambdatui.schema import EnvironmentRow, Update
+
+row = EnvironmentRow(id="e", function="f", pid=1, state="busy", start="fresh", version="1", code_sha="", memory_mb=1,
+    memory_limit_mb=128, cpu_percent=0, invocations=1, age_s=1)
+
+async def talk(connection):
+    await connection.recv()
+    await connection.send(msgspec.msgpack.encode(Update(environments=[row])))
+    await connection.wait_closed()
+
+async def main():
+    async with serve(talk, "127.0.0.1", 0) as server:
+        print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
@@ -180,6 +204,59 @@ async def test_an_engine_that_comes_back_on_another_port_is_found(monkeypatch: A
         back = await until(feed, lambda s: s.functions[0].name == "two")
         assert (back.logs, back.logs_reset, back.message) == ((), True, None)
         await feed.close()
+
+
+async def test_an_engine_that_is_there_and_does_not_answer_is_told_of_until_it_does(monkeypatch: Any) -> None:
+    """A process of its own that is stopped, as a person or a hung disk would; its port still takes connections."""
+    for name in ("SILENCE", "CONNECT_TIMEOUT", "CLOSE_TIMEOUT", "FIRST_DELAY"):
+        monkeypatch.setattr(feed_module, name, 0.1)
+    monkeypatch.setattr(feed_module, "GIVE_UP", 5)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ENGINE, stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    try:
+        assert process.stdout is not None
+        engine = msgspec.structs.replace(info((await process.stdout.readline()).decode().strip()), pid=process.pid)
+        feed = Feed(lambda: engine)
+        before = await until(feed, lambda s: s.connected and s.environments)
+        for _ in range(2):
+            process.send_signal(signal.SIGSTOP)
+            silent = await until(feed, lambda s: not s.connected)
+            assert silent.message is not None
+            assert f"kill -CONT {process.pid}" in silent.message
+            assert not silent.gone
+            assert silent.environments == before.environments  # nobody knows better
+            process.send_signal(signal.SIGCONT)
+            back = await until(feed, lambda s: s.connected)
+            assert back.message is None
+        process.send_signal(signal.SIGSTOP)
+        await until(feed, lambda s: not s.connected)
+        await asyncio.sleep(1)  # the connection is given up, and others are tried in vain
+        assert feed.state.message == silent.message
+        process.send_signal(signal.SIGCONT)
+        await until(feed, lambda s: s.connected)
+        process.kill()
+        gone = await until(feed, lambda s: s.gone)
+        assert gone.environments == ()
+        await feed.close()
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def test_nothing_runs_in_what_is_known_of_an_engine_that_has_gone() -> None:
+    rows = (function("busy", state="busy", concurrency=3, rate=2.0, errors=4), function("sick", state="broken"))
+    header = Header(project="shop", root="/", rate=9.0, concurrency=3, in_flight=3, dlq_depth=7, pending_events=5)
+    last = ended(State(header=header, functions=rows, logs=batch(1).lines()))
+    assert last.header is not None
+    assert (last.header.rate, last.header.concurrency, last.header.in_flight) == (0, 0, 0)
+    assert (last.header.dlq_depth, last.header.pending_events) == (7, 5)
+    assert [(row.state, row.concurrency, row.rate, row.errors) for row in last.functions] == [
+        ("idle", 0, 0, 4),
+        ("broken", 0, 0, 0),
+    ]
+    assert len(last.logs) == 1
 
 
 async def test_a_refused_token_is_said() -> None:

@@ -51,6 +51,13 @@ def test_the_engine_lives_in_a_session_of_its_own_until_the_leash_ends(
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_engine_that_somebody_stopped_ends_as_gracefully(host: Path, tmp_path: Path) -> None:
+    host.write_text(HOST.format(answer=READY))
+    engine = start_engine(tmp_path)
+    engine.process.send_signal(signal.SIGSTOP)
+    assert engine.close() == 7
+
+
 def test_what_is_to_be_done_meanwhile_is_done_while_the_engine_starts(host: Path, tmp_path: Path) -> None:
     done = tmp_path / "done"
     wait = f"import time\nwhile not os.path.exists({str(done)!r}): time.sleep(0.01)\n"

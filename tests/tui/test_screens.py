@@ -9,6 +9,7 @@ import time
 import msgspec
 import pytest
 
+from lambdatui.client.feed import no_answer
 from lambdatui.schema import AliasRow, ProblemRow, Sources
 from lambdatui.tui.screens.dlq_table import DlqTable
 from lambdatui.tui.screens.invocation_table import InvocationTable
@@ -17,7 +18,7 @@ from lambdatui.tui.widgets.panel import Panel
 from lambdatui.tui.widgets.table import Table
 
 from .fakes import State, make_app, opened, plain
-from .moment import at, function, header, invocation, shop
+from .moment import ENGINE, at, function, header, invocation, shop
 
 PANELS = {
     "1": [
@@ -162,7 +163,7 @@ async def test_empty_screens_say_what_to_do_next() -> None:
 
 
 async def test_before_the_engine_answers_nothing_is_said_about_the_project() -> None:
-    app, _, _ = make_app(State(message="connecting …"))
+    app, _, _ = make_app(State())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         assert "connecting to the engine" in plain(app)
@@ -198,14 +199,41 @@ async def test_hostile_names_and_errors_are_harmless() -> None:
 
 async def test_the_engine_gone_keeps_what_is_shown() -> None:
     async with opened() as shop:
-        shop.feed.push(connected=False, message="engine gone: it closed the feed")
+        shop.feed.push(connected=False, gone=True, message="engine gone: it closed the feed")
         await shop.settle()
         assert "✖ engine gone" in shop.text() and "fulfil-order" in shop.text()
         await shop.until(lambda: "Start it again" in shop.text())  # a toast comes with a layout of its own
         assert f"lambdatui run {shop.app.shown_state.header.root} --headless" in shop.told()
-        shop.feed.push(connected=True, message=None)
+        assert shop.text().splitlines()[-1].startswith(" start it again: lambdatui run ")
+        shop.feed.push(message="engine gone: waiting for it to start again")
         await shop.settle()
-        assert "engine gone" not in shop.text().splitlines()[0]
+        assert shop.told().count("Start it again") == 1
+        shop.feed.push(connected=True, gone=False, message=None)
+        await shop.settle()
+        assert "engine gone" not in shop.text() + shop.told()
+        assert "invoke" in shop.text().splitlines()[-1]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (60, 15)])
+async def test_the_next_step_stands_there_as_long_as_the_engine_is_gone(size: tuple[int, int]) -> None:
+    long = msgspec.structs.replace(shop(), header=header(root="/home/somebody/a rather long path/of a project/shop"))
+    async with opened(long, size=size) as shown:
+        shown.feed.push(connected=False, gone=True, message="engine gone: it closed the feed")
+        await shown.settle()
+        footer = shown.text().splitlines()[-1]
+        assert "lambdatui run " in footer and "--headless" in footer and "quit" in footer
+
+
+async def test_an_engine_that_does_not_answer_is_not_called_gone() -> None:
+    async with opened() as shop:
+        silent = no_answer(msgspec.structs.replace(ENGINE, pid=4711))
+        shop.feed.push(connected=False, message=silent)
+        await shop.until(lambda: "does not answer" in shop.text())
+        assert "✖ not connected" in shop.text().splitlines()[0] and "gone" not in shop.text()
+        assert "kill -CONT 4711" in shop.text().splitlines()[-1]
+        shop.feed.push(connected=False, gone=True, message="engine gone: it closed the feed")
+        await shop.settle()
+        assert "✖ engine gone" in shop.text().splitlines()[0] and "does not answer" not in shop.told()
 
 
 async def test_an_engine_on_another_port_is_the_one_that_is_called() -> None:

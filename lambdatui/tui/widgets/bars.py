@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from textual import events
@@ -10,7 +11,7 @@ from textual.message import Message
 from lambdatui.client.feed import State
 from lambdatui.schema import Header
 from lambdatui.tui.text import age, clean, compact, plural, since, usd, utc_now_text
-from lambdatui.tui.widgets.lines import Piece, width_of
+from lambdatui.tui.widgets.lines import Piece, fit, width_of
 from lambdatui.tui.widgets.panel import Bar, drop_to_fit
 
 SCREENS = (
@@ -111,7 +112,7 @@ class HeaderBar(Bar):
         if state is None or (not state.connected and header is None):
             return [*paused, ("◌ connecting", "dim"), clock]
         if not state.connected:
-            return [*paused, ("✖ engine gone", "err bold"), clock]
+            return [*paused, ("✖ engine gone" if state.gone else "✖ not connected", "err bold"), clock]
         assert header is not None
         if header.state != "running":
             return [*paused, (f"◌ {clean(header.state)}", "warn"), clock]
@@ -128,6 +129,18 @@ def cost_groups(header: Header) -> list[Pieces]:
         return [(("cost ", "dim"), run)] if header.cost_usd else []
     month: Piece = (f"{usd(header.monthly_usd)}/mo", "")
     return [(("cost ", "dim"), run, (", ", "dim"), month), (("cost ", "dim"), month)]
+
+
+def ways_out(state: State) -> tuple[str, ...]:
+    """What to do where no engine is heard, from the longest way to say it to the shortest; empty where one is."""
+    if state.connected or state.message is None:
+        return ()
+    root = "DIR" if state.header is None else shlex.quote(clean(state.header.root))
+    if state.gone:
+        again = [f"lambdatui run {where} --headless" for where in (root, "DIR")]
+        return (*(f"start it again: {command}" for command in again), again[-1])
+    message = clean(state.message)
+    return message, message.rpartition(": ")[2]
 
 
 class TabBar(Bar):
@@ -187,10 +200,16 @@ class KeyBar(Bar):
         super().__init__(id="keys")
         self.keys: Sequence[tuple[str, str]] = ()
         self.fixed: Sequence[tuple[str, str]] = ()
+        self.ways_out: Sequence[str] = ()
 
     def show_keys(self, keys: Sequence[tuple[str, str]], fixed: Sequence[tuple[str, str]]) -> None:
         """(key, word) pairs; `fixed` ones stand at the end and never leave."""
         self.keys, self.fixed = keys, fixed
+        self.sync()
+
+    def show_ways_out(self, sentences: Sequence[str]) -> None:
+        """Say in the keys' place what helps while no engine answers them: the first that fits, else the last, cut."""
+        self.ways_out = sentences
         self.sync()
 
     def pieces(self, width: int) -> tuple[Piece, ...]:
@@ -200,6 +219,10 @@ class KeyBar(Bar):
         fixed = [(key, word if wide else SHORT_WORDS.get(word, word)) for key, word in self.fixed]
         tail = [part for pair in fixed for part in ((" " * gap, ""), *_key(*pair))]
         out: list[Piece] = [(" ", "")]
+        room = width - 2 - width_of(tail)
+        if self.ways_out:
+            fitting = (each for each in self.ways_out if width_of([(each, "err")]) <= room)
+            return (*out, *fit([(next(fitting, self.ways_out[-1]), "err")], room), *tail)
         for number, (key, word) in enumerate(keys):
             piece = ([(" " * gap, "")] if number else []) + list(_key(key, word))
             if width_of(out) + width_of(piece) + width_of(tail) > width - 1:
