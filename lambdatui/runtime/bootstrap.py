@@ -6,6 +6,7 @@ import os
 import sys
 from time import perf_counter_ns, time
 
+from ..quickjson import decode, decode_strictly
 from ..wire import (
     CHECK,
     CHECKED,
@@ -31,7 +32,6 @@ from .imports import LIBRARY, Imports
 from .importtimes import ImportTimes, Places
 from .logcapture import LogCapture
 from .marshal import Marshaller, keeps_unicode, unmarshal
-from .quickjson import decode, decode_strictly
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from os import close, dup2, readv, set_blocking, writev
 
+from ..quickjson import decode, encoder
 from ..wire import HEADER, NO_REQUEST, pack, unpack_header
-from .quickjson import decode, encoder
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:

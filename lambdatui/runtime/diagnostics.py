@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import _thread
 
+from ..quickjson import encoder
 from ..wire import sounds_secret
-from .quickjson import encoder
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:

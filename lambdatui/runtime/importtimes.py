@@ -13,7 +13,7 @@ import sys
 from _thread import get_ident
 from time import perf_counter_ns
 
-from .quickjson import encoder
+from ..quickjson import encoder
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:

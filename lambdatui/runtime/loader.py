@@ -12,7 +12,7 @@ from _frozen_importlib_external import MAGIC_NUMBER, decode_source  # importlib.
 from _imp import source_hash
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader
 
-from .quickjson import decode
+from ..quickjson import decode
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import os
 import sys
 from marshal import dumps
 
+from ..quickjson import decode, encoder, quote_ascii, quote_unicode
 from .faults import Fault
-from .quickjson import decode, encoder, quote_ascii, quote_unicode
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import sys
 from _thread import allocate_lock, get_ident, start_new_thread
 from time import perf_counter_ns, thread_time_ns, time_ns
 
-from .quickjson import encoder
+from ..quickjson import encoder
 
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:

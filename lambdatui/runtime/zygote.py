@@ -286,7 +286,7 @@ class _Zygote:
         os.write(self._give, b"1")
         os.write(take, b"1")
         os.close(take)
-        request, fds = message
+        request, fds = message.body, message.fds
         id, pid = request["id"], os.getpid()
         try:
             different = variables.differs(request["env"])

@@ -10,9 +10,12 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from typing import Any
 
 from . import tree
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    from typing import Any
 
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446  # numbers of the system calls, on all architectures
 _VERSION = 1

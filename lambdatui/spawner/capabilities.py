@@ -10,9 +10,12 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from typing import Any
 
 from . import tree
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    from typing import Any
 
 # What root keeps, for files and users are as they are outside: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID,
 # SETUID, NET_BIND_SERVICE.

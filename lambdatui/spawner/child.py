@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
-import signal
-from typing import Any
 
 from ..wire import FD_CHANNEL, MARK_ENGINE
 from . import apart, capabilities, private_tmp, tree
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+else:
+    import _signal as signal
 
 # The kernel's choice when memory runs out should be an environment, not the engine or the user's editor.
 _OOM_SCORE = b"500"
@@ -136,8 +140,10 @@ def _default_signals() -> None:
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if number not in (signal.SIGKILL, signal.SIGSTOP):
-            with contextlib.suppress(OSError, ValueError):  # some are the C library's own
+            try:
                 signal.signal(number, signal.SIG_DFL)
+            except (OSError, ValueError):
+                pass  # some are the C library's own
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import os
 import resource
-from typing import NamedTuple, NoReturn, Sequence
 
 from . import mounts, tree
 from .view import READ_ONLY, View
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    from typing import NoReturn, Sequence
 
 _TMP = "/tmp"
 _ALL, _NOTHING, _NO_LIMIT = 0, 1, 2  # what a probe ends with
@@ -57,12 +60,13 @@ class Namespaces:
             os.close(fd)
 
 
-class Found(NamedTuple):
+class Found:
     """What this system allows."""
 
-    possible: bool  # a /tmp of an environment's own, and a view of other files
-    process_limit: bool  # there the kernel also counts processes for each environment by itself
-    reason: str = ""  # why it is not possible
+    def __init__(self, possible: bool, process_limit: bool, reason: str = "") -> None:
+        self.possible = possible  # a /tmp of an environment's own, and a view of other files
+        self.process_limit = process_limit  # there the kernel also counts processes for each environment by itself
+        self.reason = reason  # why it is not possible
 
 
 def probe() -> Found:

@@ -41,18 +41,24 @@ The end of the stream at the spawner's side means that the engine has gone: ever
 
 from __future__ import annotations
 
-import array
-import json
+import _socket as socket
 import os
-import socket
 import struct
-from typing import Any, Callable, NamedTuple, Sequence
+
+from ..quickjson import decode, encoder
+
+# An engine is ready when its spawner is: `typing`, `json`, `socket`, `signal` and `contextlib` take half of its start.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Sequence
 
 LENGTH = struct.Struct("<I")
 MAX_MESSAGE = 16 * 1024 * 1024
 _MAX_FDS = 64
+_FD = struct.calcsize("i")
 _PIECE = 65536
 _WAKE_EVERY_MS = 20
+_encode = encoder(True)
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 # Limits that Lambda sets, for those who do not say otherwise.
@@ -62,11 +68,12 @@ MAX_PROCESSES = 1024  # with threads
 DEFAULT_NICE = 10
 
 
-class Message(NamedTuple):
+class Message:
     """One message and the file descriptors that came with it, which belong to the receiver from now on."""
 
-    body: dict[str, Any]
-    fds: list[int]
+    def __init__(self, body: dict[str, Any], fds: list[int]) -> None:
+        self.body = body
+        self.fds = fds
 
 
 def spawn(
@@ -122,9 +129,9 @@ def send(
 
     `wake` is called again and again while it waits: the peer may have been stopped.
     """
-    data = json.dumps({**body, "fds": len(fds)} if fds else body).encode()
+    data = _encode({**body, "fds": len(fds)} if fds else body).encode()
     data = LENGTH.pack(len(data)) + data
-    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("%di" % len(fds), *fds))] if fds else []
     sent = 0
     while sent < len(data):
         try:
@@ -151,7 +158,7 @@ def receive(sock: socket.socket) -> Message | None:
     text = _exactly(sock, length)
     if not text:
         return None
-    body = json.loads(text)
+    body = decode(text.decode())
     body.pop("fds", None)
     return Message(body, fds)
 
@@ -171,9 +178,7 @@ def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     found: list[int] = []
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds = array.array("i")
-            fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
-            found.extend(fds)
+            found += struct.unpack_from("%di" % (len(payload) // _FD), payload)
     return found
 
 
@@ -208,7 +213,7 @@ class Receiver:
             end = LENGTH.size + length
             if len(self._data) < end:
                 break
-            body = json.loads(bytes(self._data[LENGTH.size : end]))
+            body = decode(self._data[LENGTH.size : end].decode())
             del self._data[:end]
             count = body.pop("fds", 0)
             fds, self._fds = self._fds[:count], self._fds[count:]

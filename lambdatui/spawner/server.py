@@ -5,17 +5,21 @@ Single-threaded on purpose: PR_SET_PDEATHSIG follows the thread that forked.
 
 from __future__ import annotations
 
-import contextlib
+import _socket as socket
 import errno
 import os
 import select
-import signal
-import socket
 import time
-from typing import Any, NoReturn
 
 from . import child, private_tmp, protocol, tree
 from .zygotes import Fork, Zygote
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    import signal
+    from typing import Any, NoReturn
+else:
+    import _signal as signal
 
 # How long an ended environment's left-over descendants may take to die before they are left to the next look.
 _ORPHAN_WAIT_S = 1.0
@@ -104,8 +108,10 @@ class Spawner:
 
     def _started(self, id: str, pid: int, own_tmp: bool) -> None:
         if own_tmp and id not in self._kept:
-            with contextlib.suppress(OSError):  # it has ended already
+            try:
                 self._kept[id] = private_tmp.Namespaces(pid)
+            except OSError:
+                pass  # it has ended already
         self._say({"say": "started", "id": id, "pid": pid})
 
     # --- zygotes
@@ -267,8 +273,10 @@ class Spawner:
             time.sleep(0.0005)
 
     def _say(self, body: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # the engine has gone: the loop sees the end of the stream next
+        try:
             protocol.send(self._control, body)
+        except OSError:
+            pass  # the engine has gone: the loop sees the end of the stream next
 
 
 def _reaped(pid: int) -> bool:
@@ -280,16 +288,20 @@ def _reaped(pid: int) -> bool:
 
 
 def _drain(fd: int) -> None:
-    with contextlib.suppress(BlockingIOError):
+    try:
         os.read(fd, 4096)
+    except BlockingIOError:
+        pass
 
 
 def _ignore_signals() -> None:
     """An environment may signal its parent, a terminal its group: only the engine's end of the socket counts."""
     for number in signal.valid_signals():
         if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD):
-            with contextlib.suppress(OSError, ValueError):  # some are the C library's own
+            try:
                 signal.signal(number, signal.SIG_IGN)
+            except (OSError, ValueError):
+                pass  # some are the C library's own
 
 
 def main(fd: int) -> NoReturn:

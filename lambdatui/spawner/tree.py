@@ -6,12 +6,16 @@ documentation says.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
-import signal
 import sys
-from typing import Iterable, Iterator, NamedTuple, Sequence
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    import signal
+    from typing import Iterable, Iterator, Sequence
+else:
+    import _signal as signal
 
 LINUX = sys.platform.startswith("linux")
 _PR_SET_PDEATHSIG = 1
@@ -103,8 +107,10 @@ def signal_process(pid: int, number: int) -> bool:
 
 def kill_group(pid: int) -> None:
     """SIGKILL the process group that `pid` leads."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    try:
         os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
 
 
 def kill_tree(pid: int) -> None:
@@ -215,12 +221,17 @@ def put_behind(pids: Iterable[int]) -> None:
     Not by SCHED_IDLE: what never runs does not even die of a SIGKILL.
     """
     for pid in pids:
-        with contextlib.suppress(OSError):
+        try:
             os.setpriority(os.PRIO_PROCESS, pid, _LAST)
+        except OSError:
+            pass
         # What counts between sessions where the kernel groups processes by these: man 7 sched, "The autogroup feature".
         # Without privileges it takes ten of them a second.
-        with contextlib.suppress(OSError), open("/proc/%d/autogroup" % pid, "w", encoding="ascii") as file:
-            file.write(str(_LAST))
+        try:
+            with open("/proc/%d/autogroup" % pid, "w", encoding="ascii") as file:
+                file.write(str(_LAST))
+        except OSError:
+            pass
 
 
 def thaw(pid: int) -> None:
@@ -232,12 +243,15 @@ def thaw(pid: int) -> None:
     signal_process(pid, signal.SIGCONT)
 
 
-class Size(NamedTuple):
+class Size:
     """Of a process and all below it. Shared pages count once for each."""
 
-    resident: int  # bytes
-    tasks: int  # threads of all of them
-    below: Sequence[int]  # the others' ids
+    __slots__ = ("below", "resident", "tasks")
+
+    def __init__(self, resident: int, tasks: int, below: Sequence[int]) -> None:
+        self.resident = resident  # bytes
+        self.tasks = tasks  # threads of all of them
+        self.below = below  # the others' ids
 
 
 def size_of(pid: int, most: int) -> Size:

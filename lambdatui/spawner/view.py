@@ -8,9 +8,12 @@ its content. Paths have no links in them; those that do not exist are left out.
 from __future__ import annotations
 
 import os
-from typing import Sequence
 
 from . import mounts
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    from typing import Sequence
 
 READ_ONLY, WRITABLE, HIDE = "read_only", "writable", "hide"
 

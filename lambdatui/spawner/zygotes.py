@@ -5,17 +5,18 @@ The spawner never waits for one: user code may have stopped or killed it. What g
 
 from __future__ import annotations
 
-import collections
-import contextlib
-import json
+import _socket as socket
 import os
 import select
-import socket
 import time
-from typing import Any, Sequence
 
 from .. import wire
+from ..quickjson import encoder
 from . import child, protocol
+
+TYPE_CHECKING = False  # see protocol.py
+if TYPE_CHECKING:
+    from typing import Any, Sequence
 
 # Seconds. A fork takes milliseconds, the import of large libraries on a busy machine a minute at most.
 FORK_PATIENCE_S = 2.0
@@ -58,12 +59,14 @@ class Zygote:
             os.close(reader)
             os.close(writer)
         self._receiver = protocol.Receiver(self._socket)
-        prepare = json.dumps({**request["prepare"], "nice": request["nice"]}).encode()
+        prepare = encoder(True)({**request["prepare"], "nice": request["nice"]}).encode()
         self._socket.settimeout(_SEND_PATIENCE_S)
-        with contextlib.suppress(OSError):  # it has ended, which is heard of
+        try:
             self._socket.sendall(wire.pack(wire.PREPARE, b"", prepare) + prepare)
+        except OSError:
+            pass  # it has ended, which is heard of
         self._socket.setblocking(False)
-        self._unsent: collections.deque[tuple[dict[str, Any], list[int]]] = collections.deque()
+        self._unsent: list[tuple[dict[str, Any], list[int]]] = []
         self._writable = select.poll()
         self._writable.register(self._socket, select.POLLOUT)
 
@@ -91,7 +94,7 @@ class Zygote:
     def _send(self) -> None:
         """What its socket takes, which may be stopped: the rest when it has said that it goes on."""
         while self._unsent and self._writable.poll(0):
-            request, fds = self._unsent.popleft()
+            request, fds = self._unsent.pop(0)
             try:
                 protocol.send(self._socket, request, fds)
             finally:
@@ -106,8 +109,10 @@ class Zygote:
                 return found
             self._heard = time.monotonic()
             found += [message.body for message in messages]
-            with contextlib.suppress(OSError):  # it has ended, which is heard of
+            try:
                 self._send()
+            except OSError:
+                pass  # it has ended, which is heard of
 
     def close(self) -> None:
         self._socket.close()

@@ -10,11 +10,14 @@ import pytest
 
 from tests.client.fake_engine import FakeEngine
 
+ROOT = Path(__file__).parents[2]
 
-def imported(code: str) -> set[str]:
+
+def imported(code: str, *options: str) -> set[str]:
     """The modules that are there when a fresh Python has run `code`."""
     script = f"import sys\n{code}\nsys.__stderr__.write(' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    words = [sys.executable, *options, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     return set(done.stderr.split())
 
 
@@ -26,6 +29,13 @@ def test_an_engine_starts_without_what_only_some_projects_and_calls_need() -> No
         "lambdatui.api.aws.lambda_table", "lambdatui.config.sam", "lambdatui.config.serverless",
     }  # fmt: skip
     assert not late & imported("import lambdatui.host.main")
+
+
+def test_a_spawner_starts_with_what_is_built_into_the_interpreter() -> None:
+    found = imported(f"sys.path.insert(0, {str(ROOT)!r})\nimport lambdatui.spawner.server", "-I", "-S")
+    assert "lambdatui.spawner.tree" in found
+    dear = {"typing", "json", "re", "socket", "signal", "enum", "contextlib", "collections", "subprocess", "asyncio"}
+    assert not dear & found
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["invoke", "--help"]])

@@ -140,7 +140,7 @@ def test_the_kernel_counts_the_processes_of_each_environment_by_itself_where_the
     def look() -> object:
         return start_processes(20)
 
-    found = within([], lambda: private_tmp.probe()._asdict(), keep=top(project), user=user)
+    found = within([], lambda: vars(private_tmp.probe()), keep=top(project), user=user)
     if isinstance(found, str) or not found["process_limit"]:
         pytest.skip(f"this system does not: {found}")
     assert within([], look, keep=top(project), user=user) == [19, "Resource temporarily unavailable"]
