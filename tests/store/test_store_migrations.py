@@ -93,3 +93,24 @@ async def test_a_history_of_each_version_is_migrated_with_all_that_it_tells(
     whole(data / "history.db")
     await Store.open(tmp_path / "new", clock).close()
     assert layout(data / "history.db") == layout(tmp_path / "new" / "history.db")
+
+
+def everything(path: Path) -> list[object]:
+    """What a file is from its first page on."""
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
+    for pragma in ("auto_vacuum", "page_size", "encoding", "journal_mode", "user_version", "application_id"):
+        found += connection.execute(f"PRAGMA {pragma}").fetchall()
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("name", ["state.db", "history.db"])
+async def test_the_files_that_tests_copy_are_those_that_the_migrations_make(
+    clock: ManualClock, tmp_path: Path, name: str, request: pytest.FixtureRequest
+) -> None:
+    await Store.open(tmp_path / "first", clock).close()
+    await Store.open(tmp_path / "copied", clock).close()
+    request.getfixturevalue("every_migration")
+    await Store.open(tmp_path / "made", clock).close()
+    assert everything(tmp_path / "copied" / name) == everything(tmp_path / "made" / name)

@@ -31,6 +31,7 @@ async def test_everything_is_this_users_only_and_git_ignores_it(store: Store) ->
     assert all(mode(path) == 0o600 for path in files)
 
 
+@pytest.mark.usefixtures("every_migration")
 async def test_auto_vacuum_and_versions_are_there_from_the_first_page(store: Store) -> None:
     for name, migrations in (("state.db", STATE), ("history.db", HISTORY)):
         connection = sqlite3.connect(store.data / name)
