@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -62,9 +63,19 @@ class EngineLock:
                 file.write(msgspec.json.encode(info))
             new.replace(self._info)
 
+    def lost(self) -> bool:
+        """Whether the folder was removed or moved under the engine: its path leads to another one, or to none."""
+        try:
+            found = (self._data / "lock").stat()
+        except OSError as error:
+            return error.errno in (errno.ENOENT, errno.ENOTDIR)  # what cannot be told for a moment is no loss
+        ours = os.fstat(self._fd)
+        return (found.st_dev, found.st_ino) != (ours.st_dev, ours.st_ino)
+
     def release(self) -> None:
-        with contextlib.suppress(OSError):  # one that stays says nothing: the lock is the truth
-            self._info.unlink()
+        if not self.lost():  # else it is another engine's
+            with contextlib.suppress(OSError):  # one that stays says nothing: the lock is the truth
+                self._info.unlink()
         os.close(self._fd)
 
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "000000000000"
 INTERRUPTED = 130
+LOOK_S = 1.0  # between two looks whether the data folder is still there
 
 
 def main(argv: Sequence[str]) -> int:
@@ -226,7 +227,7 @@ class Host:
                 credentials.keep(engine.pool.retire_all, functools.partial(engine.telemetry.say, "notice", None))
             gc.freeze()  # what start-up made stays: later collections need not look at it
             gc.enable()
-            await self._ending.wait()
+            await self._until_the_end(data, lock, telemetry)
         finally:
             steps = [local_aws.stop, *self._ending_steps(engine, sources, servers, telemetry, store)]
             if console is not None:
@@ -237,6 +238,24 @@ class Host:
             failure = await _all_of([*steps, lambda: _clear(data)])
         if failure is not None:  # here only where nothing else went wrong before
             raise OperationFailed(f"the engine ended, but not as it should: {failure}") from failure
+
+    async def _until_the_end(self, data: Path, lock: EngineLock, telemetry: Telemetry) -> None:
+        """Wait to be ended; or for the loss of the data folder, after which nothing that is accepted could be kept."""
+        losses = 0  # one look may meet a folder that is being put back
+        while losses < 2 and not self._ending.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._ending.wait()
+            losses = losses + 1 if lock.lost() else 0
+        if losses and not self._ending.is_set():
+            telemetry.say(
+                "error",
+                None,
+                f"{data} was removed or moved while the engine ran: it ends, since what it accepts would be lost. "
+                "Put the folder back if it holds what you need, and start the engine again",
+            )
+            self._exit_code = 1
+            self._ending.set()
 
     def _ending_steps(
         self, engine: Engine, sources: SourceManager, servers: list[HttpServer], telemetry: Telemetry, store: Store

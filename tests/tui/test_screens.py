@@ -184,6 +184,19 @@ async def test_a_problem_of_the_project_stands_where_its_functions_would() -> No
         assert "⚠ template.yaml:12 cannot be read." in shop_.text()
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_what_is_wrong_as_a_whole_is_seen_however_many_functions_there_are(size: tuple[int, int]) -> None:
+    told = "nothing new is accepted: the disk that holds /home/shop/.lambdatui/state.db is full: free some space"
+    problem = ProblemRow(severity="error", file=None, line=None, message=told, remedy="")
+    many = tuple(function(f"function-{number}", "idle") for number in range(40))
+    some = msgspec.structs.replace(shop(functions=many), header=header(problems=[problem]))
+    async with opened(some, size=size) as shown:
+        assert "⚠ nothing new is accepted: the disk" in shown.text()
+        shown.feed.push(header=header())
+        await shown.settle()
+        assert "nothing new" not in shown.text()
+
+
 async def test_a_broken_function_says_what_to_install() -> None:
     async with opened() as shop:
         await shop.press("G", "enter")

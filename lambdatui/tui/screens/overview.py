@@ -134,7 +134,7 @@ class OverviewPage(FunctionKeys):
         table.empty = (
             CONNECTING if state.header is None else (told and f"⚠ {told} {problems[0].remedy}") or NO_FUNCTIONS
         )
-        table.footer_lines = [line(("  ⚠ ", "warn"), (told, "warn"))] if told else []
+        table.pinned = [line(("  ⚠ ", "warn"), (told, "warn"))] if told else []
         table.set_rows(self._function_rows(state.functions))
         if self._just_entered:
             # Only then: while it is open the cursor leads, and what is selected follows.
@@ -198,7 +198,7 @@ class OverviewPage(FunctionKeys):
             table.styles.height = wanted
 
     def on_resize(self) -> None:
-        self._fit_table(len(self.state.functions) + 2 * bool(self.query_one("#functions", Table).footer_lines))
+        self._fit_table(len(self.state.functions) + 2 * bool(self.query_one("#functions", Table).pinned))
 
     def on_table_moved(self, event: Table.Moved) -> None:
         if event.table.id == "functions":
