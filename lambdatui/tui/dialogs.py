@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static, TextArea
-from textual.widgets.option_list import Option
+from textual.widgets import Input, Static, TextArea
 
 from lambdatui.tui.keys import bind
 from lambdatui.tui.text import clean, json_value
@@ -90,55 +87,6 @@ class Ask(ModalScreen[str | None]):
     def action_cancel(self) -> None:
         """Leave without an answer."""
         self.dismiss(None)
-
-
-class Choose(ModalScreen[str | None]):
-    """One of several; the answer is its id."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        bind("escape,q", "cancel", "cancel", "Leave it", "choose.cancel"),
-        bind("j", "down", "down", "Next", "choose.down", show=False),
-        bind("k", "up", "up", "Previous", "choose.up", show=False),
-    ]
-
-    def __init__(self, question: str, options: Sequence[tuple[str, str, str]]) -> None:
-        super().__init__()
-        self.question, self.options = question, options
-
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog small"):
-            yield Static(clean(self.question), classes="question", markup=False)
-            yield OptionList(*(Option(_two(title, note), id=name) for name, title, note in self.options), compact=True)
-            yield Static("Enter takes it · Esc goes back", classes="soft hint")
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self.dismiss(event.option_id)
-
-    def on_key(self, event: events.Key) -> None:
-        """A digit takes the option that begins with it."""
-        for name, title, _ in self.options:
-            if event.character and event.character.isdecimal() and title.startswith(event.character):
-                event.stop()
-                self.dismiss(name)
-
-    def action_down(self) -> None:
-        """To the next option."""
-        self.query_one(OptionList).action_cursor_down()
-
-    def action_up(self) -> None:
-        """To the previous option."""
-        self.query_one(OptionList).action_cursor_up()
-
-    def action_cancel(self) -> None:
-        """Leave without an answer."""
-        self.dismiss(None)
-
-
-def _two(title: str, note: str) -> str:
-    from rich.markup import escape
-
-    return f"{escape(clean(title))}  [dim]{escape(clean(note))}[/]" if note else escape(clean(title))
 
 
 class EventEditor(ModalScreen[bytes | None]):

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from textual.widgets import TextArea
 
-from lambdatui.schema import ReplayResult
+from lambdatui.schema import DlqEntry, ReplayResult
 from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
 from lambdatui.tui.replay import AT_ONCE, ReplayJob
 from lambdatui.tui.screens.dlq_table import DlqTable
@@ -133,6 +133,31 @@ async def test_enter_in_the_box_opens_the_entry_on_its_screen() -> None:
         shop.widget("#overview-dlq", DlqTable).focus()
         await shop.press("j", "enter")
         assert shop.app.main.page.NAME == "dlq" and shop.widget("#dlq", DlqTable).cursor == "dead-1"
+
+
+async def test_the_box_shows_the_newest_until_somebody_is_in_it() -> None:
+    def later(number: int) -> tuple[DlqEntry, ...]:
+        newest = entry(0, id=f"later-{number}", last_at=f"2999-01-01T00:00:0{number}.000000Z")
+        return (newest, *shop.feed.state.dlq)
+
+    async with opened() as shop:
+        box = shop.widget("#overview-dlq", DlqTable)
+        assert box.cursor == "dead-0"
+        shop.feed.push(dlq=later(1))
+        await shop.until(lambda: box.cursor == "later-1" and box.top == 0)
+        box.focus()
+        await shop.press("j")
+        assert box.cursor == "dead-0"
+        shop.feed.push(dlq=later(2))
+        await shop.until(lambda: "later-2" in box.entries)
+        assert box.cursor == "dead-0", "what r replays is the one that was chosen"
+        await shop.press("enter")
+        assert shop.widget("#dlq", DlqTable).cursor == "dead-0"
+        await shop.press("escape")
+        await shop.until(lambda: shop.app.main.focused is box)
+        assert box.cursor == "dead-0", "one comes back to where one was"
+        await shop.press("tab")
+        await shop.until(lambda: box.cursor == "later-2")
 
 
 async def test_a_job_counts_and_never_has_more_than_a_few_in_flight() -> None:

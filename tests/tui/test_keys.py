@@ -7,11 +7,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, OptionList, TextArea
 from textual.widgets._toast import ToastHolder
 
 from lambdatui.schema import PushRow, Sources
-from lambdatui.tui.dialogs import Ask, Choose, Confirm, EventEditor, Reader
+from lambdatui.tui.choose import Choose
+from lambdatui.tui.dialogs import Ask, Confirm, EventEditor, Reader
 from lambdatui.tui.help import help_rows
 from lambdatui.tui.main_screen import PAGES
 from lambdatui.tui.widgets.logview import LogView
@@ -244,6 +245,44 @@ async def test_i_offers_what_the_functions_own_trigger_would_send() -> None:
         await shop.press("j", "enter")
         await shop.until(lambda: isinstance(shop.app.screen, EventEditor))
         assert '"path": "/checkout"' in shop.app.screen.query_one(TextArea).text
+
+
+def menu(shop: Shop) -> list[str]:
+    """What the menu lists, in its order."""
+    return [str(one.prompt) for one in shop.app.screen.query_one(OptionList).options]
+
+
+async def test_typing_narrows_a_menu() -> None:
+    async with opened() as shop:
+        await shop.press("i", "j", "down", "k")
+        chosen = shop.app.screen.query_one(OptionList)
+        assert chosen.highlighted == 1, "j and k move, whatever else may be typed"
+        await shop.press(*"sam")
+        await shop.until(lambda: len(menu(shop)) == 1)
+        assert "a sample event" in menu(shop)[0]
+        await shop.press("enter")
+        await shop.until(lambda: "Sample event" in shop.text())
+        every = len(menu(shop))
+        await shop.press("slash", *"json kinesis")
+        await shop.until(lambda: "nothing matches 'json kinesis'" in shop.text())
+        await shop.press("enter")
+        assert isinstance(shop.app.screen, Choose), "there is nothing to take"
+        await shop.press("escape")
+        await shop.until(lambda: len(menu(shop)) == every)
+        await shop.press("slash", *"kinesis")
+        await shop.until(lambda: all("kinesis" in one for one in menu(shop)))
+        await shop.press("down", "up", "enter")
+        await shop.until(lambda: isinstance(shop.app.screen, EventEditor))
+        assert '"aws:kinesis"' in shop.app.screen.query_one(TextArea).text
+
+
+async def test_escape_leaves_a_menu_when_its_filter_is_gone() -> None:
+    async with opened() as shop:
+        await shop.press("i", *"emp", "escape")
+        await shop.until(lambda: len(menu(shop)) > 1)
+        await shop.press("escape")
+        assert not isinstance(shop.app.screen, Choose)
+        assert not [call for call in shop.client.calls if call[0] == "invoke"]
 
 
 async def test_a_toast_is_data_whoever_raises_it() -> None:

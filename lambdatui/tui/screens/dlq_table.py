@@ -13,6 +13,7 @@ from lambdatui.tui.details import subject_of
 from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
 from lambdatui.tui.keys import bind
 from lambdatui.tui.replay import ReplayJob
+from lambdatui.tui.screens.page import seen
 from lambdatui.tui.text import age, clean, local_time, plural, since
 from lambdatui.tui.widgets.lines import line
 from lambdatui.tui.widgets.rows import Cell, Column, Row
@@ -67,10 +68,21 @@ class DlqTable(Table):
             id=id,
         )
         self.box = box
+        self.newest_first = box
         self.entries: dict[str, DlqEntry] = {}
 
     def help_name(self) -> str:
         return "Dead letters"
+
+    # The box is there to show the newest: it follows them until somebody is in it, whose entry then stays.
+
+    def on_focus(self) -> None:
+        self.newest_first = False
+
+    def on_blur(self) -> None:
+        if self.box and seen(self) and self.app.app_focus:  # else somebody went to look at the entry, and comes back
+            self.newest_first = True
+            self.action_edge(-1)
 
     def show_entries(self, entries: Sequence[DlqEntry], now_us: int, depth: int = 0) -> None:
         """The newest entries of every queue, newest first, of `depth` that there are."""

@@ -14,8 +14,9 @@ from lambdatui import samples
 from lambdatui.client.client import InvokeReply, StoredEvent
 from lambdatui.errors import LambdaTuiError, OperationFailed
 from lambdatui.schema import TraceFrame
+from lambdatui.tui.choose import Choose
 from lambdatui.tui.details import payload_lines
-from lambdatui.tui.dialogs import Ask, Choose, EventEditor, Reader
+from lambdatui.tui.dialogs import Ask, EventEditor, Reader
 from lambdatui.tui.keys import bind
 from lambdatui.tui.outside import find_file
 from lambdatui.tui.own_events import OwnEvent, of_files, of_triggers

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from lambdatui.client.feed import State
 from lambdatui.clock import MICROS
 from lambdatui.schema import Subscription
-from lambdatui.tui.dialogs import Choose
+from lambdatui.tui.choose import Choose
 from lambdatui.tui.keys import bind
 from lambdatui.tui.screens.page import Page
 from lambdatui.tui.text import clean, plural

@@ -128,6 +128,10 @@ def sort_rows(rows: Sequence[Row], key: str | None, descending: bool) -> list[Ro
 def matching(rows: Sequence[Row], needle: str) -> list[Row]:
     """Rows in which every word of the filter occurs, whatever the case."""
     words = needle.lower().split()
-    if not words:
-        return list(rows)
-    return [row for row in rows if all(word in row.haystack() for word in words)]
+    return [row for row in rows if all(word in row.haystack() for word in words)] if words else list(rows)
+
+
+def has_words(text: str, needle: str) -> bool:
+    """Whether every word of the filter occurs in a text, whatever the case."""
+    text = text.lower()
+    return all(word in text for word in needle.lower().split())
