@@ -37,6 +37,7 @@ def handler(event, context):
         "state": tried(lambda: os.listdir(f"{own}/STATE")),
         "aws_files": tried(lambda: os.listdir(event["aws_files"])),
         "change": tried(lambda: open(__file__, "a").close()),
+        "remove": tried(lambda: os.remove(__file__)),
         "add": tried(lambda: open(f"{own}/new.txt", "w").close()),
         "nice": os.nice(0),
         "nofile": resource.getrlimit(resource.RLIMIT_NOFILE),
@@ -117,7 +118,7 @@ def test_the_users_aws_files_cannot_be_read(found: dict[str, Any]) -> None:
 
 @needs_namespaces
 def test_the_code_is_read_only(found: dict[str, Any]) -> None:
-    assert found["change"] == found["add"] == "Read-only file system"
+    assert found["change"] == found["remove"] == found["add"] == "Read-only file system"
 
 
 def test_an_environment_is_niced_and_has_lambdas_limits(found: dict[str, Any]) -> None:

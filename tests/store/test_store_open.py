@@ -41,6 +41,21 @@ async def test_auto_vacuum_and_versions_are_there_from_the_first_page(store: Sto
         connection.close()
 
 
+async def test_what_is_acknowledged_is_flushed_and_history_at_checkpoints(store: Store) -> None:
+    """SQLite's own promise over a power cut: 2 is FULL, each commit is flushed; 1 is NORMAL, and never torn."""
+    settings = {}
+    for name, writer in (("state", store._state), ("history", store._history)):
+        for pragma in ("synchronous", "fullfsync"):
+            found = await writer.run(lambda connection, it=pragma: connection.execute(f"PRAGMA {it}").fetchone())
+            settings[name, pragma] = found[0]
+    assert settings == {
+        ("state", "synchronous"): 2,
+        ("state", "fullfsync"): 1,
+        ("history", "synchronous"): 1,
+        ("history", "fullfsync"): 0,
+    }
+
+
 @pytest.mark.parametrize("name", ["state.db", "history.db"])
 async def test_a_newer_database_is_refused_by_name_and_left_alone(data: Path, clock: ManualClock, name: str) -> None:
     await Store.open(data, clock).close()
