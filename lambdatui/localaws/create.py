@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
-from lambdatui.config.model import ResourceConfig
+from lambdatui.config.model import Project, ResourceConfig, ScheduleConfig
 from lambdatui.localaws.calls import Call, bucket_call, json_call, query_call
 
 Properties = dict[str, Any]
+RULE = "AWS::Events::Rule"  # of a schedule
 
 
 def calls_for(resource: ResourceConfig, region: str) -> list[Call]:
@@ -191,6 +192,39 @@ def _bus(resource: ResourceConfig, _: str) -> list[Call]:
     return [json_call("events", "AWSEvents.CreateEventBus", body, fine=("ResourceAlreadyExistsException",))]
 
 
+# The engine keeps the schedule. Without a pattern moto would take every event for the rule's, and fail the PutEvents at
+# a function.
+_NEVER = '{"detail-type":["lambdatui keeps the schedule"]}'
+
+
+def schedule_rules(project: Project) -> list[ResourceConfig]:
+    """The rules behind a project's schedules, to be listed. EventBridge Scheduler's, zones and `every 1s` are none."""
+    return [
+        ResourceConfig(type=RULE, logical_id=one.id, name=one.id, properties=_schedule(project, one))
+        for one in project.schedules
+        if not one.scheduler and not one.timezone and one.expression.startswith(("rate(", "cron("))
+    ]
+
+
+def _schedule(project: Project, one: ScheduleConfig) -> Properties:
+    arn = f"arn:aws:lambda:{project.region}:{project.account}:function:{one.function}"
+    target = {"Id": one.function, "Arn": f"{arn}:{one.qualifier}" if one.qualifier else arn}
+    return {
+        "ScheduleExpression": one.expression,
+        "State": "ENABLED" if one.enabled else "DISABLED",
+        "Targets": [target if one.input is None else target | {"Input": one.input}],
+    }
+
+
+def _rule(resource: ResourceConfig, _: str) -> list[Call]:
+    state = {name: resource.properties[name] for name in ("ScheduleExpression", "State")}
+    targets = {"Rule": resource.name, "Targets": resource.properties["Targets"]}
+    return [
+        json_call("events", "AWSEvents.PutRule", {"Name": resource.name, "EventPattern": _NEVER, **state}),
+        json_call("events", "AWSEvents.PutTargets", targets),
+    ]
+
+
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -212,6 +246,7 @@ _BUILDERS: dict[str, Callable[[ResourceConfig, str], list[Call]]] = {
     "AWS::SSM::Parameter": _parameter,
     "AWS::SecretsManager::Secret": _secret,
     "AWS::Events::EventBus": _bus,
+    RULE: _rule,
 }
 _KINDS = {
     "AWS::DynamoDB::Table": "table",
@@ -220,4 +255,5 @@ _KINDS = {
     "AWS::SSM::Parameter": "parameter",
     "AWS::SecretsManager::Secret": "secret",
     "AWS::Events::EventBus": "event bus",
+    RULE: "rule",
 }

@@ -62,9 +62,15 @@ class LocalAws:
             url = self._filled
             if url is None:
                 return
-            for resource in project.resources:
+            again: set[Key] = set()
+            for resource in _declared(project):
                 before = self._made.get(_key(resource))
-                if before is not None and before.properties != resource.properties:
+                if before is None or before.properties == resource.properties:
+                    continue
+                if resource.type == create.RULE:
+                    del self._made[_key(resource)]  # put again, which changes it
+                    again.add(_key(resource))
+                else:
                     self._made[_key(resource)] = resource
                     self._say(
                         f"{_named(resource)} has changed: the local AWS takes that over when the engine starts anew"
@@ -72,8 +78,8 @@ class LocalAws:
             made = await self._fill(url, project)
             if self._filled != url:
                 return  # it has ended meanwhile
-            if made:
-                self._say(f"in the local AWS: {told(made)}")
+            if new := [one for one in made if _key(one) not in again]:
+                self._say(f"in the local AWS: {told(new)}")
             await self._pump(url, project)
 
     def passed(self, target: str) -> None:
@@ -94,7 +100,7 @@ class LocalAws:
         """Create what is not there yet; one that cannot be is named, the others follow."""
         made = []
         there = self._made  # the server that ends meanwhile takes its own away
-        for resource in project.resources:
+        for resource in _declared(project):
             if _key(resource) in there or create.kind_of(resource) is None:
                 continue
             try:
@@ -141,6 +147,10 @@ class LocalAws:
 
     def _notice(self, sentence: str) -> None:
         self._engine.telemetry.say("notice", None, sentence)
+
+
+def _declared(project: Project) -> list[ResourceConfig]:
+    return [*project.resources, *create.schedule_rules(project)]
 
 
 def told(made: list[ResourceConfig]) -> str:

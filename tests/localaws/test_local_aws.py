@@ -18,7 +18,7 @@ from botocore.config import Config
 
 from lambdatui.clock import SystemClock
 from lambdatui.config.aws_names import STREAM_LABEL
-from lambdatui.config.model import ResourceConfig, StreamConfig
+from lambdatui.config.model import ResourceConfig, ScheduleConfig, StreamConfig
 from lambdatui.engine.spawner import Spawner
 from lambdatui.errors import OperationFailed
 from lambdatui.localaws import calls
@@ -51,6 +51,11 @@ SHOP = project(
         resource("Events::EventBus", "shop"),
     ),
     streams=(StreamConfig(name="orders-changes", logical_id="Orders", table="orders"),),
+    schedules=(
+        ScheduleConfig(id="ReportNightly", function="report", expression="cron(0 3 * * ? *)", input='{"a": 1}'),
+        ScheduleConfig(id="TickTock", function="tick", expression="rate(5 minutes)", enabled=False, qualifier="live"),
+        ScheduleConfig(id="Often", function="tick", expression="every 1s"),
+    ),
 )
 
 
@@ -124,6 +129,21 @@ async def test_what_the_template_declares_is_there_at_the_first_call(here: Here)
     assert "shop" in [bus["Name"] for bus in (await here.ask("events", "list_event_buses"))["EventBuses"]]
 
 
+async def test_schedules_are_listed_as_the_rules_that_they_are_and_keep_no_event(here: Here) -> None:
+    rules = {rule["Name"]: rule for rule in (await here.ask("events", "list_rules"))["Rules"]}
+    assert sorted(rules) == ["ReportNightly", "TickTock"]
+    nightly, tick = rules["ReportNightly"], rules["TickTock"]
+    assert (nightly["ScheduleExpression"], nightly["State"]) == ("cron(0 3 * * ? *)", "ENABLED")
+    assert (tick["ScheduleExpression"], tick["State"]) == ("rate(5 minutes)", "DISABLED")
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
+    targets = (await here.ask("events", "list_targets_by_rule", Rule="ReportNightly"))["Targets"]
+    assert targets == [{"Id": "report", "Arn": f"{arn}report", "Input": '{"a": 1}'}]
+    targets = (await here.ask("events", "list_targets_by_rule", Rule="TickTock"))["Targets"]
+    assert targets == [{"Id": "tick", "Arn": f"{arn}tick:live"}]
+    event = {"Source": "shop", "DetailType": "ordered", "Detail": "{}"}
+    assert (await here.ask("events", "put_events", Entries=[event]))["FailedEntryCount"] == 0
+
+
 async def test_a_secret_answers_to_the_arn_that_a_ref_gives(here: Here) -> None:
     arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:shop-key"
     assert (await here.ask("secretsmanager", "get_secret_value", SecretId=arn))["SecretString"] == '{"key": 1}'
@@ -133,7 +153,9 @@ async def test_what_cannot_be_created_is_named_and_the_rest_goes_on(here: Here) 
     await here.aws.url()
     [notice] = [said for said in here.said() if "could not be created" in said]
     assert notice.startswith("template.yaml:7 bucket ab could not be created in the local AWS: InvalidBucketName")
-    started = "local AWS (moto) started: 1 table, 1 bucket, 1 topic, 1 parameter, 1 secret, 1 event bus created; "
+    started = (
+        "local AWS (moto) started: 1 table, 1 bucket, 1 topic, 1 parameter, 1 secret, 1 event bus, 2 rules created; "
+    )
     assert [said for said in here.said() if said.startswith("local AWS")] == [started + "it keeps everything in memory"]
 
 
@@ -150,6 +172,16 @@ async def test_what_a_save_adds_is_created_too_and_a_change_is_said(here: Here) 
     assert "in the local AWS: 1 bucket created" in here.said()
     assert sum("topic news has changed" in said for said in here.said()) == 1
     await here.engine.reload(SHOP)
+
+
+async def test_a_schedule_that_a_save_changes_is_listed_as_it_is_now(here: Here) -> None:
+    await here.aws.url()
+    later = msgspec.structs.replace(SHOP.schedules[1], expression="rate(1 hour)", enabled=True)
+    await here.engine.reload(msgspec.structs.replace(SHOP, schedules=(later,)))
+    tick = await here.ask("events", "describe_rule", Name="TickTock")
+    assert (tick["ScheduleExpression"], tick["State"]) == ("rate(1 hour)", "ENABLED")
+    await here.engine.reload(SHOP)
+    assert not any("rule created" in said for said in here.said())
 
 
 async def test_changes_of_a_table_are_in_its_stream_once_and_in_order(here: Here) -> None:
