@@ -10,7 +10,6 @@ import ast
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import PurePath
 
 import msgspec
@@ -136,11 +135,9 @@ def claims_of(manifest: Iterable[str]) -> Claims:
 
 
 def _module_name(file: str) -> tuple[str, str | None]:
-    for suffix in (".py", *EXTENSION_SUFFIXES):
-        if file.endswith(suffix):
-            return file[: -len(suffix)], suffix
-    if file.endswith(".so"):  # of another Python than the engine's
-        return file.partition(".")[0], ".so"
+    name, _, suffix = file.partition(".")
+    if suffix == "py" or file.endswith(".so"):  # whichever Python an extension is for: the function's is not ours
+        return name, suffix
     return file, None
 
 

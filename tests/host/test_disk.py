@@ -78,6 +78,12 @@ def problems(client: Client) -> str:
     return " ".join(problem.message for problem in client.header().problems)
 
 
+def done_of(folder: Path) -> set[str]:
+    """Which events the handler has had."""
+    done = folder / "done"
+    return set(done.read_text().split()) if done.exists() else set()
+
+
 def refused(call: Callable[[], Any]) -> str:
     with pytest.raises(ClientError) as caught:
         for _ in range(1_000):
@@ -108,6 +114,7 @@ def test_a_full_disk_refuses_with_its_name_and_loses_nothing_and_it_goes_on_by_i
         return queues.send_message(QueueUrl="work", MessageBody="x" * 20_000)
 
     assert all(accept(f"before-{number}") for number in range(5))
+    wait_for(lambda: set(accepted) <= done_of(tmp_path))  # from here on there is an environment, and its code is read
     # Through /proc: the mount is seen from the engine's namespace alone.
     with Path(f"/proc/{engine.process.pid}/root{project}/.lambdatui/filler").open("wb", buffering=0) as filler:
         with pytest.raises(OSError, match="No space"):
@@ -126,7 +133,7 @@ def test_a_full_disk_refuses_with_its_name_and_loses_nothing_and_it_goes_on_by_i
     wait_for(lambda: not problems(client))
     new = {"FunctionName": "app", "Payload": b'{"id": "direct"}'}
     wait_for(lambda: functions.invoke(**new)["Payload"].read() == b'"new"')
-    wait_for(lambda: set(accepted) <= set((tmp_path / "done").read_text().split()))
+    wait_for(lambda: set(accepted) <= done_of(tmp_path))
     wait_for(lambda: "events and messages are accepted again" in engine.output.read_text())
     said = engine.output.read_text()
     assert said.count(" nothing new is accepted: ") <= 3, "not at every call"
@@ -161,7 +168,7 @@ def test_a_folder_that_becomes_read_only_under_the_engine_delays_and_says_so_and
     assert "Read-only file system" in engine.output.read_text()
     assert call("cold") == '"old"'
     functions.invoke(FunctionName="app", InvocationType="Event", Payload=b'{"id": "accepted"}')
-    wait_for(lambda: "accepted" in (tmp_path / "done").read_text().split())
+    wait_for(lambda: "accepted" in done_of(tmp_path))
 
     flip(engine, data, read_only=False)
     wait_for(lambda: (call("app"), call("cold")) == ('"new"', '"new"'))
