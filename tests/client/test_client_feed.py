@@ -208,7 +208,7 @@ async def test_an_engine_that_comes_back_on_another_port_is_found(monkeypatch: A
 
 async def test_an_engine_that_is_there_and_does_not_answer_is_told_of_until_it_does(monkeypatch: Any) -> None:
     """A process of its own that is stopped, as a person or a hung disk would; its port still takes connections."""
-    for name in ("SILENCE", "CONNECT_TIMEOUT", "CLOSE_TIMEOUT", "FIRST_DELAY"):
+    for name in ("SILENCE", "CLOSE_TIMEOUT", "FIRST_DELAY"):
         monkeypatch.setattr(feed_module, name, 0.1)
     monkeypatch.setattr(feed_module, "GIVE_UP", 5)
     process = await asyncio.create_subprocess_exec(
