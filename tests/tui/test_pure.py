@@ -18,7 +18,7 @@ from lambdatui.tui.help import cost_text
 from lambdatui.tui.screens.function_row import COLUMNS, function_row
 from lambdatui.tui.screens.overview import happening_lines, log_empty
 from lambdatui.tui.widgets.bars import cost_groups
-from lambdatui.tui.widgets.braille import area, columns, nice_top, outline, sparkline, stacked
+from lambdatui.tui.widgets.braille import columns, nice_top, outline, sparkline, stacked
 from lambdatui.tui.widgets.lines import fit, left, paragraphs, right, width_of, wrap
 from lambdatui.tui.widgets.logstore import LogFilter, rows_of
 from lambdatui.tui.widgets.platform_event import record_text
@@ -184,13 +184,13 @@ def test_the_newest_value_stands_at_the_right_end() -> None:
 
 
 def test_braille_fills_from_the_bottom() -> None:
-    assert area([4.0, 4.0], 1, 1, 4.0) == ["⣿"]
-    assert area([2.0, 1.0], 1, 1, 4.0) == ["⣄"]
-    assert area([4.0, 8.0], 1, 2, 8.0) == ["⢸", "⣿"]
+    assert stacked([[4.0, 4.0]], 1, 1, 4.0)[0] == ["⣿"]
+    assert stacked([[2.0, 1.0]], 1, 1, 4.0)[0] == ["⣄"]
+    assert stacked([[4.0, 8.0]], 1, 2, 8.0)[0] == ["⢸", "⣿"]
 
 
 def test_anything_is_at_least_one_dot_and_nothing_is_none() -> None:
-    assert area([0.001, 0.0], 1, 1, 1000.0) == ["⡀"]
+    assert stacked([[0.001, 0.0]], 1, 1, 1000.0)[0] == ["⡀"]
 
 
 def test_errors_name_the_cell_that_they_share_with_throttles() -> None:

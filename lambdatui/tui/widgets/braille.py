@@ -43,11 +43,6 @@ def height_of(value: Value, top: float, dots: int) -> int:
     return max(1, min(dots, round(value / top * dots)))
 
 
-def area(values: Sequence[Value], width: int, height: int, top: float) -> list[str]:
-    """A filled curve, `height` strings of `width` cells, top row first."""
-    return stacked([values], width, height, top)[0]
-
-
 def stacked(
     series: Sequence[Sequence[Value]], width: int, height: int, top: float
 ) -> tuple[list[str], list[list[int]]]:

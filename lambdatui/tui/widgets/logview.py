@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar
 
-import msgspec
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -263,10 +262,6 @@ class LogView(Panel):
 
     def plain(self) -> str:
         return "\n".join(_plain(entry, self.show_function) for entry in self.store.all_lines())
-
-    def jsonl(self) -> str:
-        """The shown lines, one JSON object each, as `lambdatui logs --json` prints them."""
-        return "\n".join(msgspec.json.encode(entry).decode() for entry in self.store.all_lines())
 
     def cursor_text(self) -> str:
         """The line under the cursor, or the newest."""

@@ -201,8 +201,7 @@ class Table(Panel):
         self.top = max(0, min(self.top, len(self.shown) - height))
 
     def on_resize(self) -> None:
-        self._follow_cursor()
-        super().on_resize()
+        self._follow_cursor()  # LineWidget's own handler, which is called too, paints
 
     def body(self, width: int, height: int) -> list[Line]:
         lead = 2
