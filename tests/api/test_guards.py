@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lambdatui.api import limits, server
+from lambdatui.api import guards, limits, server
 from tests.api.api_support import TOKEN, Running
 
 
@@ -71,6 +71,21 @@ def test_control_needs_the_token(door: Running) -> None:
         assert "token" in json.loads(body)["error"]
         assert answered["www-authenticate"] == "Bearer"
     assert ask(door.port, "GET", "/_lambdatui/v1/functions", Authorization=f"Bearer {TOKEN}")[0] == 200
+
+
+def test_the_comparison_in_constant_time_alone_decides_on_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None before it tells by its time how much of a wrong one was right."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(given: bytes, token: bytes) -> bool:
+        compared.append((given, token))
+        return True
+
+    monkeypatch.setattr(guards.hmac, "compare_digest", compare)
+    door = guards.Guards((), TOKEN)
+    tried = [b"", b"x", TOKEN.encode()[:-1] + b"x", TOKEN.encode() + b"x"]
+    assert all(door.bearer({b"authorization": b"Bearer " + one}) for one in tried)
+    assert compared == [(one, TOKEN.encode()) for one in tried]
 
 
 def test_a_signed_request_is_awss_whatever_its_path(door: Running) -> None:
