@@ -92,7 +92,7 @@ async def live(data: Path, name: str, before: bytes) -> None:
     except StoreError:
         return
     aside = [path for path in data.glob(f"{name}.damaged-*") if not path.name.endswith(("-wal", "-shm"))]
-    assert bool(aside) == any(name in sentence and "kept as" in sentence for sentence in store.damage)
+    assert bool(aside) == any(name in sentence and "set aside" in sentence for sentence in store.damage)
     assert all(path.stat().st_size >= len(before) // 4096 * 4096 for path in aside)
     with contextlib.suppress(StoreError):  # what no check at the start can see
         await store.start()
