@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from lambdatui.store import database
 
@@ -24,6 +25,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 settings.load_profile("behaviour")
+# Hypothesis mixes the constants of all loaded modules into what it draws: other examples after every change, and for
+# each kind of text seconds to see which of them it may be. Only runs that try fresh examples have them.
+if not EXAMPLES and not any(name.startswith("LAMBDATUI_FUZZ_") and value for name, value in os.environ.items()):
+    providers._get_local_constants = lambda: providers._local_constants
 
 # A shell starts what it puts behind (`make test &`) with Ctrl-C ignored, and every process below would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -51,7 +56,8 @@ QUICK = {"api", "benchmarks", "cli", "client", "config", "layers", "samples", "s
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The same order in every worker."""
-    items.sort(key=lambda item: (item.path.relative_to(TESTS).parts[0] in QUICK, item.path))
+    keys = {path: (path.relative_to(TESTS).parts[0] in QUICK, path) for path in {item.path for item in items}}
+    items.sort(key=lambda item: keys[item.path])
 
 
 def pytest_collection_finish() -> None:

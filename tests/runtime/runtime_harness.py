@@ -295,7 +295,7 @@ def pythons() -> list[str]:
     found: dict[str, str] = {}
     for minor in range(9, 16):
         name = f"python3.{minor}"
-        places = [shutil.which(name), *map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/{name}"))]
+        places = [*map(str, Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/{name}")), shutil.which(name)]
         for place in filter(None, places):
             if name in found:
                 break
