@@ -27,6 +27,10 @@ class NotFound(UsageError):
     """Nothing of that name exists."""
 
 
+class FunctionGone(NotFound):
+    """A function left the project, or another one of its name took its place, while something waited for its code."""
+
+
 class OperationFailed(LambdaTuiError):
     """The request was right; carrying it out failed."""
 

@@ -45,7 +45,7 @@ from lambdatui.engine.variables import STAND_INS, Surroundings
 from lambdatui.engine.versions import Versions
 from lambdatui.engine.views import Views
 from lambdatui.engine.zygotes import Zygotes, memory_cap, unavailable
-from lambdatui.errors import LambdaTuiError, NotFound, OperationFailed, UsageError
+from lambdatui.errors import FunctionGone, LambdaTuiError, NotFound, OperationFailed, UsageError
 from lambdatui.spawner import tree
 from lambdatui.store.reader import Reader
 from lambdatui.store.store import Store
@@ -284,6 +284,10 @@ class Engine:
             request = msgspec.structs.replace(request, qualifier=qualifier)
         try:
             return await self._invoker.invoke(function, request)
+        except FunctionGone:  # while it waited for a save: that of its name which came back is the same to a caller
+            if self._registry.find(function.name)[0] is function:
+                raise
+            return await self.invoke(request)
         finally:
             self._events.slot_freed(function.name)
 

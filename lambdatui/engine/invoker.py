@@ -23,7 +23,7 @@ from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
 from lambdatui.engine.pool import HostFull, Lease
 from lambdatui.engine.tracing import Traces
-from lambdatui.errors import LambdaTuiError
+from lambdatui.errors import FunctionGone, LambdaTuiError
 from lambdatui.store.records import InvocationRecord
 from lambdatui.store.refusals import passes
 from lambdatui.telemetry import cost
@@ -100,7 +100,7 @@ class Invoker:
         self._owed: deque[Callable[[], object]] = deque()  # accounts of invocations that are answered
 
     async def invoke(self, function: Function, request: InvokeRequest) -> InvokeResult:
-        """Run `function` once. What the function does never raises here; a throttle is a status."""
+        """Run `function` once. What it does never raises here; a throttle is a status. Raises FunctionGone."""
         self._settle()  # what follows comes behind it in the log
         run = _Run(
             function=function,
@@ -155,6 +155,8 @@ class Invoker:
         try:
             await self.prepared(function)
             lease = await self._lease(run, log)
+        except FunctionGone:
+            raise  # whoever called by its name may find another one
         except NotInstalled as error:
             failure = results.not_installed(function.config.handler, error)
             log.runtime_error(failure.error_message)

@@ -21,7 +21,7 @@ from lambdatui.engine import interpreters
 from lambdatui.engine.code import CodeTree, Signature, compile_error, signature
 from lambdatui.engine.functions import LATEST, Function, Snapshot
 from lambdatui.engine.provision import Plan
-from lambdatui.errors import StoreError
+from lambdatui.errors import FunctionGone, StoreError
 
 if TYPE_CHECKING:
     from lambdatui.clock import Clock
@@ -109,12 +109,13 @@ class Reloader:
     async def ready(self, function: Function) -> None:
         """Returns when the function's code and interpreter are known and no save is being read.
 
-        A published version is independent of the files. Raises StoreError where what it consists of is gone.
+        A published version is independent of the files. Raises StoreError where what it consists of is gone, and
+        FunctionGone.
         """
         if function.version != LATEST:
             await self._restore(function)
             return
-        unit = self._units[_key(function)]
+        unit = self._unit(function)
         if function.loaded and (function.init_problem is not None or function.manifest_problem is not None):
             await self._choose_again(unit, function)
         if not function.loaded:
@@ -122,16 +123,33 @@ class Reloader:
         if function.settled.is_set():
             self._look(unit)
         if not function.settled.is_set():
-            await self._outcome(unit, function)
+            await self._outcome(function)
 
-    async def _outcome(self, unit: _Unit, function: Function) -> None:
-        """Wait for a save's outcome: as long as reading it takes on a slow machine, unless it is without end."""
+    def _unit(self, function: Function) -> _Unit:
+        """Where it is served from now."""
+        unit = self._units.get(_key(function))
+        if unit is None or not unit.serves(function):
+            raise FunctionGone(f"there is no function {function.name}")
+        return unit
+
+    async def _outcome(self, function: Function) -> None:
+        """Wait for a save's outcome: as long as reading it takes on a slow machine, unless it is without end.
+
+        A save in two steps may take the function away for a moment: its file is empty, then it is there again.
+        """
         until = self._clock.monotonic() + HOLD
         while not function.settled.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(until - self._clock.monotonic(), _QUIET)):
+                async with asyncio.timeout(_QUIET):
                     await function.settled.wait()
-            if unit.restless and self._clock.monotonic() >= until:
+            late = self._clock.monotonic() >= until
+            try:
+                unit = self._unit(function)
+            except FunctionGone:
+                if late or any(function.name in unit.functions for unit in self._units.values()):
+                    raise
+                continue
+            if unit.restless and late:
                 return  # the old version serves meanwhile
             if function.settled.is_set():
                 self._look(unit)  # the next save may have come while this one was put in force
@@ -139,7 +157,7 @@ class Reloader:
     async def settled(self, function: Function) -> None:
         """As `ready`, and known files have been looked at just now."""
         if function.version == LATEST:
-            self._units[_key(function)].looked_at = float("-inf")
+            self._unit(function).looked_at = float("-inf")
         await self.ready(function)
 
     async def _restore(self, function: Function) -> None:

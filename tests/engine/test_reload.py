@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from lambdatui.engine import reload
 from lambdatui.engine.engine import Engine
+from lambdatui.errors import NotFound
 from tests.engine.conftest import Start, call, eventually
 
 
@@ -65,6 +68,48 @@ async def test_a_call_that_waited_for_one_save_looks_for_the_next(
     (tmp_path / "app.py").write_text(code(2))
     await eventually(lambda: not engine.function("app").settled.is_set())
     assert await answer(engine) == 1003
+
+
+@asynccontextmanager
+async def waiting_call(
+    engine: Engine, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[asyncio.Task[object]]:
+    """A call that waits for a save; none is read before the end."""
+    read, function = asyncio.Event(), engine.function("app")
+    monkeypatch.setattr(engine._reloader, "_quiet", lambda unit: read.wait())
+    file.write_text(code(9))
+    await eventually(lambda: not function.settled.is_set())
+    waiting = asyncio.create_task(answer(engine))
+    await eventually(lambda: function.settled._waiters)
+    yield waiting
+    read.set()
+
+
+async def test_a_call_that_waits_while_a_save_takes_its_function_away_finds_the_one_that_comes_back(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor empties the file before it writes it: in between there is nothing in it that could be called."""
+    engine, file = await start({"app.py": code(1)}), tmp_path / "app.py"
+    assert await answer(engine) == 1001
+    async with waiting_call(engine, file, monkeypatch) as waiting:
+        file.write_text("")
+        await engine.reload_project()
+        assert engine.functions() == []
+        file.write_text(code(2))
+        await engine.reload_project()
+    assert await waiting == 1002
+
+
+async def test_a_call_that_waits_for_a_function_which_stays_away_is_told_so(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, file = await start({"app.py": code(1)}), tmp_path / "app.py"
+    assert await answer(engine) == 1001
+    async with waiting_call(engine, file, monkeypatch) as waiting:
+        file.unlink()
+        await engine.reload_project()
+        with pytest.raises(NotFound, match="there is no function app"):
+            await waiting
 
 
 OPTIONAL = "try:\n    from new import NUMBER\nexcept ImportError:\n    NUMBER = %d\ndef handler(e, c): return NUMBER\n"
