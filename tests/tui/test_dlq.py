@@ -191,3 +191,11 @@ async def test_after_a_dead_letter_was_read_whole_the_invocations_open_again() -
         await shop.until(lambda: shop.app.main.page.NAME == "invocations")
         await shop.press("escape", "2", "3")
         assert shop.app.main.focused is not None and shop.app.main.focused.id == "invocations"
+
+
+async def test_an_entry_that_no_invocation_left_says_so() -> None:
+    sent = entry(0, function=None, request_id=None, error_code=None, error_message=None)
+    async with opened(shop(dlq=(sent,))) as shown:
+        await shown.press("5")
+        await shown.until(lambda: "no traceback: no invocation of it failed" in shown.text())
+        assert "in the history" not in shown.text()

@@ -189,7 +189,7 @@ class DlqPage(Page):
             return [*out, line(("…", "dim"))]
         out += [line(), line(("Code since the last attempt", "dim"))]
         if self.detail is None:
-            return [*out, *paragraphs("the invocation is not in the history any more", width, "dim")]
+            return [*out, *paragraphs(_unknown(entry), width, "dim")]
         ago = since(self.change.changed_at, self.tui.now_us) if self.change else None
         out += code_lines(self.change, f"{age(ago)} ago" if ago is not None else "", width)
         changed = self.change is not None and bool(self.change.diff)
@@ -217,12 +217,19 @@ class DlqPage(Page):
             await self.tui.open_logs(entry.function)
 
 
+def _unknown(entry: DlqEntry) -> str:
+    """Why no invocation is shown."""
+    if entry.request_id is None:
+        return "no invocation of it failed: it was sent here, or throttled as often as its queue lets it be received"
+    return "the invocation is not in the history any more"
+
+
 def _error_content(
     entry: DlqEntry, detail: InvocationDetail | None, loading: bool, root: str, width: int
 ) -> list[Line]:
     if detail is None:
-        text = "…" if loading else "no traceback: the invocation is not in the history any more"
-        return [*paragraphs(short_error(entry), width, "err"), line(), line((text, "dim"))]
+        text = "…" if loading else "no traceback: " + _unknown(entry)
+        return [*paragraphs(short_error(entry), width, "err"), line(), *paragraphs(text, width, "dim")]
     out = error_lines(detail, root, width) or paragraphs(short_error(entry), width, "err")
     if detail.log:
         out += [
