@@ -34,6 +34,7 @@ from .moment import ENGINE, NOW, REQUEST, ROOT, at, entry, invocation, series, s
 
 W = TypeVar("W", bound=Widget)
 FRAME = 0.02  # seconds; the screen lays out and paints at most this often
+PATIENCE = 100  # frames; a screen that is being left paints nothing any more
 
 
 class FakeFeed:
@@ -268,8 +269,10 @@ class Shop:
         await self.quiet()
         await asyncio.sleep(FRAME)
         await self.quiet()
-        screen = self.app.screen
-        while (screen._layout_required or screen._repaint_required or screen._dirty_widgets) and screen.is_current:
+        for _ in range(PATIENCE):
+            screen = self.app.screen
+            if not (screen._layout_required or screen._repaint_required or screen._dirty_widgets):
+                return
             await asyncio.sleep(FRAME)  # a machine with no time to spare paints later than its frame
             await self.quiet()
 
