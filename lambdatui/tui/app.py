@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import signal
 import sys
 import time
@@ -13,10 +12,9 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 from rich.text import Text
-from textual.app import App
 from textual.binding import BindingType
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets._toast import ToastHolder, ToastRack
 
 from lambdatui.client.client import Client
 from lambdatui.client.feed import Feed, State
@@ -32,7 +30,8 @@ from lambdatui.tui.main_screen import MainScreen
 from lambdatui.tui.palette import THEMES
 from lambdatui.tui.replay import ReplayJob
 from lambdatui.tui.text import SECRETS, clean, plural
-from lambdatui.tui.widgets.bars import SCREENS
+from lambdatui.tui.toasts import Toasting
+from lambdatui.tui.widgets.bars import SCREENS, start_command
 
 TICK = 0.2  # seconds between two paints of what the feed brings
 AGES = 1.0  # seconds between two looks at what only grows older
@@ -40,7 +39,7 @@ EARLY = 2.0  # seconds of the screen's life in which a lost connection is not ye
 SETTLE = 0.06  # seconds that the cursor rests before plots and log follow it
 T = TypeVar("T")
 
-TOASTED = {"reload": "information", "syntax": "error", "config": "information"}
+TOASTED: dict[str, SeverityLevel] = {"reload": "information", "syntax": "error", "config": "information"}
 
 
 class Feeding(Protocol):
@@ -57,7 +56,7 @@ class Feeding(Protocol):
         ...
 
 
-class LambdaTui(App[int]):
+class LambdaTui(Toasting[int]):
     """The screen on one engine."""
 
     CSS_PATH = "styles.tcss"
@@ -275,20 +274,6 @@ class LambdaTui(App[int]):
         wanted: Callable[[], Awaitable[None]] = guarded
         self.run_worker(wanted, group=group, exclusive=exclusive, exit_on_error=False)
 
-    def notify(self, message: str, **options: Any) -> None:
-        """A toast; messages are data, never markup, whatever a screen or widget passes on as its default."""
-        super().notify(message, **{**options, "markup": False})
-        self.call_later(self._remove_holders)
-
-    def _remove_holders(self) -> None:
-        """Textual takes a toast that another one outlives out of its holder, and keeps holder and task for good:
-        20 KB each, and a place in every layout.
-        """
-        wanted = {ToastRack._toast_id(notification) for notification in self._notifications}
-        for holder in self.screen.query(ToastHolder):
-            if holder.id not in wanted:
-                holder.remove()
-
     def _resubscribe(self) -> None:
         if not self.screen_stack:
             return  # it is being left
@@ -484,7 +469,7 @@ class LambdaTui(App[int]):
         elif len(job.ids) == 1:
             self.notify(f"✖ it failed again and stays: {clean(job.last_error)}", severity="error", timeout=8)
         else:
-            severity = "error" if job.failed else "information"
+            severity: SeverityLevel = "error" if job.failed else "information"
             last = f" · last error: {clean(job.last_error)}" if job.failed else ""
             self.notify(f"replayed {job.sentence()}{last}", severity=severity, timeout=8)
 
@@ -537,5 +522,4 @@ def _told_of(lost: State) -> str:
     message = clean(lost.message or "engine gone")
     if not lost.gone:
         return message
-    root = "DIR" if lost.header is None else shlex.quote(clean(lost.header.root))
-    return f"{message}. Start it again (lambdatui run {root} --headless): this screen goes on by itself"
+    return f"{message}. Start it again ({start_command(lost.header)}): this screen goes on by itself"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import msgspec
 import pytest
 from textual.widgets import Input, OptionList, TextArea
-from textual.widgets._toast import ToastHolder
 
 from lambdatui.schema import PushRow, Sources
 from lambdatui.tui.choose import Choose
@@ -254,7 +252,9 @@ def menu(shop: Shop) -> list[str]:
 
 async def test_typing_narrows_a_menu() -> None:
     async with opened() as shop:
-        await shop.press("i", "j", "down", "k")
+        await shop.press("i")
+        await shop.until(lambda: isinstance(shop.app.screen, Choose))
+        await shop.press("j", "down", "k")
         chosen = shop.app.screen.query_one(OptionList)
         assert chosen.highlighted == 1, "j and k move, whatever else may be typed"
         await shop.press(*"sam")
@@ -278,32 +278,13 @@ async def test_typing_narrows_a_menu() -> None:
 
 async def test_escape_leaves_a_menu_when_its_filter_is_gone() -> None:
     async with opened() as shop:
-        await shop.press("i", *"emp", "escape")
+        await shop.press("i")
+        await shop.until(lambda: isinstance(shop.app.screen, Choose))
+        await shop.press(*"emp", "escape")
         await shop.until(lambda: len(menu(shop)) > 1)
         await shop.press("escape")
         assert not isinstance(shop.app.screen, Choose)
         assert not [call for call in shop.client.calls if call[0] == "invoke"]
-
-
-async def test_a_toast_is_data_whoever_raises_it() -> None:
-    """Screens and widgets pass their own default on: markup in an error's text became a link that acts when clicked."""
-    async with opened() as shop:
-        said = "[@click=app.quit]quit[/] [link=https://evil.example]x[/link] [/nothing]"
-        for where in (shop.app, shop.app.screen, shop.app.screen.query("*").last()):
-            where.notify(said)
-        await shop.until(lambda: shop.text().count("[@click=app.quit]") == 3)
-        assert not any(one.markup for one in shop.app._notifications)
-
-
-async def test_toasts_leave_nothing_behind() -> None:
-    """A save is a toast: as many as a day has, one after the other."""
-    async with opened() as shop:
-        for number in range(60):
-            shop.app.notify(f"note {number}", timeout=0.05)
-            await asyncio.sleep(0.01)
-        await shop.until(lambda: not shop.told())
-        shop.app.notify("the last one")
-        await shop.until(lambda: len(shop.app.screen.query(ToastHolder)) == 1)
 
 
 async def test_what_is_not_json_is_not_sent() -> None:

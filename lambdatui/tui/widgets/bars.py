@@ -131,13 +131,18 @@ def cost_groups(header: Header) -> list[Pieces]:
     return [(("cost ", "dim"), run, (", ", "dim"), month), (("cost ", "dim"), month)]
 
 
+def start_command(header: Header | None) -> str:
+    """What starts the engine again; `header` is the last that was heard of it."""
+    root = "DIR" if header is None else shlex.quote(clean(header.root))
+    return f"lambdatui run {root} --headless"
+
+
 def ways_out(state: State) -> tuple[str, ...]:
     """What to do where no engine is heard, from the longest way to say it to the shortest; empty where one is."""
     if state.connected or state.message is None:
         return ()
-    root = "DIR" if state.header is None else shlex.quote(clean(state.header.root))
     if state.gone:
-        again = [f"lambdatui run {where} --headless" for where in (root, "DIR")]
+        again = [start_command(header) for header in (state.header, None)]
         return (*(f"start it again: {command}" for command in again), again[-1])
     message = clean(state.message)
     return message, message.rpartition(": ")[2]
