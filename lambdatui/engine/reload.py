@@ -140,16 +140,10 @@ class Reloader:
         until = self._clock.monotonic() + HOLD
         while not function.settled.is_set():
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_QUIET):
+                async with asyncio.timeout(max(until - self._clock.monotonic(), _QUIET)):
                     await function.settled.wait()
-            late = self._clock.monotonic() >= until
-            try:
-                unit = self._unit(function)
-            except FunctionGone:
-                if late or any(function.name in unit.functions for unit in self._units.values()):
-                    raise
-                continue
-            if unit.restless and late:
+            unit = self._unit(function)
+            if unit.restless and self._clock.monotonic() >= until:
                 return  # the old version serves meanwhile
             if function.settled.is_set():
                 self._look(unit)  # the next save may have come while this one was put in force

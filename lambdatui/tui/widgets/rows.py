@@ -127,8 +127,7 @@ def sort_rows(rows: Sequence[Row], key: str | None, descending: bool) -> list[Ro
 
 def matching(rows: Sequence[Row], needle: str) -> list[Row]:
     """Rows in which every word of the filter occurs, whatever the case."""
-    words = needle.lower().split()
-    return [row for row in rows if all(word in row.haystack() for word in words)] if words else list(rows)
+    return [row for row in rows if has_words(row.haystack(), needle)] if needle else list(rows)
 
 
 def has_words(text: str, needle: str) -> bool:
