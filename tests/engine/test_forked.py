@@ -186,6 +186,7 @@ async def test_sandboxes_are_started_again_and_versions_and_provisioned_environm
     assert (await engine.invoke(ask)).payload == b"1"
     await eventually(lambda: engine.zygotes.text(f"app:{version}").endswith("MB"))
     engine.pool.retire(f"app:{version}")
+    await eventually(lambda: starts(engine) == ["forked"])
     assert (await engine.invoke(ask)).payload == b"1" and starts(engine) == ["forked", "forked"]
     for count in (1, 2):  # the first one is fresh: its kind of init may import something else
         await engine.provisioner.put("app", version, count)
