@@ -21,14 +21,14 @@ from lambdatui.client.feed import Feed, State
 from lambdatui.client.locate import locator
 from lambdatui.clock import Clock, SystemClock
 from lambdatui.errors import LambdaTuiError
-from lambdatui.schema import EngineInfo, Happening, ReplayResult, Subscription
+from lambdatui.schema import DlqEntry, EngineInfo, Happening, ReplayResult, Subscription
 from lambdatui.tui import outside
 from lambdatui.tui.commands import Commands
 from lambdatui.tui.dialogs import Confirm
 from lambdatui.tui.keys import bind, display, user_keymap
 from lambdatui.tui.main_screen import MainScreen
 from lambdatui.tui.palette import THEMES
-from lambdatui.tui.replay import ReplayJob
+from lambdatui.tui.replay import ReplayJob, outcome
 from lambdatui.tui.text import SECRETS, clean, plural
 from lambdatui.tui.toasts import Toasting
 from lambdatui.tui.widgets.bars import SCREENS, start_command
@@ -329,10 +329,10 @@ class LambdaTui(Toasting[int]):
         await self.open_page("dlq", from_here=True)
         self.main.dlq_page.look_at(function, entry)
 
-    async def open_invocation(self, request_id: str) -> None:
-        """One invocation, whole."""
+    async def open_invocation(self, request_id: str, entry: DlqEntry | None = None) -> None:
+        """One invocation, whole; the one that left a dead letter, with it."""
         await self.open_page("invocations", from_here=True)
-        self.main.invocations_page.open_detail(request_id)
+        self.main.invocations_page.open_detail(request_id, entry)
 
     def resubscribe(self) -> None:
         """The open screen wants something else of the feed."""
@@ -464,14 +464,17 @@ class LambdaTui(Toasting[int]):
             return await self.off(self.client.replay_entry, entry_id)
 
         await job.run(one, self._job_changed)
-        if len(job.ids) == 1 and job.ok:
-            self.notify("✔ it went through and left the queue")
-        elif len(job.ids) == 1:
-            self.notify(f"✖ it failed again and stays: {clean(job.last_error)}", severity="error", timeout=8)
-        else:
-            severity: SeverityLevel = "error" if job.failed else "information"
-            last = f" · last error: {clean(job.last_error)}" if job.failed else ""
-            self.notify(f"replayed {job.sentence()}{last}", severity=severity, timeout=8)
+        if len(job.ids) == 1 and job.results:
+            self.say_outcome(job.results[0])
+            return
+        severity: SeverityLevel = "error" if job.failed else "information"
+        last = f" · last error: {clean(job.last_error)}" if job.failed else ""
+        self.notify(f"replayed {job.sentence()}{last}", severity=severity, timeout=8)
+
+    def say_outcome(self, result: ReplayResult, *names: str) -> None:
+        """What came of replaying one dead letter; `names`: what is shown of it, and its queue."""
+        sentence, severity, seconds = outcome(result, *names)
+        self.notify(sentence, severity=severity, timeout=seconds)
 
     def _job_changed(self) -> None:
         if self.main.dlq_page.is_attached:

@@ -202,8 +202,8 @@ def waterfall(row: InvocationRow, width: int) -> list[Line]:
     return out or [line(("no timings: it never ran", "dim"))]
 
 
-def invocation_facts(detail: InvocationDetail, memory_limit: int | None, width: int) -> list[Line]:
-    """Status, timings, memory, code and relatives of one invocation."""
+def invocation_facts(detail: InvocationDetail, memory_limit: int | None, queue: str | None, width: int) -> list[Line]:
+    """Status, timings, memory, code and relatives of one invocation; `queue`: of its dead letter."""
     row = detail.row
     glyph, tag = STATUSES.get(row.status, ("·", ""))
     out = [
@@ -227,6 +227,8 @@ def invocation_facts(detail: InvocationDetail, memory_limit: int | None, width: 
         ("source", clean(row.source)),
         ("code", short_sha(row.code_sha)),
     ]
+    if queue is not None:
+        facts.append(("dead letter", f"in {clean(queue)}  r replays it"))
     if row.replay_of:
         facts.append(("replay of", f"{short_id(row.replay_of)}  b opens it"))
     if row.parent_id:

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from textual.notifications import SeverityLevel
+
 from lambdatui.errors import LambdaTuiError
 from lambdatui.schema import ReplayResult
+from lambdatui.tui.text import clean
 from lambdatui.tui.widgets.lines import Line, line
 
 AT_ONCE = 3  # replays in flight: enough to be quick, few enough to leave the function's concurrency to others
@@ -64,7 +67,7 @@ class ReplayJob:
             self.ok += 1
         else:
             self.failed += 1
-            self.last_error = result.error_message or result.error_type or result.status
+            self.last_error = _why(result)
 
     def lines(self) -> list[Line]:
         """The bar with its count, and what Esc does."""
@@ -79,3 +82,17 @@ class ReplayJob:
         """`31 of 47 · 31 ok · 0 failed`."""
         words = f"{self.done} of {len(self.ids)} · {self.ok} ok · {self.failed} failed"
         return f"{words} · cancelled" if self.cancelled else words
+
+
+def outcome(result: ReplayResult, name: str = "it", queue: str = "the queue") -> tuple[str, SeverityLevel, float]:
+    """What came of replaying a dead letter: a sentence, how grave it is, and for how many seconds it is shown."""
+    if result.status == "ok":
+        return f"✔ {name} went through and left {queue}", "information", 5
+    why = clean(_why(result))
+    if result.status in ("missing", "expired"):
+        return f"{name} was not replayed: {why}", "warning", 8
+    return f"✖ {name} failed again and stays: {why}", "error", 8
+
+
+def _why(result: ReplayResult) -> str:
+    return result.error_message or result.error_type or result.status

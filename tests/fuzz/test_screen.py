@@ -183,7 +183,7 @@ def test_details(
     _harmless(details.payload_lines(entry.event, width), width)
     _harmless(details.attempt_lines(detail.attempts, entry.queue, entry.last_at, width), width)
     _harmless(details.error_lines(detail, "/x", width), width)
-    _harmless(details.invocation_facts(detail, 128, width), width)
+    _harmless(details.invocation_facts(detail, 128, entry.queue, width), width)
     _harmless(details.log_lines(detail.log, width), width)
     _harmless(details.waterfall(detail.row, width), width)
     _harmless(details.code_lines(change, "5 m", width), width)

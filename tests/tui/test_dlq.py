@@ -10,7 +10,7 @@ from textual.widgets import TextArea
 
 from lambdatui.schema import DlqEntry, ReplayResult
 from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
-from lambdatui.tui.replay import AT_ONCE, ReplayJob
+from lambdatui.tui.replay import AT_ONCE, ReplayJob, outcome
 from lambdatui.tui.screens.dlq_table import DlqTable
 
 from .fakes import Shop, opened
@@ -191,6 +191,51 @@ async def test_after_a_dead_letter_was_read_whole_the_invocations_open_again() -
         await shop.until(lambda: shop.app.main.page.NAME == "invocations")
         await shop.press("escape", "2", "3")
         assert shop.app.main.focused is not None and shop.app.main.focused.id == "invocations"
+
+
+async def test_the_invocation_that_a_dead_letter_was_opened_as_replays_the_dead_letter() -> None:
+    """Its event alone, without the entry, would go through and leave the queue as it was."""
+    async with opened() as shop:
+        await shop.press("5", "enter")
+        await shop.until(lambda: "r replays it" in shop.text())
+        shop.client.fails = {"dead-0"}
+        await shop.press("r")
+        await shop.until(lambda: "failed again and stays" in shop.told())
+        assert "r replays it" in shop.text()
+        shop.client.fails = set()
+        await shop.press("r")
+        await shop.until(lambda: "went through and left the queue" in shop.told())
+        assert _replayed(shop) == ["dead-0", "dead-0"]
+        await shop.until(lambda: "r replays it" not in shop.text())
+
+
+async def test_e_on_it_replays_the_edited_dead_letter() -> None:
+    async with opened() as shop:
+        await shop.press("5", "enter")
+        await shop.until(lambda: "r replays it" in shop.text())
+        await shop.press("e")
+        await shop.until(lambda: isinstance(shop.app.screen, EventEditor))
+        shop.app.screen.query_one(TextArea).text = '{"fixed": true}'
+        await shop.press("ctrl+s")
+        await shop.until(lambda: ("replay", "dead-0", b'{"fixed": true}') in shop.client.calls)
+        await shop.until(lambda: "r replays it" not in shop.text())
+
+
+async def test_another_invocation_is_no_dead_letter() -> None:
+    async with opened() as shop:
+        await shop.press("5", "enter")
+        await shop.until(lambda: "r replays it" in shop.text())
+        await shop.press("escape", "3", "enter")
+        await shop.until(lambda: shop.app.main.page.has_class("-detail"))
+        await shop.press("r")
+        await shop.until(lambda: any(call[0] == "replay_invocation" for call in shop.client.calls))
+        assert not _replayed(shop) and "r replays it" not in shop.text()
+
+
+@pytest.mark.parametrize("status", ["missing", "expired"])
+def test_what_was_not_replayed_is_not_told_as_failed(status: str) -> None:
+    sentence, severity, _ = outcome(ReplayResult(id="x", status=status, error_message="no such entry"))
+    assert (sentence, severity) == ("it was not replayed: no such entry", "warning")
 
 
 async def test_an_entry_that_no_invocation_left_says_so() -> None:

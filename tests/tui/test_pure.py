@@ -281,14 +281,14 @@ def test_a_log_that_is_empty_says_why() -> None:
 def test_an_invocation_says_what_called_it_and_how_to_get_there() -> None:
     row = msgspec.structs.replace(moment.invocation(2), parent_id="0123456789")
     detail = InvocationDetail(row=row, event=b"{}", result=None, log=[], error=None)
-    shown = [each.text.rstrip() for each in invocation_facts(detail, None, 60)]
+    shown = [each.text.rstrip() for each in invocation_facts(detail, None, None, 60)]
     assert "called by   01234567  b opens it" in shown
 
 
 def test_an_invocation_says_what_was_called_what_ran_and_what_it_cost() -> None:
     row = moment.invocation(1, qualifier="live", version="3", provisioned=True, cost_usd=2.3e-7)
     detail = InvocationDetail(row=row, event=b"{}", result=None, log=[], error=None)
-    shown = [each.text.rstrip() for each in invocation_facts(detail, None, 60)]
+    shown = [each.text.rstrip() for each in invocation_facts(detail, None, None, 60)]
     assert "live → 3  RequestResponse" in shown[0]
     assert {"billed      4 ms  $0.00000023", "environment e1 warm, provisioned"} <= set(shown)
 

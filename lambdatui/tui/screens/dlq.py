@@ -107,7 +107,7 @@ class DlqPage(Page):
         """The last failed invocation, whole."""
         entry = self.table.entry
         if entry is not None and entry.request_id:
-            await self.tui.open_invocation(entry.request_id)
+            await self.tui.open_invocation(entry.request_id, entry)
 
     # the entry under the cursor
 

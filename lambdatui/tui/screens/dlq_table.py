@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 
 from lambdatui.errors import OperationFailed
-from lambdatui.schema import DlqEntry, ReplayResult
+from lambdatui.schema import DlqEntry
 from lambdatui.tui.details import subject_of
 from lambdatui.tui.dialogs import Ask, Confirm, EventEditor
 from lambdatui.tui.keys import bind
@@ -18,6 +18,9 @@ from lambdatui.tui.text import age, clean, local_time, plural, since
 from lambdatui.tui.widgets.lines import line
 from lambdatui.tui.widgets.rows import Cell, Column, Row
 from lambdatui.tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from lambdatui.tui.app import LambdaTui
 
 COLUMNS = (
     Column("when", "WHEN", 8),
@@ -160,15 +163,9 @@ class DlqTable(Table):
         self.tui.act(self._edit)
 
     async def _edit(self) -> None:
-        entry = self.entry
-        if entry is None:
+        if self.entry is None:
             raise OperationFailed("there is nothing to edit")
-        title = f"Edit, then replay   {subject_of(entry.event)} → {entry.function or entry.queue}"
-        event = await self.app.push_screen_wait(EventEditor(title, entry.event, verb="replays it", must_be_json=False))
-        if event is None:
-            return
-        result = await self.tui.off(self.tui.client.replay_entry, entry.id, event)
-        say_result(self, result, entry)
+        await edit_and_replay(self.tui, self.entry)
 
     # purge
 
@@ -205,15 +202,12 @@ def short_error(entry: DlqEntry) -> str:
     return f"{kind}: {message}" if message else kind
 
 
-def say_result(where: Table, result: ReplayResult, entry: DlqEntry) -> None:
-    """One sentence on what came of a replay."""
-    name = subject_of(entry.event)
-    if result.status == "ok":
-        where.notify(f"✔ {name} went through and left {entry.queue}")
-    elif result.status == "missing":
-        where.notify(f"{name} is not in {entry.queue} any more", severity="warning")
-    elif result.status == "expired":
-        where.notify(f"{name}: the records it names have expired; it stays in {entry.queue}", severity="warning")
-    else:
-        why = clean(result.error_message or result.error_type or result.status)
-        where.notify(f"✖ {name} failed again and stays: {why}", severity="error", timeout=8)
+async def edit_and_replay(tui: LambdaTui, entry: DlqEntry) -> bool:
+    """Have its event edited, replay that, and say what came of it; whether it has left its queue."""
+    title = f"Edit, then replay   {subject_of(entry.event)} → {entry.function or entry.queue}"
+    event = await tui.push_screen_wait(EventEditor(title, entry.event, verb="replays it", must_be_json=False))
+    if event is None:
+        return False
+    result = await tui.off(tui.client.replay_entry, entry.id, event)
+    tui.say_outcome(result, subject_of(entry.event), entry.queue)
+    return result.status == "ok"

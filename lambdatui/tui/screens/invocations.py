@@ -10,11 +10,12 @@ from textual.containers import Container, Vertical
 
 from lambdatui.client.feed import State
 from lambdatui.errors import OperationFailed
-from lambdatui.schema import InvocationDetail, ReplayResult, Subscription
+from lambdatui.schema import DlqEntry, InvocationDetail, ReplayResult, Subscription
 from lambdatui.tui.details import error_lines, invocation_facts, log_lines, payload_lines, subject_of
 from lambdatui.tui.dialogs import EventEditor
 from lambdatui.tui.keys import bind
 from lambdatui.tui.outside import find_file
+from lambdatui.tui.screens.dlq_table import edit_and_replay
 from lambdatui.tui.screens.function_keys import place_of
 from lambdatui.tui.screens.invocation_table import InvocationTable
 from lambdatui.tui.screens.page import Page
@@ -30,8 +31,14 @@ class InvocationsPage(Page):
     NAME: ClassVar[str] = "invocations"
     MAIN: ClassVar[str] = "#invocations"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("r", "replay", "replay", "Invoke again with the same event", "invocation.replay"),
-        bind("e", "edit", "edit + invoke", "Edit the event, then invoke with it", "invocation.edit"),
+        bind(
+            "r",
+            "replay",
+            "replay",
+            "Invoke again with the same event; opened from a dead letter, replay that",
+            "invocation.replay",
+        ),
+        bind("e", "edit", "edit + invoke", "The same with an event that you edit first", "invocation.edit"),
         bind("o", "edit_code", "editor", "Open the code in $EDITOR, at the line of the error", "invocation.editor"),
         bind("l", "open_logs", "logs", "The log of its function", "invocation.logs"),
         bind(
@@ -47,6 +54,7 @@ class InvocationsPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self.detail: InvocationDetail | None = None
+        self._entry: DlqEntry | None = None  # the dead letter that it was opened from
         self._came_straight = False  # opened from another screen: back leads there, not to the list
 
     def compose(self) -> ComposeResult:
@@ -78,16 +86,16 @@ class InvocationsPage(Page):
             self._came_straight = False
             self.tui.act(self._open, row.request_id, group="invocation", exclusive=True)
 
-    def open_detail(self, request_id: str) -> None:
-        """One invocation, from another screen."""
+    def open_detail(self, request_id: str, entry: DlqEntry | None) -> None:
+        """One invocation, from another screen; `entry`: the dead letter that it has left."""
         self._came_straight = True
-        self.tui.act(self._open, request_id, group="invocation", exclusive=True)
+        self.tui.act(self._open, request_id, entry, group="invocation", exclusive=True)
 
-    async def _open(self, request_id: str) -> None:
+    async def _open(self, request_id: str, entry: DlqEntry | None = None) -> None:
         detail = await self.tui.off(self.tui.client.invocation, request_id)
         if detail is None:
             raise OperationFailed(f"request {short_id(request_id)} is not in the history")
-        self.detail = detail
+        self.detail, self._entry = detail, entry
         self._paint(detail)
         self.add_class("-detail")
         self.query_one("#invocation-facts", Pane).focus()
@@ -96,7 +104,7 @@ class InvocationsPage(Page):
         if not self.has_class("-detail"):
             return False
         self.remove_class("-detail")
-        self.detail = None
+        self.detail = self._entry = None
         self.table.focus()
         return not self._came_straight
 
@@ -106,7 +114,8 @@ class InvocationsPage(Page):
         facts, event = self._pane("facts"), self._pane("event")
         result, error = self._pane("result"), self._pane("error")
         facts.subject = short_id(detail.row.request_id)
-        facts.set_content(lambda width: invocation_facts(detail, limit, width))
+        queue = self._entry.queue if self._entry is not None else None
+        facts.set_content(lambda width: invocation_facts(detail, limit, queue, width))
         text = detail.event.decode("utf-8", "replace")
         event.subject, event.note = subject_of(text), ((size(len(detail.event)), "dim"),)
         event.set_content(lambda width: payload_lines(text, width), copy_text=text)
@@ -134,11 +143,23 @@ class InvocationsPage(Page):
         return row.request_id
 
     def action_replay(self) -> None:
-        """Invoke again with the same event."""
+        """Invoke again with the same event, or replay the dead letter: it leaves its queue when that succeeds."""
         self.tui.act(self._replay)
 
     async def _replay(self) -> None:
+        entry = self._entry
+        if entry is not None:
+            result = await self.tui.off(self.tui.client.replay_entry, entry.id)
+            self.tui.say_outcome(result)
+            self._replayed(entry, left=result.status == "ok")
+            return
         await self._say(await self.tui.off(self.tui.client.replay_invocation, self._request()))
+
+    def _replayed(self, entry: DlqEntry, *, left: bool) -> None:
+        """Where a dead letter has left its queue, what is open is an invocation like any other."""
+        if left and self._entry is entry and self.detail is not None:
+            self._entry = None
+            self._paint(self.detail)
 
     async def _say(self, result: ReplayResult) -> None:
         if result.status == "ok":
@@ -148,10 +169,14 @@ class InvocationsPage(Page):
             self.notify(f"✖ it failed: {why}", severity="error", timeout=8)
 
     def action_edit(self) -> None:
-        """Edit the event, then invoke with it."""
+        """Edit the event, then invoke with it or replay the dead letter with it."""
         self.tui.act(self._edit)
 
     async def _edit(self) -> None:
+        entry = self._entry
+        if entry is not None:
+            self._replayed(entry, left=await edit_and_replay(self.tui, entry))
+            return
         request_id = self._request()
         detail = await self.tui.off(self.tui.client.invocation, request_id)
         if detail is None:
