@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 PORT = click.IntRange(0, 65_535)
 
-# How long a start waits for another engine on the same state that is just starting or ending.
-STARTING = 10.0
+# Seconds that a start waits for another engine on the same state that is just starting or ending: more than its grace.
+CHANGING = 30.0
 
 
 def _delays(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -116,9 +116,8 @@ def run_command(directory: str | None, project: str | None, headless: bool, **op
 
 def _headless(place: Place, launch: LaunchOptions) -> int:
     from lambdatui.client.host_command import exec_headless
-    from lambdatui.client.locate import await_engine
 
-    if (info := await_engine(place.data, STARTING)) is not None:
+    if (info := _engine_here(place)) is not None:
         out(f"lambdatui runs already (pid {info.pid}): Lambda {info.url}  HTTP {info.http_url}")
         return 0
     return exec_headless(place.project, launch)
@@ -126,10 +125,9 @@ def _headless(place: Place, launch: LaunchOptions) -> int:
 
 def _with_screen(place: Place, launch: LaunchOptions) -> int:
     from lambdatui.client.launch import start_engine
-    from lambdatui.client.locate import await_engine
 
     need_terminal("lambdatui run --headless")
-    if (info := await_engine(place.data, STARTING)) is not None:
+    if (info := _engine_here(place)) is not None:
         say(f"an engine runs already at {info.url}: attaching a screen to it (options of this start do not apply)")
         return show_screen(str(place.project), info, owned=False, data=place.data)
     with waiting(f"starting {place.project.name or place.project} …"):
@@ -139,6 +137,14 @@ def _with_screen(place: Place, launch: LaunchOptions) -> int:
     finally:
         engine.close(on_wait=lambda: say("stopping…"))
     return code
+
+
+def _engine_here(place: Place) -> EngineInfo | None:
+    """The engine that runs on the project; one that is starting or ending is waited for."""
+    from lambdatui.client.locate import await_engine
+
+    with waiting("an engine is starting or ending here: waiting for it …"):
+        return await_engine(place.data, CHANGING)
 
 
 def _import_screen() -> None:

@@ -121,11 +121,24 @@ def _damaged(data: Path, error: Exception) -> NoEngine:
 
 
 def await_engine(data: Path, seconds: float) -> EngineInfo | None:
-    """As `read_engine`, but waits for an engine that is just starting or ending."""
+    """As `read_engine`, but waits for an engine that is just starting, and for the end of one that is ending."""
     deadline = time.monotonic() + seconds
-    while (info := read_engine(data)) is None and is_locked(data) and time.monotonic() < deadline:
+    while is_locked(data):
+        info = read_engine(data)
+        if (info is not None and not _is_ending(info)) or time.monotonic() >= deadline:
+            return info
         time.sleep(0.05)
-    return info
+    return None
+
+
+def _is_ending(engine: EngineInfo) -> bool:
+    """Whether it takes nothing on any more. One that does not answer at all may be stopped, and go on."""
+    from lambdatui.client.http import Transport
+
+    try:
+        return Transport(engine.url, engine.token, 2.0).request("GET", "/healthz").status == 503
+    except NoEngine as error:
+        return not isinstance(error.__cause__, TimeoutError)
 
 
 def locator(data: Path) -> Locator:

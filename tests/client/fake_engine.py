@@ -111,6 +111,7 @@ class FakeEngine:
         self.calls: list[tuple[str, str, dict[str, list[str]], bytes]] = []
         self.headers: list[dict[str, str]] = []
         self.stopped: list[float | None] = []
+        self.ending = False
 
     def __enter__(self) -> FakeEngine:
         engine = self
@@ -173,6 +174,8 @@ class FakeEngine:
     ) -> tuple[int, dict[str, str], bytes]:
         if path.startswith("/20"):
             return self.reply
+        if path == "/healthz":
+            return (503, {}, b"stopping\n") if self.ending else (200, {}, b"ok\n")
         if self.headers[-1].get("authorization") != f"Bearer {TOKEN}":
             return 401, {}, b'{"error":"the token is missing or wrong"}'
         name = path.removeprefix("/_lambdatui/v1/")

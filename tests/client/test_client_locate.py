@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lambdatui.client import locate
@@ -53,3 +55,26 @@ def test_a_damaged_engine_json_is_said_and_a_locator_survives_it(engine: FakeEng
 def test_waiting_ends_at_once_where_nobody_holds_the_lock(engine: FakeEngine) -> None:
     engine.release()
     assert locate.await_engine(engine.data, 60) is None
+
+
+def test_one_that_runs_is_not_waited_for(engine: FakeEngine) -> None:
+    found = locate.await_engine(engine.data, 60)
+    assert found is not None and found.url == engine.url
+
+
+def test_the_end_of_one_that_is_ending_is_waited_for(engine: FakeEngine) -> None:
+    engine.ending = True
+    threading.Timer(0.2, engine.release).start()
+    assert locate.await_engine(engine.data, 60) is None
+
+
+def test_one_whose_door_is_closed_already_is_ending(engine: FakeEngine) -> None:
+    nowhere = msgspec.structs.replace(engine.info, url="http://127.0.0.1:9")
+    (engine.data / "engine.json").write_bytes(msgspec.json.encode(nowhere))
+    threading.Timer(0.2, engine.release).start()
+    assert locate.await_engine(engine.data, 60) is None
+
+
+def test_one_that_goes_on_ending_is_there_still(engine: FakeEngine) -> None:
+    engine.ending = True
+    assert locate.await_engine(engine.data, 0) is not None
