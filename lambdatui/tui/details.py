@@ -228,7 +228,7 @@ def invocation_facts(detail: InvocationDetail, memory_limit: int | None, queue: 
         ("code", short_sha(row.code_sha)),
     ]
     if queue is not None:
-        facts.append(("dead letter", f"in {clean(queue)}  r replays it"))
+        facts.insert(0, ("dead letter", f"in {clean(queue)}  r replays it"))
     if row.replay_of:
         facts.append(("replay of", f"{short_id(row.replay_of)}  b opens it"))
     if row.parent_id:
