@@ -141,8 +141,10 @@ def _with_screen(place: Place, launch: LaunchOptions) -> int:
 
 def _engine_here(place: Place) -> EngineInfo | None:
     """The engine that runs on the project; one that is starting or ending is waited for."""
-    from lambdatui.client.locate import await_engine
+    from lambdatui.client.locate import await_engine, is_locked
 
+    if not is_locked(place.data):
+        return None
     with waiting("an engine is starting or ending here: waiting for it …"):
         return await_engine(place.data, CHANGING)
 
