@@ -149,6 +149,9 @@ class FakeClient(Client):
             ],
         )
 
+    def dlq(self, queue: str | None = None, limit: int | None = None) -> list[DlqEntry]:
+        return list(self.feed.state.dlq)[:limit]
+
     def last_event(self, function: str, *, failed: bool = False) -> StoredEvent | None:
         self.calls.append(("last_event", function, failed))
         return StoredEvent(request_id=REQUEST, event=b'{"order": 1189}')

@@ -18,7 +18,7 @@ from lambdatui.tui.widgets.panel import Panel
 from lambdatui.tui.widgets.table import Table
 
 from .fakes import Shop, opened
-from .moment import header, shop
+from .moment import entry, header, shop
 
 
 async def test_every_binding_has_an_id_a_name_and_a_sentence() -> None:
@@ -311,6 +311,16 @@ async def test_r_replays_the_last_failed_event() -> None:
         await shop.press("r")
         await shop.until(lambda: any(call[0] == "replay_invocation" for call in shop.client.calls))
         assert ("last_event", "checkout", True) in shop.client.calls
+
+
+async def test_r_replays_it_as_the_dead_letter_that_it_has_become() -> None:
+    """Else it went through, and its queue was as before."""
+    dead = (entry(0, function="checkout"), entry(1, function="checkout", request_id="another"), entry(2))
+    async with opened(shop(dlq=dead)) as shown:
+        await shown.press("r")
+        await shown.until(lambda: "left the queue" in shown.told())
+        assert [call[1] for call in shown.client.calls if call[0] == "replay"] == ["dead-0"]
+        assert not any(call[0] == "replay_invocation" for call in shown.client.calls)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from lambdatui.tui.screens.page import Page
 from lambdatui.tui.text import clean, pretty_json, short_id
 from lambdatui.tui.widgets.lines import Line
 
+_LOOKED_AT = 50  # newest dead letters among which that of a function's last failed event is looked for
+
 
 class FunctionKeys(Page):
     """A page whose `function_name()` says which function the keys are about."""
@@ -129,7 +131,7 @@ class FunctionKeys(Page):
             self.notify(f"✔ {name}: {text}", timeout=5)
 
     def action_replay_failed(self) -> None:
-        """Replay the last failed event."""
+        """Replay the last failed event: as the dead letter, where it has become one."""
         self.tui.act(self._replay_failed)
 
     async def _replay_failed(self) -> None:
@@ -138,6 +140,11 @@ class FunctionKeys(Page):
         failed = await self.tui.off(lambda: client.last_event(name, failed=True))
         if failed is None:
             raise OperationFailed(f"{name} has no failed event")
+        newest = await self.tui.off(client.dlq, None, _LOOKED_AT)
+        dead = [each.id for each in newest if (each.function, each.request_id) == (name, failed.request_id)]
+        if dead:
+            self.tui.start_replay(dead)
+            return
         result = await self.tui.off(client.replay_invocation, failed.request_id)
         if result.status == "ok":
             self.notify(f"✔ {name} succeeded with the event of {short_id(failed.request_id)}")
