@@ -2,9 +2,10 @@
 
     python -m benchmarks.payload [--rounds N] [--json FILE]
 
-An echoing function is called with the largest event that Lambda takes. What is subtracted from the whole call is what a
-plain Python process needs for `json.loads` and `json.dumps` of the same text: no handler that looks at its event can do
-with less. The floor reads 6 MB from a socket and then writes them back; it is C where there is a compiler, else Python.
+An echoing function is called with the largest event that Lambda takes. What is subtracted from each call is what the
+same process needs, right after, for `json.loads` and `json.dumps` of the same text: no handler that looks at its event
+can do with less, and in another process or at another time the same takes up to a third more or less. The floor reads 6
+MB from a socket and then writes them back; it is C where there is a compiler, else Python.
 
 The engine passes them on twice each way, and a Python server is no C program: a second floor is a bare echo of 6 MB on
 the same HTTP stack and one by a Python process behind a socket, together.
@@ -21,11 +22,10 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.common import (
-    ECHO,
     Connection,
     Engine,
     at_most,
@@ -78,14 +78,19 @@ while True:
     while rest:
         rest = rest[os.write(0, rest):]
 """
-# Reads lines: times one loads + dumps of the file for each, prints milliseconds.
-_JSON = """
-import json, sys, time
-text = open(sys.argv[1]).read()
-for _ in sys.stdin:
+# Echoes its event, or says how many milliseconds the last one's JSON takes.
+_HANDLER = """
+import json, time
+last = None
+def handler(event, context):
+    global last
+    if event != "json":
+        last = event
+        return event
+    text = json.dumps(last)
     began = time.perf_counter()
     json.dumps(json.loads(text))
-    print((time.perf_counter() - began) * 1e3, flush=True)
+    return (time.perf_counter() - began) * 1e3
 """
 
 
@@ -125,28 +130,6 @@ def echo(command: tuple[str, ...]) -> Iterator[socket.socket]:
         process.wait(5)
 
 
-@contextlib.contextmanager
-def plain_json(root: Path, text: bytes) -> Iterator[Callable[[], float]]:
-    """Gives the milliseconds that a Python process needs for loads + dumps of `text`."""
-    file = root / "event.json"
-    file.write_bytes(text)
-    process = subprocess.Popen(
-        [sys.executable, "-c", _JSON, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=users_variables()
-    )
-    assert process.stdin is not None and process.stdout is not None
-
-    def once() -> float:
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        return float(process.stdout.readline())
-
-    try:
-        yield lambda: statistics.median(once() for _ in range(CALLS))
-    finally:
-        process.stdin.close()
-        process.wait(5)
-
-
 def echo_ms(sock: socket.socket, data: bytes) -> float:
     into, found = memoryview(bytearray(len(data))), []
     for _ in range(CALLS):
@@ -159,34 +142,46 @@ def echo_ms(sock: socket.socket, data: bytes) -> float:
     return statistics.median(found)
 
 
+def pairs_ms(ours: Connection, whole: bytes, found: list[tuple[float, float]]) -> float:
+    """Calls, each followed by its JSON alone: adds both to `found`; the median of the differences."""
+    own, before = request("echo", b'"json"'), len(found)
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        ours.call(whole)
+        took = (time.perf_counter() - began) * 1e3
+        found.append((took, float(ours.call(own))))
+    return statistics.median(took - json_ms for took, json_ms in found[before:])
+
+
 def main() -> None:
     asked = parser(__doc__).parse_args()
     before, data = load(), event()
     whole = request("echo", data)
+    found: list[tuple[float, float]] = []
     with contextlib.ExitStack() as stack:
         root = stack.enter_context(folder())
         written_in, command = floor(root)
         sock, behind = stack.enter_context(echo(command)), stack.enter_context(echo(IN_PYTHON))
-        json_ms = stack.enter_context(plain_json(root, data))
         bare = Connection(stack.enter_context(bare_echo()))
-        ours = Connection(stack.enter_context(Engine(plain_project(root / "project", echo=ECHO))).url)
+        ours = Connection(stack.enter_context(Engine(plain_project(root / "project", echo=_HANDLER))).url)
         assert json.loads(ours.call(whole)) == json.loads(data)
         turns = {
-            "engine": lambda: ours.p50_ms(whole, CALLS),
-            "json": json_ms,
+            "left": lambda: pairs_ms(ours, whole, found),
             "echo": lambda: echo_ms(sock, data),
             "bare": lambda: bare.p50_ms(whole, CALLS),
             "behind": lambda: echo_ms(behind, data),
         }
         in_turns(1, turns)
-        found = in_turns(asked.rounds, turns)
-    left, name = found["engine"] - found["json"], "6 MB event, outside the handler's own json"
-    note = f"of {found['engine']:.1f} ms in all, {found['json']:.1f} ms are loads + dumps of the same text"
-    both = found["bare"] + found["behind"]
+        found.clear()
+        took = in_turns(asked.rounds, turns)
+    in_all, json_ms = (statistics.median(each) for each in zip(*found, strict=True))
+    left, name = took["left"], "6 MB event, outside the handler's own json"
+    note = f"of {in_all:.1f} ms in all, {json_ms:.1f} ms are loads + dumps of the same text"
+    both = took["bare"] + took["behind"]
     rows = [
-        at_most(name, left, "ms", f"{written_in} stream echo of 6 MB", found["echo"], 3, note),
+        at_most(name, left, "ms", f"{written_in} stream echo of 6 MB", took["echo"], 3, note),
         at_most(name, left, "ms", "bare HTTP echo of 6 MB and a Python process's behind it", both, 3),
-        figure("6 MB event and result, the whole call", found["engine"], "ms"),
+        figure("6 MB event and result, the whole call", in_all, "ms"),
     ]
     report(asked, rows, before)
 
