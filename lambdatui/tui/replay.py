@@ -67,7 +67,7 @@ class ReplayJob:
             self.ok += 1
         else:
             self.failed += 1
-            self.last_error = _why(result)
+            self.last_error = reason(result)
 
     def lines(self) -> list[Line]:
         """The bar with its count, and what Esc does."""
@@ -88,11 +88,11 @@ def outcome(result: ReplayResult, name: str = "it", queue: str = "the queue") ->
     """What came of replaying a dead letter: a sentence, how grave it is, and for how many seconds it is shown."""
     if result.status == "ok":
         return f"✔ {name} went through and left {queue}", "information", 5
-    why = clean(_why(result))
     if result.status in ("missing", "expired"):
-        return f"{name} was not replayed: {why}", "warning", 8
-    return f"✖ {name} failed again and stays: {why}", "error", 8
+        return f"{name} was not replayed: {reason(result)}", "warning", 8
+    return f"✖ {name} failed again and stays: {reason(result)}", "error", 8
 
 
-def _why(result: ReplayResult) -> str:
-    return result.error_message or result.error_type or result.status
+def reason(result: ReplayResult) -> str:
+    """Why a replay did not succeed, fit for a screen."""
+    return clean(result.error_message or result.error_type or result.status)

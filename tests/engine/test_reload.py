@@ -74,7 +74,8 @@ async def test_a_call_that_waited_for_one_save_looks_for_the_next(
 async def waiting_call(
     engine: Engine, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[asyncio.Task[object]]:
-    """A call that waits for a save; none is read before the end."""
+    """A call that waits for a save, after one that ran; none is read before the end."""
+    assert await answer(engine) == 1001
     read, function = asyncio.Event(), engine.function("app")
     monkeypatch.setattr(engine._reloader, "_quiet", lambda unit: read.wait())
     file.write_text(code(9))
@@ -90,7 +91,6 @@ async def test_a_call_that_waits_while_a_save_takes_its_function_away_finds_the_
 ) -> None:
     """An editor empties the file before it writes it: in between there is nothing in it that could be called."""
     engine, file = await start({"app.py": code(1)}), tmp_path / "app.py"
-    assert await answer(engine) == 1001
     async with waiting_call(engine, file, monkeypatch) as waiting:
         file.write_text("")
         await engine.reload_project()
@@ -104,7 +104,6 @@ async def test_a_call_that_waits_for_a_function_which_stays_away_is_told_so(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine, file = await start({"app.py": code(1)}), tmp_path / "app.py"
-    assert await answer(engine) == 1001
     async with waiting_call(engine, file, monkeypatch) as waiting:
         file.unlink()
         await engine.reload_project()

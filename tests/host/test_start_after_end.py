@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -24,22 +23,12 @@ def test_run_waits_for_the_end_of_an_engine_that_is_ending(tmp_path: Path, start
     wait_for(lambda: client.header().in_flight)
 
     ending.process.send_signal(signal.SIGTERM)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "lambdatui",
-        "run",
-        str(folder),
-        "--headless",
-        "--port",
-        "0",
-        "--http-port",
-        "0",
-    ]
+    command = [sys.executable, "-P", "-m", "lambdatui", "run", str(folder), "--headless"]
     output = tmp_path / "second.txt"
     with output.open("wb") as file:
-        second = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=dict(os.environ))
+        second = subprocess.Popen(
+            [*command, "--port", "0", "--http-port", "0"], stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
     try:
         wait_for(lambda: "lambdatui ready" in output.read_text() or second.poll() is not None)
         assert second.poll() is None, output.read_text()

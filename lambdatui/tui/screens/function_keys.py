@@ -20,6 +20,7 @@ from lambdatui.tui.dialogs import Ask, EventEditor, Reader
 from lambdatui.tui.keys import bind
 from lambdatui.tui.outside import find_file
 from lambdatui.tui.own_events import OwnEvent, of_files, of_triggers
+from lambdatui.tui.replay import reason
 from lambdatui.tui.screens.page import Page
 from lambdatui.tui.text import clean, pretty_json, short_id
 from lambdatui.tui.widgets.lines import Line
@@ -149,8 +150,7 @@ class FunctionKeys(Page):
         if result.status == "ok":
             self.notify(f"✔ {name} succeeded with the event of {short_id(failed.request_id)}")
         else:
-            why = clean(result.error_message or result.error_type or result.status)
-            self.notify(f"✖ {name} failed again: {why}", severity="error", timeout=8)
+            self.notify(f"✖ {name} failed again: {reason(result)}", severity="error", timeout=8)
 
     # reserve
 

@@ -15,6 +15,7 @@ from lambdatui.tui.details import error_lines, invocation_facts, log_lines, payl
 from lambdatui.tui.dialogs import EventEditor
 from lambdatui.tui.keys import bind
 from lambdatui.tui.outside import find_file
+from lambdatui.tui.replay import reason
 from lambdatui.tui.screens.dlq_table import edit_and_replay
 from lambdatui.tui.screens.function_keys import place_of
 from lambdatui.tui.screens.invocation_table import InvocationTable
@@ -165,8 +166,7 @@ class InvocationsPage(Page):
         if result.status == "ok":
             self.notify(f"✔ it succeeded: {clean(result.payload.decode('utf-8', 'replace'))[:120]}")
         else:
-            why = clean(result.error_message or result.error_type or result.status)
-            self.notify(f"✖ it failed: {why}", severity="error", timeout=8)
+            self.notify(f"✖ it failed: {reason(result)}", severity="error", timeout=8)
 
     def action_edit(self) -> None:
         """Edit the event, then invoke with it or replay the dead letter with it."""

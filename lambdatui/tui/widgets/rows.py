@@ -43,8 +43,8 @@ class Row:
     copy: str = ""  # what `y` copies; the cells' text where empty
 
     def haystack(self) -> str:
-        """Lower-case text that a filter looks through."""
-        return (self.text or " ".join(t for cell in self.cells.values() for t, _ in cell)).lower()
+        """Text that a filter looks through."""
+        return self.text or " ".join(t for cell in self.cells.values() for t, _ in cell)
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
