@@ -45,8 +45,8 @@ CHECK = 4
 # which their imports began; of an environment that was forked, only those that its zygote has not.
 READY = 16
 INIT_ERROR = 17  # init failed; meta as READY's and ERROR's; payload: the error JSON that Lambda would give
-RESULT = 18  # payload: the handler's result as JSON; meta: {"duration_us"}
-ERROR = 19  # payload: the error JSON; meta: {"duration_us", "error_type", "error_message"}
+RESULT = 18  # payload: the handler's result as JSON; meta: {"duration_us", "peak_kb": most memory of its life so far}
+ERROR = 19  # payload: the error JSON; meta: RESULT's and {"error_type", "error_message"}
 # Sent before ERROR and INIT_ERROR where there is a traceback, at most 64 KB. Payload: JSON
 # {"frames": [{"file", "line", "function", "source": [[line, text]], "locals": {name: text}}]}, the innermost last.
 DIAGNOSTICS = 20

@@ -132,7 +132,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     error_message: str | None = None
     duration_us: int = 0
     frames: bytes | None = None
-    peak_mb: int = 0
+    peak_mb: int = 0  # the most memory of its process so far
     exit: Exit | None = None
     start_us: int = 0  # of an init: from the order to start to its answer
     measured: Frames = {}
@@ -147,8 +147,13 @@ class _Ready(msgspec.Struct):
 
 class _Done(msgspec.Struct):
     duration_us: Duration = 0
+    peak_kb: Duration = 0
     error_type: str | None = None
     error_message: str | None = None
+
+    @property
+    def peak_mb(self) -> int:
+        return -(-self.peak_kb // 1024)
 
 
 _ready = msgspec.json.Decoder(_Ready)
@@ -239,10 +244,7 @@ class Environment:
             self._zygotes.learn(self.launch, self._libraries, fork)
         else:
             outcome.duration_us = outcome.duration_us or outcome.start_us
-            self.failed = True
-            await self.end()
-            if self._exited.done():
-                outcome.peak_mb = max(outcome.peak_mb, self._exited.result().peak_mb)
+            await self._fail(outcome)
         self._output.initialised(outcome)
         return outcome
 
@@ -321,8 +323,6 @@ class Environment:
         self.request_id = request_id
         self._asked = bytes.fromhex(request_id.replace("-", ""))
         self._frames = None
-        if self._footprint is not None:
-            self._footprint.reset_peak()
         answer = self._expect()
         started = self._clock.monotonic()
         deadline_us = self._clock.wall_us() + round(timeout_s * 1_000_000)
@@ -340,14 +340,19 @@ class Environment:
         outcome.frames = self._frames
         if self._measured:
             outcome.measured, self._measured = self._measured, {}
-        outcome.peak_mb = max(outcome.peak_mb, self.peak_mb(), outcome.exit.peak_mb if outcome.exit else 0)
         if outcome.kind in ("result", "error"):
             self.state = State.IDLE
             self.idle_since_us = self._clock.now_us()
         else:
-            self.failed = True
-            await self.end()
+            await self._fail(outcome)
         return outcome
+
+    async def _fail(self, outcome: Outcome) -> None:
+        """End a process that is of no use any more; its peak is known then."""
+        self.failed = True
+        await self.end()
+        if self._exited.done():
+            outcome.peak_mb = max(outcome.peak_mb, self._exited.result().peak_mb)
 
     async def end(self) -> None:
         """Kill the process with all its descendants and wait until they are gone. Safe to call again."""
@@ -407,10 +412,6 @@ class Environment:
 
     def resident_mb(self) -> float:
         return 0.0 if self._footprint is None else self._footprint.resident_mb()
-
-    def peak_mb(self) -> int:
-        """Largest resident size since the invocation began, in whole MB, rounded up."""
-        return 0 if self._footprint is None else self._footprint.peak_mb()
 
     def check_limits(self) -> None:
         """End the running init or invocation if its processes have more memory, or are more, than it may."""
@@ -481,7 +482,9 @@ class Environment:
     def _finish(self, kind: int, meta: bytes, payload: bytes) -> None:
         done = _done.decode(meta)
         if kind in (wire.RESULT, wire.CHECKED):
-            self._resolve(Outcome(kind="result", payload=payload, duration_us=done.duration_us))
+            self._resolve(
+                Outcome(kind="result", payload=payload, duration_us=done.duration_us, peak_mb=done.peak_mb)
+            )
         elif kind == wire.ERROR:
             self.retired |= done.error_type == wire.RESPONSE_TOO_LARGE  # its process ends with it
             self._resolve(_failed(payload, done.duration_us, done))
@@ -528,11 +531,12 @@ def _failed(payload: bytes, duration_us: int, done: _Done) -> Outcome:
     """`payload` is read only where the frame's meta does not say the error: it may hold what msgspec does not take."""
     if done.error_type is None:
         body = msgspec.json.decode(payload, type=_ErrorBody)
-        done = _Done(error_type=body.errorType, error_message=body.errorMessage)
+        done.error_type, done.error_message = body.errorType, body.errorMessage
     return Outcome(
         kind="error",
         payload=payload,
         error_type=done.error_type,
         error_message=done.error_message,
         duration_us=duration_us,
+        peak_mb=done.peak_mb,
     )

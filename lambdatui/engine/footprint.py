@@ -72,12 +72,5 @@ class Footprint:
             self._look()
         return self._last.resident / _MB
 
-    def peak_mb(self) -> int:
-        """The process's largest resident size since the last reset, in whole MB, rounded up."""
-        return -(-self._root.peak() // _MB)
-
-    def reset_peak(self) -> None:
-        self._root.reset_peak()
-
     def close(self) -> None:
         self._root.close()

@@ -33,12 +33,18 @@ from .importtimes import ImportTimes, Places
 from .logcapture import LogCapture
 from .marshal import Marshaller, keeps_unicode, unmarshal
 
+try:
+    from resource import RUSAGE_SELF, getrusage
+except ImportError:  # a Python that was built without it
+    getrusage = None  # type: ignore[assignment]
+
 TYPE_CHECKING = False  # importing `typing` would take a third of a cold start
 if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn
 
     from .sampler import Sampler
 
+_KB = 1024 if sys.platform == "darwin" else 1  # what ru_maxrss counts in, there bytes
 _exit = os._exit
 _getpid = os.getpid
 _MAX_META_TEXT = 1000
@@ -193,7 +199,7 @@ class Environment:
         except Exception as caught:
             error = caught
             payload = payload_of(error, request_id)
-        meta: dict[str, Any] = {"duration_us": (perf_counter_ns() - began) // 1000}
+        meta: dict[str, Any] = {"duration_us": (perf_counter_ns() - began) // 1000, "peak_kb": _peak_kb()}
         if _getpid() != self._pid:
             _exit(0)  # a fork that the handler forgot to end: its answer is not this environment's
         if not payload:
@@ -274,6 +280,14 @@ def _add_site_builtins() -> None:
 
         for name in ("exit", "quit"):
             setattr(builtins, name, Quitter(name, "Ctrl-D"))
+
+
+def _peak_kb() -> int:
+    """The most memory that this process had so far: over all invocations, which is what Lambda reports.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+    """
+    return 0 if getrusage is None else getrusage(RUSAGE_SELF).ru_maxrss // _KB
 
 
 def _post_refused() -> NoReturn:

@@ -270,52 +270,22 @@ class ResidentSize:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self._fd = _open("/proc/%d/status" % pid)
-        self._above = True  # whether the peak may be above the present size: if not, it need not begin anew
+        self._fd = _open("/proc/%d/statm" % pid)
 
     def current(self) -> int:
         """Resident size now in bytes; 0 where the process is gone or the system does not tell."""
-        return self._read()[1]
+        if self._fd is None:
+            return 0
+        try:
+            data = os.pread(self._fd, 256, 0)
+        except OSError:
+            return 0
+        return int(data.split(None, 2)[1]) * _PAGE if data else 0
 
     def with_tree(self, most: int) -> Size:
         """As `size_of`, for less; the process alone where this system does not tell of trees."""
         below, tasks = _below(self.pid, most) if LINUX else ([], 1)
         return Size(self.current() + sum(map(_resident, below)), tasks, below)
-
-    def reset_peak(self) -> None:
-        """Let the peak begin anew at the present size."""
-        if not self._above:
-            return
-        try:
-            fd = os.open("/proc/%d/clear_refs" % self.pid, os.O_WRONLY)
-        except OSError:
-            return
-        try:
-            os.write(fd, b"5")
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
-
-    def peak(self) -> int:
-        """The largest resident size since the start or the last reset, in bytes; 0 where unknown."""
-        peak, current = self._read()
-        self._above = peak > current
-        return peak
-
-    def _read(self) -> tuple[int, int]:
-        """Peak and present size in bytes: two lines, one below the other, of a file that costs 8 µs to read."""
-        if self._fd is None:
-            return 0, 0
-        try:
-            data = os.pread(self._fd, 4096, 0)
-        except OSError:
-            return 0, 0
-        start = data.find(b"VmHWM:")
-        if start < 0:
-            return 0, 0
-        fields = data[start : start + 80].split(None, 5)
-        return int(fields[1]) * 1024, int(fields[4]) * 1024
 
     def close(self) -> None:
         """Close the kept-open file; the object reads 0 from now on."""

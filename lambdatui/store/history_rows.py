@@ -47,7 +47,7 @@ class Batch(msgspec.Struct):
     def log(self, lines: LogRecords) -> None:
         """Add lines."""
         self.logs.append(lines)
-        self.log_bytes += _bytes_of(lines)
+        self.log_bytes += lines.weight
 
     def keep_lines(self, most: int) -> int:
         """Let the oldest lines go, whole batches of them, until at most so many are left; how many went."""
@@ -56,16 +56,12 @@ class Batch(msgspec.Struct):
         while gone < over:
             gone += len(self.logs[count].messages)
             count += 1
-        self.log_bytes -= sum(map(_bytes_of, self.logs[:count]))
+        self.log_bytes -= sum(each.weight for each in self.logs[:count])
         del self.logs[:count]
         return gone
 
     def _lines(self) -> int:
         return sum(len(each.messages) for each in self.logs)
-
-
-def _bytes_of(lines: LogRecords) -> int:
-    return sum(map(len, lines.messages)) + 60 * len(lines.messages) + 200
 
 
 def write(connection: sqlite3.Connection, batch: Batch, reserved: dict[str, int]) -> None:

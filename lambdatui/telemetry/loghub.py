@@ -5,39 +5,51 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 import msgspec
 
+from lambdatui.clock import iso
 from lambdatui.schema import LEVEL_CODES, LogBatch, LogLine
+from lambdatui.store.records import LogRecords
 
 CAPACITY = 40_000  # lines
 MAX_BYTES = 2_500_000  # as they are kept: half a second of 50,000 lines a second
 MOST_OF_BATCH = 256 * 1024  # bytes; what is larger is kept in parts
 _OVERHEAD = 200  # bytes that a batch takes beside its own
+_FEW = 3  # lines, of 256 KB at most: more are packed at once, which takes half the memory
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(LogBatch).decode
 
 
-class Packed(NamedTuple):
-    """A LogBatch in msgpack; ids from `first` to `last`."""
+class Packed:
+    """Lines that were read together, ids from `first` to `last`, as a LogBatch in msgpack.
 
-    first: int
-    last: int
-    function: str
-    raw: bytes
+    It is made once, when the first reader wants it: most lines of an engine that nobody looks at never are.
+    """
+
+    __slots__ = ("_raw", "_records", "first", "function", "last", "size")
+
+    def __init__(self, first: int, lines: int, function: str, *, raw: bytes = b"", records: LogRecords | None = None):
+        self.first = first
+        self.last = first + lines - 1
+        self.function = function
+        self.size = len(raw) + _OVERHEAD if records is None else records.weight  # that it is kept in, about
+        self._raw = raw
+        self._records = records
 
     @property
     def lines(self) -> int:
         return self.last - self.first + 1
 
     @property
-    def size(self) -> int:
-        return len(self.raw) + _OVERHEAD
+    def raw(self) -> bytes:
+        if self._records is not None:
+            self._raw, self._records = _encode(_batch_of(self._records)), None
+        return self._raw
 
     def batch(self) -> LogBatch:
-        return _decode(self.raw)
+        return _decode(self._raw) if self._records is None else _batch_of(self._records)
 
     def newest(self, count: int) -> Packed:
         """Its last `count` lines."""
@@ -47,7 +59,7 @@ class Packed(NamedTuple):
 
     def within(self, size: int) -> Packed:
         """As many of its last lines as fit into about so many bytes; at least one."""
-        if len(self.raw) <= size:
+        if self.size <= size:
             return self
         count = 0
         for message in reversed(self.batch().messages):
@@ -64,7 +76,19 @@ def _part(batch: LogBatch, begin: int, end: int) -> LogBatch:
 
 
 def pack(batch: LogBatch) -> Packed:
-    return Packed(batch.id, batch.id + len(batch.messages) - 1, batch.function, _encode(batch))
+    return Packed(batch.id, len(batch.messages), batch.function, raw=_encode(batch))
+
+
+def _batch_of(records: LogRecords) -> LogBatch:
+    return LogBatch(
+        id=records.id,
+        time=iso(records.time_us),
+        function=records.function,
+        request_id=records.request_id,
+        stream=None if records.stream is None else records.stream.name,
+        levels=records.levels,
+        messages=list(records.messages),
+    )
 
 
 class LogHub:
@@ -78,14 +102,23 @@ class LogHub:
         self._kept: list[Packed] = []
         self._newest_gone = 0
 
-    def add(self, batch: LogBatch) -> None:
+    def add(self, records: LogRecords) -> None:
         """Append lines; their ids are greater than those of all before."""
+        if len(records.messages) > _FEW:
+            self._add_packed(_batch_of(records))
+        else:
+            self._keep(Packed(records.id, len(records.messages), records.function, records=records))
+
+    def _add_packed(self, batch: LogBatch) -> None:
         packed = pack(batch)
         if len(packed.raw) > MOST_OF_BATCH and packed.lines > 1:
             half = packed.lines // 2
-            self.add(_part(batch, 0, half))
-            self.add(_part(batch, half, packed.lines))
-            return
+            self._add_packed(_part(batch, 0, half))
+            self._add_packed(_part(batch, half, packed.lines))
+        else:
+            self._keep(packed)
+
+    def _keep(self, packed: Packed) -> None:
         self._kept.append(packed)
         self._lines += packed.lines
         self._bytes += packed.size
@@ -152,8 +185,8 @@ def newest_of(batches: Sequence[Packed], limit: int | None, size: int | None) ->
         if size is not None:
             if found and size <= 0:
                 break
-            whole, each = each, each.within(max(size, 0)) if not found or len(each.raw) > size else each
-            size -= len(each.raw)
+            whole, each = each, each.within(max(size, 0)) if not found or each.size > size else each
+            size -= each.size
             if each is not whole:
                 limit = 0
         found.append(each)

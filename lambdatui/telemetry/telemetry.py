@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 
-from lambdatui.clock import Clock, iso
-from lambdatui.schema import LEVEL_CODES, Happening, LogBatch
+from lambdatui.clock import Clock
+from lambdatui.schema import LEVEL_CODES, Happening
 from lambdatui.store.history import HistoryStore
 from lambdatui.store.metric_names import THROTTLES
 from lambdatui.store.records import HappeningRecord, InvocationRecord, LogRecords, LogStream
@@ -79,30 +79,17 @@ class Telemetry:
         key = self._history.next_log_id(len(lines))
         levels = bytes([LEVEL_CODES[level] for level, _ in lines])
         messages = [message for _, message in lines]
-        self.logs.add(
-            LogBatch(
-                id=key,
-                time=iso(time_us),
-                function=function,
-                request_id=request_id,
-                stream=None if stream is None else stream.name,
-                levels=levels,
-                messages=messages,
-            )
+        records = LogRecords(
+            id=key,
+            time_us=time_us,
+            function=function,
+            request_id=request_id,
+            levels=levels,
+            messages=messages,
+            stream=stream,
         )
-        self._history.add(
-            logs=[
-                LogRecords(
-                    id=key,
-                    time_us=time_us,
-                    function=function,
-                    request_id=request_id,
-                    levels=levels,
-                    messages=messages,
-                    stream=stream,
-                )
-            ]
-        )
+        self.logs.add(records)
+        self._history.add_lines(records)
         self._tell()
 
     @property
@@ -114,7 +101,7 @@ class Telemetry:
         """Count one attempt and store its row. A throttle is neither invocation nor error; a DryRun is nothing."""
         if record.type != "DryRun":
             self._count(record)
-        self._history.add(invocations=[record])
+        self._history.add_invocation(record)
 
     def _count(self, record: InvocationRecord) -> None:
         count, function, qualifier, version = self.metrics.count, record.function, record.qualifier, record.version

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdatui.clock import ManualClock
-from lambdatui.schema import LogBatch
-from lambdatui.store.records import HappeningRecord
+from lambdatui.store.records import HappeningRecord, LogRecords
 from lambdatui.telemetry.happenings import Happenings
 from lambdatui.telemetry.loghub import LogHub
 
@@ -74,10 +73,10 @@ def test_after_gives_what_is_newer() -> None:
     assert told.happenings.after(3) == []
 
 
-def batch(*keys: int, function: str = "f", message: str = "") -> LogBatch:
-    return LogBatch(
+def batch(*keys: int, function: str = "f", message: str = "") -> LogRecords:
+    return LogRecords(
         id=keys[0],
-        time="",
+        time_us=0,
         function=function,
         request_id=None,
         stream=None,
