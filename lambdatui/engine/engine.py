@@ -234,6 +234,7 @@ class Engine:
         await self.zygotes.close()
         await self.pool.close()
         await self._events.finished()
+        self.settle()
         await self.spawner.close()
         self.reader.close()
 
@@ -311,6 +312,10 @@ class Engine:
             parent_id=parent_id,
             qualifier=qualifier,
         )
+
+    def settle(self) -> None:
+        """Write down what has been answered in the last millisecond: for whoever reads what happened."""
+        self._invoker.settle()
 
     def caller(self, trace_header: str | None) -> Caller:
         """The invocation that a call with this `X-Amzn-Trace-Id` comes from, as far as it runs here."""

@@ -482,9 +482,7 @@ class Environment:
     def _finish(self, kind: int, meta: bytes, payload: bytes) -> None:
         done = _done.decode(meta)
         if kind in (wire.RESULT, wire.CHECKED):
-            self._resolve(
-                Outcome(kind="result", payload=payload, duration_us=done.duration_us, peak_mb=done.peak_mb)
-            )
+            self._resolve(Outcome(kind="result", payload=payload, duration_us=done.duration_us, peak_mb=done.peak_mb))
         elif kind == wire.ERROR:
             self.retired |= done.error_type == wire.RESPONSE_TOO_LARGE  # its process ends with it
             self._resolve(_failed(payload, done.duration_us, done))

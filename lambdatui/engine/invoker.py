@@ -5,7 +5,6 @@ Retries, dead letters, batches and checkpoints are the caller's business.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from lambdatui.engine import measured, recursion, results
 from lambdatui.engine.admission import HOST, Refusal
 from lambdatui.engine.environment import Environment, Outcome
 from lambdatui.engine.installer import NotInstalled
+from lambdatui.engine.limit import Alarm
 from lambdatui.engine.log import InvocationLog
 from lambdatui.engine.missing import import_problem
 from lambdatui.engine.model import InvokeRequest, InvokeResult
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from lambdatui.engine.reload import Reloader
     from lambdatui.store.history import HistoryStore
     from lambdatui.telemetry.telemetry import Telemetry
+
+
+_OWED_AT_MOST = 0.001  # seconds that what an answered invocation leaves behind waits for the next one
 
 
 class _NotJson(Exception):
@@ -98,10 +101,10 @@ class Invoker:
         self.traces = Traces()
         self._running: dict[str, Environment] = {}  # by request id
         self._owed: deque[Callable[[], object]] = deque()  # accounts of invocations that are answered
+        self._settling = Alarm(self.settle)
 
     async def invoke(self, function: Function, request: InvokeRequest) -> InvokeResult:
         """Run `function` once. What it does never raises here; a throttle is a status. Raises FunctionGone."""
-        self._settle()  # what follows comes behind it in the log
         run = _Run(
             function=function,
             request=request,
@@ -148,10 +151,12 @@ class Invoker:
     async def _run(self, run: _Run) -> InvokeResult:
         function = run.function
         log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id, function.config.logging)
-        if run.request.check is not None and not self._pool.has_idle(run.provisioned_key or function.key):
-            problem = await run.request.check(run.request.payload)  # no environment starts for what is no JSON
-            if problem is not None:
-                return self._not_json(run, problem)
+        if not self._pool.has_idle(run.provisioned_key or function.key):
+            self.settle()  # a start writes lines of its own
+            if run.request.check is not None:
+                problem = await run.request.check(run.request.payload)  # none is made for what is no JSON
+                if problem is not None:
+                    return self._not_json(run, problem)
         try:
             await self.prepared(function)
             lease = await self._lease(run, log)
@@ -233,7 +238,8 @@ class Invoker:
                 payload, meta["checked"] = b"", True
                 left = max(0.0, left - parsed.duration_us / MICROS)
         running = environment.invoke(run.request_id, payload, meta, left)
-        log.started(run.function.arn, run.function.version)  # while the handler runs already
+        self.settle()  # this and the next while the handler runs already
+        log.started(run.function.arn, run.function.version)
         outcome = await running
         outcome.duration_us += spent_us
         if run.request.profiling is not None:
@@ -284,15 +290,19 @@ class Invoker:
     def _finish(self, run: _Run, log: InvocationLog, outcome: Outcome) -> InvokeResult:
         failure = results.of(run.request_id, outcome, run.function.config.timeout, self._clock.now_us())
         if run.request.prompt:
-            if not self._owed:
-                asyncio.get_running_loop().call_soon(self._settle)
             self._owed.append(lambda: self._account(run, log, outcome, failure))
+            self._settling.set(_OWED_AT_MOST)
             return self._result(run, failure, outcome)
+        self.settle()
         record = self._account(run, log, outcome, failure)
         return self._result(run, failure, outcome, record, log.tail())
 
-    def _settle(self) -> None:
-        """Write down what has been answered already."""
+    def settle(self) -> None:
+        """Write down what has been answered already.
+
+        The next invocation does it in the time that its handler takes anyway. Whoever writes or reads what happened
+        asks for it before.
+        """
         while self._owed:
             self._owed.popleft()()
 
@@ -332,6 +342,7 @@ class Invoker:
         return self._failed_without_running(run, failure, refused=passes(error))
 
     def _failed_without_running(self, run: _Run, failure: results.Failure, *, refused: bool = False) -> InvokeResult:
+        self.settle()
         record = self._record(run, status="error", failure=failure, result=failure.payload)
         return self._result(run, failure, None, record, refused=refused)
 
@@ -392,6 +403,7 @@ class Invoker:
         )
 
     def _throttled(self, run: _Run, refusal: Refusal) -> InvokeResult:
+        self.settle()
         run.function.latest.throttled_at = self._clock.monotonic()
         record = self._record(
             run, status="throttled", error_type="TooManyRequestsException", error_message=refusal.reason

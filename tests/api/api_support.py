@@ -89,6 +89,9 @@ class FakeEngine:
     def functions(self) -> list[FakeFunction]:
         return list(self._functions.values())
 
+    def settle(self) -> None:
+        pass
+
     def caller(self, trace_header: str | None) -> Caller:
         return Traces().caller(trace_header)
 

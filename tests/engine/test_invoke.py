@@ -46,6 +46,28 @@ async def test_the_log_has_start_lines_end_and_report_in_order(start: Start) -> 
     assert result.log_tail.startswith(b"START ") and b"seen {'a': 1}\n" in result.log_tail
 
 
+async def test_what_a_prompt_call_leaves_behind_comes_before_what_follows_it(start: Start) -> None:
+    """It is written down by the next invocation while its handler runs, or for whoever asks, or in a moment."""
+    engine = await start({"echo.py": ECHO})
+    ids = [(await call(engine, "echo", {"a": number}, prompt=True)).request_id for number in range(2)]
+    assert engine.telemetry.metrics.figures("echo").invocations == 1
+    engine.settle()
+    assert engine.telemetry.metrics.figures("echo").invocations == 2
+    lines = [line.message.split()[:3] for line in engine.telemetry.logs.after(0)[0] if "RequestId" in line.message]
+    assert lines == [[word, "RequestId:", each] for each in ids for word in ("START", "END", "REPORT")]
+    await call(engine, "echo", prompt=True)
+    await eventually(lambda: engine.telemetry.metrics.figures("echo").invocations == 3)
+
+
+async def test_a_throttle_is_written_down_behind_what_was_answered_before(start: Start) -> None:
+    engine = await start({"echo.py": ECHO})
+    await call(engine, "echo", prompt=True)
+    await engine.set_reserved_concurrency("echo", 0)
+    assert (await call(engine, "echo")).status == "throttled"
+    figures = engine.telemetry.metrics.figures("echo")
+    assert (figures.invocations, figures.throttles) == (1, 1)
+
+
 async def test_an_environments_lines_are_in_its_stream_and_others_in_none(start: Start) -> None:
     engine = await start({"echo.py": f"print('from the init')\n{ECHO}"})
     for number in range(2):
@@ -141,6 +163,15 @@ async def test_a_handler_that_exits_is_reported_as_lambda_does(start: Start) -> 
     assert loud.record is not None
     assert loud.record.max_memory_mb is not None
     assert loud.record.max_memory_mb >= 5
+
+
+async def test_the_memory_that_is_told_is_the_most_of_all_invocations_of_the_environment(start: Start) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html, "Max Memory Used"."""
+    code = "def handler(event, context):\n    bytearray(event)\n    if event == 1:\n        raise ValueError\n"
+    engine = await start({"grows.py": code})
+    small, large, failed = [await call(engine, "grows", size) for size in (0, 50_000_000, 1)]
+    told = [each.record.max_memory_mb or 0 for each in (small, large, failed) if each.record is not None]
+    assert 5 <= told[0] < 48 <= told[1] == told[2], told
 
 
 async def test_memory_over_the_limit_ends_the_invocation(start: Start) -> None:
