@@ -204,6 +204,7 @@ class Control:
         return self._engine.environment_rows()
 
     async def _invocations(self, asked: Asked) -> Any:
+        await self._door.written()
         return await asyncio.to_thread(
             self._engine.reader.invocations,
             function=self._function_name(asked.text("function")),
@@ -213,6 +214,7 @@ class Control:
         )
 
     async def _invocation(self, asked: Asked) -> Any:
+        await self._door.written()
         found = await asyncio.to_thread(self._engine.reader.invocation, asked.parts[0])
         if found is None:
             raise NotFound(f"no invocation {asked.parts[0]} is stored")
@@ -231,6 +233,7 @@ class Control:
             "limit": asked.number("limit"),
         }
         pattern = _pattern(asked.text("pattern"))
+        await self._door.written()
         try:
             return await asyncio.to_thread(self._engine.reader.logs, pattern=pattern and Bounded(pattern), **query)
         except HeavyError:
@@ -241,6 +244,7 @@ class Control:
             )
 
     async def _stats(self, asked: Asked) -> Any:
+        await self._door.written()
         return await asyncio.to_thread(
             self._engine.reader.stats,
             function=self._function_name(asked.text("function")),
@@ -280,6 +284,7 @@ class Control:
         function = self._engine.function(asked.needed("function")).config.name
         reader = self._engine.reader
         read = reader.failed_event if asked.text("failed") in ("1", "true") else reader.last_event
+        await self._door.written()
         found = await asyncio.to_thread(read, function)
         return None if found is None else StoredEvent(*found)
 
@@ -302,6 +307,7 @@ class Control:
         )
 
     async def _replay_invocation(self, asked: Asked) -> Any:
+        await self._door.written()
         return await self._sources.replay_invocation(asked.parts[0], asked.body or None)
 
     async def _replay_entry(self, asked: Asked) -> Any:

@@ -74,6 +74,11 @@ class HistoryStore:
         nobody up."""
         return self._batch.log_bytes + self._in_hand > BACKLOG_BYTES and self.problem is None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything that the file does not have yet."""
+        return self._flushing.locked() or len(self._batch) > 0
+
     def add(
         self,
         *,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from lambdatui.engine.model import Profiling
 from lambdatui.errors import NotFound, UsageError
 from tests.api.api_support import TOKEN, Running
 from tests.api.test_guards import ask
+from tests.api.whole import Whole
 from tests.client.test_profile import profile as sampled
 from tests.store.test_inits import TREE, init
 
@@ -33,7 +36,6 @@ def test_what_is_read(control: Client, door: Running) -> None:
     reply = control.invoke("echo", b'{"n": 7}', log=True)
     assert (reply.status_code, reply.payload) == (200, b'{"n": 7}')
     control.invoke("fail", b'{"bad": 1}')
-    flush(door)
     assert {row.name for row in control.functions()} >= {"echo", "fail"}
     assert control.header().project == "shop"
     assert {row.name for row in control.sources().queues} >= {"orders", "letters"}
@@ -53,6 +55,26 @@ def test_what_is_read(control: Client, door: Running) -> None:
     assert control.last_event("page", failed=True) is None
     assert control.info().url == door.url
     assert control.info().token == ""
+
+
+def test_what_was_answered_can_be_read_at_once(tmp_path: Path) -> None:
+    """It waits neither for the next write of history nor for the engine to come to writing it down."""
+    (tmp_path / "hello.py").write_text("def handler(event, context):\n    print('hello')\n")
+    with contextlib.closing(Whole(tmp_path)) as door:
+        control = Client(door.url, TOKEN)
+
+        def invoked() -> str:
+            return control.invoke("hello", b"{}").request_id
+
+        assert control.invocation(invoked()) is not None
+        for run in range(2, 5):
+            request_id = invoked()
+            assert control.invocations(limit=1)[0].request_id == request_id
+            assert "hello" in [line.message for line in control.logs(request_id=request_id)]
+            assert control.stats()["hello"].Invocations == run
+        assert control.replay_invocation(invoked()).status == "ok"
+        invoked()
+        assert control.functions()[0].invocations == 7
 
 
 def test_messages_are_sent_peeked_and_dead_letters_purged(control: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +99,6 @@ def test_messages_are_sent_peeked_and_dead_letters_purged(control: Client, monke
 
 def test_an_invocation_is_replayed_with_its_event_or_another(control: Client, door: Running) -> None:
     request_id = control.invoke("echo", b'{"first": 1}').request_id
-    flush(door)
     assert control.replay_invocation(request_id).status == "ok"
     assert door.engine.requests[-1].payload == b'{"first": 1}'
     control.replay_invocation(request_id, b'{"edited": 1}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import msgspec
 
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.ports import ApiSettings, EnginePort, SourcesPort
+from lambdatui.errors import StoreError
 
 SEARCHES = 2  # at once, in processes apart: the others wait for their turn
 
@@ -32,6 +34,13 @@ class Door(msgspec.Struct, frozen=True):
     @property
     def account(self) -> str:
         return self.settings.account
+
+    async def written(self) -> None:
+        """Returns when all that has happened can be read; while the disk refuses, what it took has to do."""
+        history = self.engine.store.history
+        if history.waiting or self.engine.telemetry.metrics.pending:
+            with contextlib.suppress(StoreError):
+                await history.flush()
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Operations.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from typing import Any
 
@@ -21,7 +20,6 @@ from lambdatui.api.aws.fields import Fields
 from lambdatui.api.bodies import NoRoomError
 from lambdatui.api.forward import Forwarder
 from lambdatui.clock import MICROS, new_request_id
-from lambdatui.errors import StoreError
 from lambdatui.store.metric_minutes import Wanted
 from lambdatui.store.metric_names import METRICS
 
@@ -180,7 +178,7 @@ class CloudWatch:
         except AwsError as error:
             raise AwsError(wrong, error.message) from None
         since = self._now_s() // 60 - RECENT_MINUTES if recently else 0
-        await self._flush()
+        await self._door.written()
         found = [] if space not in (None, NAMESPACE) else await asyncio.to_thread(self._reader.metric_series, since)
         listed = [each for each in found if name in (None, each.name) and _has(each, filters)]
         metrics = [
@@ -198,13 +196,8 @@ class CloudWatch:
     def _now_s(self) -> int:
         return self._door.engine.clock.now_us() // MICROS
 
-    async def _flush(self) -> None:
-        """What is counted and not stored yet belongs to the answer; while the disk refuses, what is stored has to."""
-        with contextlib.suppress(StoreError):
-            await self._door.engine.store.history.flush()
-
     async def _measured(self, wanted: list[Wanted], start: int, end: int) -> list[dict[int, Any]]:
-        await self._flush()
+        await self._door.written()
         found: list[dict[int, Any]] = await asyncio.to_thread(
             self._reader.metric_minutes, wanted, start // 60, -(-end // 60)
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +12,6 @@ from lambdatui.api.aws.constraints import Constraints
 from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.aws.fields import decoded
 from lambdatui.engine.variables import log_group
-from lambdatui.errors import StoreError
 from lambdatui.store.logs import LogGroup, LogStore
 
 FUNCTIONS = "/aws/lambda/"  # groups with such names are Lambda's, and so the engine's
@@ -79,8 +77,7 @@ class LogsDoor:
 
     async def fresh(self) -> LogStore:
         """The store, with every line in it that was written before; while the disk refuses, with those that it took."""
-        with contextlib.suppress(StoreError):
-            await self.door.engine.store.history.flush()
+        await self.door.written()
         return self.logs
 
     async def groups(self) -> dict[str, LogGroup]:
