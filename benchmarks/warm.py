@@ -28,6 +28,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bare_environment import bare_environment, call, result
 from benchmarks.common import (
     ECHO,
     JSON_ECHO,
@@ -155,7 +156,13 @@ async def inside_ms(engine: InProcess) -> float:
     return statistics.median(found)
 
 
-async def bare_asyncio_ms(sock: socket.socket) -> float:
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+async def bare_asyncio_ms(
+    sock: socket.socket, write: Callable[[Any], bytes] = _json, read: Callable[[bytes], object] = json.loads
+) -> float:
     """The same round trip as asyncio makes it, with nothing around it: the least that an engine on a loop can do."""
     loop, event, found = asyncio.get_running_loop(), json.loads(EVENT), []
     sock.setblocking(False)
@@ -165,8 +172,8 @@ async def bare_asyncio_ms(sock: socket.socket) -> float:
         for _ in range(CALLS):
             waiting = loop.create_future()
             began = time.perf_counter()
-            sock.send(json.dumps(event).encode())
-            json.loads(await waiting)
+            sock.send(write(event))
+            read(await waiting)
             found.append((time.perf_counter() - began) * 1e3)
     finally:
         loop.remove_reader(sock.fileno())
@@ -243,8 +250,9 @@ def p99_ms(url: str, asked: bytes) -> float:
 
 def inside(root: Path, rounds: int) -> list[Row]:
     """The rows of the invocation inside the engine."""
-    with child() as sock, asyncio.Runner() as runner:
-        running = in_process(plain_project(root, echo=ECHO))
+    project = plain_project(root, echo=ECHO)
+    with child() as sock, bare_environment(project, "echo.handler") as bare, asyncio.Runner() as runner:
+        running = in_process(project)
         engine = runner.run(running.__aenter__())
         try:
             runner.run(inside_ms(engine))
@@ -254,16 +262,19 @@ def inside(root: Path, rounds: int) -> list[Row]:
                     "engine": lambda: runner.run(inside_ms(engine)),
                     "floor": lambda: round_trip_ms(sock),
                     "asyncio": lambda: runner.run(bare_asyncio_ms(sock)),
+                    "environment": lambda: runner.run(bare_asyncio_ms(bare, lambda _: call(EVENT), result)),
                 },
             )
             note = runner.run(shares(engine))
         finally:
             runner.run(running.__aexit__(None, None, None))
     name, against = "warm invoke inside the engine, p50", "Python socketpair + json round trip"
-    least = "that round trip by asyncio, nothing else"
+    alone = "asyncio and an environment of this runtime, no engine"
     return [
         at_most(name, found["engine"], "ms", against, found["floor"], 3, note),
-        compared(name, found["engine"], "ms", least, found["asyncio"]),
+        compared(name, found["engine"], "ms", alone, found["environment"]),
+        compared(alone, found["environment"], "ms", against, found["floor"]),
+        compared("asyncio and a Python that echoes JSON", found["asyncio"], "ms", against, found["floor"]),
     ]
 
 
