@@ -73,7 +73,7 @@ class _Run(msgspec.Struct, kw_only=True):
     trace: str = ""  # the header that the function sees
     provisioned_key: str | None = None  # of the provisioned concurrency that the call has a slot of
     spilled: bool = False  # all of it was in use
-    chain: recursion.Lineage = {}  # of the calls that led here, this one included
+    lineage: str = ""  # a trace header's field: of the calls that led here, this one included
 
 
 class Invoker:
@@ -115,13 +115,13 @@ class Invoker:
         chain = recursion.lineage(request.trace_header)
         if function.latest.config.recursive_loop == "Terminate" and recursion.stops(chain, function.arn):
             return self._stopped(run)
-        run.chain = recursion.entered(chain, function.arn)
+        run.lineage = recursion.handed_on(chain, function.arn)
         key = self._provisioner.key(function, request.qualifier)
         slot = self._admission.admit(function.name, key, synchronous=request.type != "Event")
         if isinstance(slot, Refusal):
             return self._throttled(run, slot)
         run.provisioned_key, run.spilled = key if slot.provisioned else None, slot.spilled
-        self._measure_concurrency(run, 1)
+        self._later(run, lambda: self._measure_concurrency(run, 1))
         try:
             if function.config.unserved:
                 return self._failed_without_running(run, results.unserved(function.config.unserved))
@@ -130,7 +130,7 @@ class Invoker:
             return self._throttled(run, HOST)
         finally:
             self._admission.release(slot)
-            self._measure_concurrency(run, -1)
+            self._later(run, lambda: self._measure_concurrency(run, -1))
 
     @contextmanager
     def untimed(self, request_id: str | None) -> Iterator[None]:
@@ -275,7 +275,7 @@ class Invoker:
     def _meta(self, run: _Run) -> dict[str, object]:
         qualifier = run.request.qualifier
         arn = f"{run.function.arn}:{qualifier}" if qualifier else run.function.arn
-        run.trace = self.traces.begin(run.request_id, run.request.trace_root, run.started_us, run.chain)
+        run.trace = self.traces.begin(run.request_id, run.request.trace_root, run.started_us, run.lineage)
         meta: dict[str, object] = {"arn": arn, "trace_id": run.trace}
         if run.request.client_context:
             meta["client_context"] = run.request.client_context
@@ -290,12 +290,19 @@ class Invoker:
     def _finish(self, run: _Run, log: InvocationLog, outcome: Outcome) -> InvokeResult:
         failure = results.of(run.request_id, outcome, run.function.config.timeout, self._clock.now_us())
         if run.request.prompt:
-            self._owed.append(lambda: self._account(run, log, outcome, failure))
-            self._settling.set(_OWED_AT_MOST)
+            self._later(run, lambda: self._account(run, log, outcome, failure))
             return self._result(run, failure, outcome)
         self.settle()
         record = self._account(run, log, outcome, failure)
         return self._result(run, failure, outcome, record, log.tail())
+
+    def _later(self, run: _Run, account: Callable[[], object]) -> None:
+        """Have `account` done when the next handler runs, or now where the caller reads what comes of it."""
+        self._owed.append(account)
+        if run.request.prompt:
+            self._settling.set(_OWED_AT_MOST)
+        else:
+            self.settle()
 
     def settle(self) -> None:
         """Write down what has been answered already.
@@ -304,7 +311,11 @@ class Invoker:
         asks for it before.
         """
         while self._owed:
-            self._owed.popleft()()
+            account = self._owed.popleft()
+            try:
+                account()
+            except Exception as error:  # noqa: BLE001 - whose it is was answered: who comes by must not fail for it
+                self._telemetry.say("notice", None, f"an invocation could not be written down: {error}")
 
     def _account(
         self, run: _Run, log: InvocationLog, outcome: Outcome, failure: results.Failure | None

@@ -55,6 +55,16 @@ def entered(chain: Lineage, arn: str) -> Lineage:
     return dict([*rest, (name, chain[name] + 1 if name in chain else 0)])
 
 
+def handed_on(chain: Lineage, arn: str) -> str:
+    """The header's field, as an invocation of the function by this chain sends it along."""
+    return text(entered(chain, arn)) if chain else _begun(arn)
+
+
+@lru_cache(maxsize=1024)
+def _begun(arn: str) -> str:
+    return text(entered({}, arn))
+
+
 def stops(chain: Lineage, arn: str) -> bool:
     """Whether an invocation of the function by this chain is one too many."""
     return chain.get(hashed(arn), -1) + 1 >= LIMIT

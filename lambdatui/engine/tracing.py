@@ -39,11 +39,11 @@ class Traces:
     def __init__(self) -> None:
         self._running: dict[str, str] = {}
 
-    def begin(self, request_id: str, root: str | None, now_us: int, chain: recursion.Lineage) -> str:
-        """The header of an invocation that starts; `root` continues its caller's trace, `chain` includes itself."""
+    def begin(self, request_id: str, root: str | None, now_us: int, lineage: str) -> str:
+        """The header of an invocation that starts; `root` continues its caller's trace, `lineage` includes itself."""
         parent = _segment(request_id)
         self._running[parent] = request_id
-        return f"Root={root or new_root(now_us)};Parent={parent};Sampled=0;{recursion.text(chain)}"
+        return f"Root={root or new_root(now_us)};Parent={parent};Sampled=0;{lineage}"
 
     def end(self, request_id: str) -> None:
         """The invocation is over: calls that carry its header are nobody's."""

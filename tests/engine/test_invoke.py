@@ -59,6 +59,19 @@ async def test_what_a_prompt_call_leaves_behind_comes_before_what_follows_it(sta
     await eventually(lambda: engine.telemetry.metrics.figures("echo").invocations == 3)
 
 
+async def test_what_cannot_be_written_down_is_told_and_fails_nobody_else(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await start({"echo.py": ECHO})
+    with monkeypatch.context() as broken:
+        broken.setattr(engine.telemetry, "invocation", lambda record: 1 / 0)
+        await call(engine, "echo", prompt=True)
+        engine.settle()
+    assert (await call(engine, "echo")).status == "ok"
+    told = [one.message for one in engine.telemetry.happenings_after(0) if one.kind == "notice"]
+    assert told[-1] == "an invocation could not be written down: division by zero"
+
+
 async def test_a_throttle_is_written_down_behind_what_was_answered_before(start: Start) -> None:
     engine = await start({"echo.py": ECHO})
     await call(engine, "echo", prompt=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdatui.engine.recursion import LIMIT, LONGEST, entered, hashed, joined, lineage, stops, text
+from lambdatui.engine.recursion import LIMIT, LONGEST, entered, handed_on, hashed, joined, lineage, stops, text
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 A, B = ARN + "a", ARN + "b"
@@ -54,6 +54,7 @@ def test_a_function_may_run_sixteen_times_in_one_chain() -> None:
 def test_entering_counts_one_function_and_forgets_no_count_of_it(chain: dict[str, int]) -> None:
     after = entered(chain, A)
     assert after[hashed(A)] == chain.get(hashed(A), -1) + 1
+    assert handed_on(chain, A) == text(after)
     assert len(after) <= LONGEST
     assert all(chain[name] == count for name, count in after.items() if name != hashed(A))
 

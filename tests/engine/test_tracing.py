@@ -8,17 +8,18 @@ from lambdatui.clock import new_request_id
 from lambdatui.engine.tracing import NOBODY, Traces
 
 NOW_US = 1_764_000_000_000_000
+LINEAGE = "Lineage=1:e547cb94:0"
 
 
 def test_a_running_invocations_header_names_it() -> None:
     traces, request_id = Traces(), new_request_id()
-    header = traces.begin(request_id, None, NOW_US, {})
+    header = traces.begin(request_id, None, NOW_US, LINEAGE)
     assert traces.caller(header).request_id == request_id
 
 
 def test_after_its_end_a_header_is_nobodys_but_keeps_its_trace() -> None:
     traces, request_id = Traces(), new_request_id()
-    header = traces.begin(request_id, None, NOW_US, {})
+    header = traces.begin(request_id, None, NOW_US, LINEAGE)
     traces.end(request_id)
     caller = traces.caller(header)
     assert caller.request_id is None
@@ -27,8 +28,8 @@ def test_after_its_end_a_header_is_nobodys_but_keeps_its_trace() -> None:
 
 def test_a_called_function_continues_its_callers_trace() -> None:
     traces = Traces()
-    first = traces.caller(traces.begin(new_request_id(), None, NOW_US, {}))
-    second = traces.caller(traces.begin(new_request_id(), first.root, NOW_US + 1_000_000, {}))
+    first = traces.caller(traces.begin(new_request_id(), None, NOW_US, LINEAGE))
+    second = traces.caller(traces.begin(new_request_id(), first.root, NOW_US + 1_000_000, LINEAGE))
     assert second.root == first.root
     assert second.request_id != first.request_id
 
