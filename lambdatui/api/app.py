@@ -86,7 +86,7 @@ class _LambdaApp:
         else:
             self._feed.stir()
             if not scope["raw_path"].endswith(SUFFIX):
-                self._door.engine.settle()
+                self._door.engine.settle_accounts()
             service = service_of(scope, headers)
             if service is not None:
                 await self._dispatcher.call(service, scope, receive, send)

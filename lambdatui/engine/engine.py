@@ -234,7 +234,7 @@ class Engine:
         await self.zygotes.close()
         await self.pool.close()
         await self._events.finished()
-        self.settle()
+        self.settle_accounts()
         await self.spawner.close()
         self.reader.close()
 
@@ -313,9 +313,9 @@ class Engine:
             qualifier=qualifier,
         )
 
-    def settle(self) -> None:
+    def settle_accounts(self) -> None:
         """Write down what has been answered in the last millisecond: for whoever reads what happened."""
-        self._invoker.settle()
+        self._invoker.settle_accounts()
 
     def caller(self, trace_header: str | None) -> Caller:
         """The invocation that a call with this `X-Amzn-Trace-Id` comes from, as far as it runs here."""

@@ -101,7 +101,7 @@ class Invoker:
         self.traces = Traces()
         self._running: dict[str, Environment] = {}  # by request id
         self._owed: deque[Callable[[], object]] = deque()  # accounts of invocations that are answered
-        self._settling = Alarm(self.settle)
+        self._settling = Alarm(self.settle_accounts)
 
     async def invoke(self, function: Function, request: InvokeRequest) -> InvokeResult:
         """Run `function` once. What it does never raises here; a throttle is a status. Raises FunctionGone."""
@@ -152,7 +152,7 @@ class Invoker:
         function = run.function
         log = InvocationLog(self._telemetry, self._clock, function.name, run.request_id, function.config.logging)
         if not self._pool.has_idle(run.provisioned_key or function.key):
-            self.settle()  # a start writes lines of its own
+            self.settle_accounts()  # a start writes lines of its own
             if run.request.check is not None:
                 problem = await run.request.check(run.request.payload)  # none is made for what is no JSON
                 if problem is not None:
@@ -238,7 +238,7 @@ class Invoker:
                 payload, meta["checked"] = b"", True
                 left = max(0.0, left - parsed.duration_us / MICROS)
         running = environment.invoke(run.request_id, payload, meta, left)
-        self.settle()  # this and the next while the handler runs already
+        self.settle_accounts()  # this and the next while the handler runs already
         log.started(run.function.arn, run.function.version)
         outcome = await running
         outcome.duration_us += spent_us
@@ -292,7 +292,7 @@ class Invoker:
         if run.request.prompt:
             self._later(run, lambda: self._account(run, log, outcome, failure))
             return self._result(run, failure, outcome)
-        self.settle()
+        self.settle_accounts()
         record = self._account(run, log, outcome, failure)
         return self._result(run, failure, outcome, record, log.tail())
 
@@ -302,9 +302,9 @@ class Invoker:
         if run.request.prompt:
             self._settling.set(_OWED_AT_MOST)
         else:
-            self.settle()
+            self.settle_accounts()
 
-    def settle(self) -> None:
+    def settle_accounts(self) -> None:
         """Write down what has been answered already.
 
         The next invocation does it in the time that its handler takes anyway. Whoever writes or reads what happened
@@ -353,7 +353,7 @@ class Invoker:
         return self._failed_without_running(run, failure, refused=passes(error))
 
     def _failed_without_running(self, run: _Run, failure: results.Failure, *, refused: bool = False) -> InvokeResult:
-        self.settle()
+        self.settle_accounts()
         record = self._record(run, status="error", failure=failure, result=failure.payload)
         return self._result(run, failure, None, record, refused=refused)
 
@@ -414,7 +414,7 @@ class Invoker:
         )
 
     def _throttled(self, run: _Run, refusal: Refusal) -> InvokeResult:
-        self.settle()
+        self.settle_accounts()
         run.function.latest.throttled_at = self._clock.monotonic()
         record = self._record(
             run, status="throttled", error_type="TooManyRequestsException", error_message=refusal.reason

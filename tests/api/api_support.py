@@ -89,7 +89,7 @@ class FakeEngine:
     def functions(self) -> list[FakeFunction]:
         return list(self._functions.values())
 
-    def settle(self) -> None:
+    def settle_accounts(self) -> None:
         pass
 
     def caller(self, trace_header: str | None) -> Caller:

@@ -81,7 +81,7 @@ def test_each_run_hands_on_a_chain_that_is_one_longer_until_the_seventeenth_is_r
     answer = raised.value.response
     assert answer["Error"]["Code"] == "RecursiveInvocationException"
     assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Message"]) == (400, recursion.MESSAGE)
-    door.engine.settle()
+    door.engine.settle_accounts()
     figures = door.telemetry.metrics.figures("loop")
     assert (figures.invocations, figures.errors) == (recursion.LIMIT, 0), "what was stopped was no invocation"
     assert dropped(door) == 1

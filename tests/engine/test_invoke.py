@@ -51,7 +51,7 @@ async def test_what_a_prompt_call_leaves_behind_comes_before_what_follows_it(sta
     engine = await start({"echo.py": ECHO})
     ids = [(await call(engine, "echo", {"a": number}, prompt=True)).request_id for number in range(2)]
     assert engine.telemetry.metrics.figures("echo").invocations == 1
-    engine.settle()
+    engine.settle_accounts()
     assert engine.telemetry.metrics.figures("echo").invocations == 2
     lines = [line.message.split()[:3] for line in engine.telemetry.logs.after(0)[0] if "RequestId" in line.message]
     assert lines == [[word, "RequestId:", each] for each in ids for word in ("START", "END", "REPORT")]
@@ -66,7 +66,7 @@ async def test_what_cannot_be_written_down_is_told_and_fails_nobody_else(
     with monkeypatch.context() as broken:
         broken.setattr(engine.telemetry, "invocation", lambda record: 1 / 0)
         await call(engine, "echo", prompt=True)
-        engine.settle()
+        engine.settle_accounts()
     assert (await call(engine, "echo")).status == "ok"
     told = [one.message for one in engine.telemetry.happenings_after(0) if one.kind == "notice"]
     assert told[-1] == "an invocation could not be written down: division by zero"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.msgpack import decode
 
 from lambdatui.clock import ManualClock
+from lambdatui.schema import LogBatch
 from lambdatui.store.records import HappeningRecord, LogRecords
 from lambdatui.telemetry.happenings import Happenings
 from lambdatui.telemetry.loghub import LogHub
@@ -109,6 +111,17 @@ def test_a_reader_of_one_function_gets_its_lines_only() -> None:
         hub.add(batch(n, function="ab"[n % 2]))
     assert [each.id for each in hub.after(4, {"a"})[0]] == [6, 8, 10]
     assert [each.id for each in hub.after(0, {"a"}, 2)[0]] == [8, 10]
+
+
+def test_lines_are_put_into_bytes_once_for_all_readers_and_read_the_same_either_way() -> None:
+    hub = LogHub()
+    for first, count in ((1, 2), (3, 9)):  # few lines, which wait for a reader, and many
+        hub.add(batch(*range(first, first + count), message="two words"))
+    kept, _ = hub.packed_after(0)
+    before = [each.batch() for each in kept]
+    assert [each.raw for each in kept] == [each.raw for each in hub.packed_after(0)[0]]
+    assert all(one.raw is other.raw for one, other in zip(kept, hub.packed_after(0)[0], strict=True))
+    assert [each.batch() for each in kept] == before == [decode(each.raw, type=LogBatch) for each in kept]
 
 
 def test_long_lines_leave_by_their_bytes_and_are_counted() -> None:

@@ -15,6 +15,7 @@ from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.ports import ApiSettings, EnginePort, SourcesPort
 from lambdatui.errors import StoreError
 
+WRITTEN_S = 1.0  # that who reads history waits for what is being written; it takes some milliseconds
 SEARCHES = 2  # at once, in processes apart: the others wait for their turn
 
 
@@ -36,11 +37,12 @@ class Door(msgspec.Struct, frozen=True):
         return self.settings.account
 
     async def written(self) -> None:
-        """Returns when all that has happened can be read; while the disk refuses, what it took has to do."""
+        """Returns when all that has happened can be read. Where the disk refuses or stalls, what it took has to do."""
         history = self.engine.store.history
         if history.waiting or self.engine.telemetry.metrics.pending:
-            with contextlib.suppress(StoreError):
-                await history.flush()
+            with contextlib.suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(WRITTEN_S):
+                    await history.flush()
 
 
 class Answer(msgspec.Struct, frozen=True):
