@@ -215,6 +215,8 @@ class Environment:
             self._output.joined(self.launch)
         else:
             self._output.starting(self.launch)
+        # It lies there when the process looks for it, so that neither waits for the spawner's word.
+        self._channel.send(wire.START, b"", msgspec.json.encode(self.launch.start), wire.NO_REQUEST, 0)
         try:
             fork = await self._start_process((theirs.fileno(), log_write), until, fork)
         except OSError as error:
@@ -233,7 +235,6 @@ class Environment:
             os.close(log_write)
         self.forked = fork is not None
         self._footprint = Footprint(self.pid, self._clock)
-        self._channel.send(wire.START, b"", msgspec.json.encode(self.launch.start), wire.NO_REQUEST, 0)
         outcome = await self._await(answer, max(0.0, until - self._clock.monotonic()))
         outcome.start_us = round((self._clock.monotonic() - until + limit_s) * 1_000_000)
         outcome.measured, self._measured = self._measured, {}
