@@ -8,7 +8,6 @@ import functools
 import gc
 import hashlib
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -19,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lambdatui import __version__, wire
+from lambdatui import wire
 from lambdatui.api.app import ApiSettings, build_front_app, build_lambda_app
 from lambdatui.api.server import HttpServer
-from lambdatui.clock import MICROS, SystemClock, iso, span
+from lambdatui.clock import MICROS, SystemClock, span
 from lambdatui.config import archives
 from lambdatui.config.aws_profiles import is_profile
 from lambdatui.config.loader import find_project, load_project
@@ -34,6 +33,7 @@ from lambdatui.host.arguments import DEFAULT_HTTP_PORT, DEFAULT_PORT, Arguments,
 from lambdatui.host.console import Console
 from lambdatui.host.descriptors import LastDescriptor, raise_limit
 from lambdatui.host.lock import EngineLock
+from lambdatui.host.published import Published
 from lambdatui.host.sockets import address, listen
 from lambdatui.localaws.local import LocalAws
 from lambdatui.localaws.server import MotoServer
@@ -46,6 +46,10 @@ from lambdatui.store.store import Store
 from lambdatui.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    import socket
+
+    from lambdatui.api.asgi import App
+    from lambdatui.config.model import Project
     from lambdatui.host.credentials import Credentials
 
 ACCOUNT = "000000000000"
@@ -121,107 +125,43 @@ class Host:
         mark = hashlib.sha256(os.fsencode(data.resolve())).hexdigest()[:16]
         swept = await asyncio.to_thread(tree.sweep, wire.MARK_ENGINE, mark)
         await _clear(data)
-        lambda_socket = listen(arguments.host, arguments.port, DEFAULT_PORT, "--port")
-        front_socket = listen(arguments.host, arguments.http_port, DEFAULT_HTTP_PORT, "--http-port")
-        url, http_url = address(lambda_socket), address(front_socket)
+        sockets = (
+            listen(arguments.host, arguments.port, DEFAULT_PORT, "--port"),
+            listen(arguments.host, arguments.http_port, DEFAULT_HTTP_PORT, "--http-port"),
+        )
+        url, http_url = address(sockets[0]), address(sockets[1])
         load = msgspec.structs.replace(load, endpoint_url=url, http_url=http_url)
         project = load_project(root, load, data)
         load = msgspec.structs.replace(load, region=project.region, own_region=False)  # it stays until the end
         used = [folder for function in project.functions for folder in (function.code_root, *function.layers)]
         await asyncio.to_thread(archives.forget, data, used)
 
-        profile = arguments.aws if is_profile(arguments.aws) else None
-        credentials = await self._credentials(profile)
-        store = Store.open(data, self._clock)
-        await store.start()
-        telemetry = Telemetry(store.history, self._clock, arguments.billing)
-        telemetry.watch(store.refusal, "nothing new is accepted", "events and messages are accepted again")
-        telemetry.watch(
-            self._set_back, "the computer's clock was set back", "times agree with the computer's clock again"
-        )
-        await telemetry.start()
-        last = LastDescriptor([lambda_socket, front_socket], functools.partial(telemetry.say, "error", None))
-        last.install(asyncio.get_running_loop())
-        engine = Engine(
-            project,
-            store,
-            telemetry,
-            self._clock,
-            EngineOptions(
-                url=url,
-                http_url=http_url,
-                region=project.region,
-                account=ACCOUNT,
-                engine_mark=mark,
-                account_concurrency=arguments.account_concurrency,
-                burst_model=arguments.burst_model,
-                max_environments=arguments.max_environments,
-                retry_delays=arguments.retry_delays,
-                use_venv=arguments.use_venv,
-                one_shot=arguments.one_shot,
-                fresh=arguments.fresh,
-                credentials=credentials.variables if credentials else None,
-                real_aws=profile is not None,
-            ),
-            load,
-        )
+        credentials = await self._credentials(arguments.aws if is_profile(arguments.aws) else None)
+        store, telemetry = await self._open(data, sockets)
+        engine = self._engine(project, load, store, telemetry, mark=mark, credentials=credentials)
         sources = SourceManager(engine, paused_all=arguments.one_shot, http_url=http_url)
         engine.on_reload(sources.retry_now)  # what waits for a repaired function need not wait longer
-        moto = MotoServer(ACCOUNT, mark, engine.spawner)
-        local_aws = LocalAws(engine, moto)
+        local_aws = LocalAws(engine, MotoServer(ACCOUNT, mark, engine.spawner))
         local_aws.on_end = sources.pushes.forget
-        info = EngineInfo(
-            pid=os.getpid(),
-            url=url,
-            http_url=http_url,
-            aws_url=None,
-            token=secrets.token_urlsafe(32),
-            project=project.root,
-            version=__version__,
-            started_at=iso(self._clock.now_us()),
-        )
-
-        def publish(info: EngineInfo) -> None:
-            if not arguments.one_shot:  # nobody else may begin to use an engine that ends with its call
-                lock.publish(info)
-
-        if arguments.aws == "auto" and MotoServer.available():
-            sources.destinations.put_object = local_aws.put_object
-        told: set[str] = set()
-
-        async def start_aws() -> str:
-            aws_url = await local_aws.url()
-            if aws_url not in told:
-                told.add(aws_url)
-                publish(msgspec.structs.replace(info, aws_url=aws_url))
-            return aws_url
-
-        settings = ApiSettings(
-            token=info.token,
-            region=project.region,
-            account=ACCOUNT,
-            allow_hosts=arguments.allow_hosts,
-            aws=arguments.aws,
-            on_stop=self._stop,
-            info=lambda: msgspec.structs.replace(info, aws_url=moto.url),
-            start_aws=start_aws if MotoServer.available() else None,
-            aws_answered=local_aws.passed,
-        )
-        servers = [
-            HttpServer(build_lambda_app(engine, sources, settings), lambda_socket),
-            HttpServer(build_front_app(engine, sources, settings), front_socket),
-        ]
+        published = Published(engine, lock, local_aws, self._clock)
+        lambda_app, front_app = self._apps(engine, sources, local_aws, published)
+        servers = [HttpServer(lambda_app, sockets[0]), HttpServer(front_app, sockets[1])]
         console = Console(telemetry) if arguments.headless else None
+        steps = [local_aws.stop, *self._ending_steps(engine, sources, servers, telemetry, store)]
+        if console is not None:
+            steps.append(console.stop)
+        if credentials is not None:
+            steps.insert(0, credentials.stop)
         try:
             await engine.start()
             for server in servers:
                 await server.start()
             await sources.start()
-            publish(info)
+            published.tell()
             self._say_start(engine, data, swept, store)
-            self._say_ready(info)
+            self._say_ready(published.info)
             if console is not None:
-                console.start(info)
+                console.start(published.info)
             engine.settle_in()
             if credentials is not None:
                 credentials.keep(engine.pool.retire_all, functools.partial(engine.telemetry.say, "notice", None))
@@ -229,15 +169,74 @@ class Host:
             gc.enable()
             await self._until_the_end(data, lock, telemetry)
         finally:
-            steps = [local_aws.stop, *self._ending_steps(engine, sources, servers, telemetry, store)]
-            if console is not None:
-                steps.append(console.stop)
-            if credentials is not None:
-                steps.insert(0, credentials.stop)
             engine.stopping = True
             failure = await _all_of([*steps, lambda: _clear(data)])
         if failure is not None:  # here only where nothing else went wrong before
             raise OperationFailed(f"the engine ended, but not as it should: {failure}") from failure
+
+    async def _open(self, data: Path, sockets: Sequence[socket.socket]) -> tuple[Store, Telemetry]:
+        """What is stored, and who tells of it; of the descriptors, too, that `sockets` need."""
+        store = Store.open(data, self._clock)
+        await store.start()
+        telemetry = Telemetry(store.history, self._clock, self._arguments.billing)
+        telemetry.watch(store.refusal, "nothing new is accepted", "events and messages are accepted again")
+        telemetry.watch(
+            self._set_back, "the computer's clock was set back", "times agree with the computer's clock again"
+        )
+        await telemetry.start()
+        last = LastDescriptor([*sockets], functools.partial(telemetry.say, "error", None))
+        last.install(asyncio.get_running_loop())
+        return store, telemetry
+
+    def _engine(
+        self,
+        project: Project,
+        load: LoadOptions,
+        store: Store,
+        telemetry: Telemetry,
+        *,
+        mark: str,
+        credentials: Credentials | None,
+    ) -> Engine:
+        """As it was asked for. `mark`: what its processes carry."""
+        asked = self._arguments
+        options = EngineOptions(
+            url=load.endpoint_url,
+            http_url=load.http_url,
+            region=project.region,
+            account=ACCOUNT,
+            engine_mark=mark,
+            account_concurrency=asked.account_concurrency,
+            burst_model=asked.burst_model,
+            max_environments=asked.max_environments,
+            retry_delays=asked.retry_delays,
+            use_venv=asked.use_venv,
+            one_shot=asked.one_shot,
+            fresh=asked.fresh,
+            credentials=credentials.variables if credentials else None,
+            real_aws=is_profile(asked.aws),
+        )
+        return Engine(project, store, telemetry, self._clock, options, load)
+
+    def _apps(
+        self, engine: Engine, sources: SourceManager, local_aws: LocalAws, published: Published
+    ) -> tuple[App, App]:
+        """What the two ports serve."""
+        asked, available = self._arguments, MotoServer.available()
+        if asked.aws == "auto" and available:
+            sources.destinations.put_object = local_aws.put_object
+        settings = ApiSettings(
+            token=published.info.token,
+            region=engine.options.region,
+            account=ACCOUNT,
+            allow_hosts=asked.allow_hosts,
+            aws=asked.aws,
+            on_stop=self._stop,
+            info=published.now,
+            start_aws=published.start_aws if available else None,
+            aws_answered=local_aws.passed,
+        )
+        return build_lambda_app(engine, sources, settings), build_front_app(engine, sources, settings)
 
     async def _until_the_end(self, data: Path, lock: EngineLock, telemetry: Telemetry) -> None:
         """Wait to be ended; or for the loss of the data folder, after which nothing that is accepted could be kept."""

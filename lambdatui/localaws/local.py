@@ -38,6 +38,11 @@ class LocalAws:
         server.on_end = self._ended
         engine.on_project(self.configure)
 
+    @property
+    def running_at(self) -> str | None:
+        """The server's URL; None where it does not run."""
+        return self._server.url
+
     async def url(self) -> str:
         """The server's URL, with every declared resource in place; OperationFailed where it does not start."""
         url = await self._server.start()
