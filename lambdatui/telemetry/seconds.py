@@ -58,8 +58,12 @@ class _Second:
         self.longest = 0.0
         self.compute = 0.0
         self.provisioned = 0.0
-        self.durations: dict[int, int] | None = None
-        self.quantiles: list[float | None] | None = None  # kept once they have been asked for
+        self.durations: dict[int, int] | None = None  # while it lasts; 10 KB
+        self.quantiles: list[float | None] | None = None  # kept once they have been asked for, or it is over
+
+    def end(self) -> None:
+        """Nothing is added any more: what is asked for of it is kept alone."""
+        self.quantiles, self.durations = _quantiles(self), None
 
 
 class Ring:
@@ -83,6 +87,8 @@ class Ring:
                 if now - SERIES_SECONDS < old <= now:
                     break
                 del self.seconds[old]  # too old, or from before the clock was set back
+            if self.seconds:
+                next(reversed(self.seconds.values())).end()
             found = self.seconds[now] = _Second()
         return found
 
@@ -180,9 +186,9 @@ class Ring:
 
 
 def _quantiles(second: _Second) -> list[float | None]:
-    if second.durations is None:
-        return _NOTHING
     if second.quantiles is None:
+        if second.durations is None:
+            return _NOTHING
         second.quantiles = quantiles(second.durations, (0.5, 0.95), second.longest)
     return second.quantiles
 

@@ -160,7 +160,11 @@ def test_memory_is_bounded_and_a_clock_set_back_does_no_harm() -> None:
     for _ in range(3 * SERIES_SECONDS):
         clock.advance(1)
         metrics.count("f", "Invocations")
-    assert len(metrics._functions["f"].seconds) == SERIES_SECONDS
+        metrics.measure("f", "Duration", 7)
+    seconds = metrics._functions["f"].seconds
+    assert len(seconds) == SERIES_SECONDS
+    assert [at for at, second in seconds.items() if second.durations is not None] == [max(seconds)], "of one, 10 KB"
+    assert metrics.series("f").p95_ms == pytest.approx([7] * SERIES_SECONDS, rel=0.01)
     clock.advance(-1000)
     metrics.count("f", "Invocations")
     assert metrics.series("f").invocations[-1] == 1
