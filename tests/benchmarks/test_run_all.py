@@ -53,6 +53,17 @@ child.wait()
             time.sleep(0.05)
 
 
+def test_of_a_scripts_two_runs_the_second_stands_unless_it_met_fewer_goals():
+    def rows(*met: bool | None) -> list[list[object]]:
+        return [["x", "what", "1 ms", "", "", "", each, ""] for each in met]
+
+    first = rows(True, False, None)
+    for second in (rows(True, True, None), rows(False, True, None)):
+        assert bench.better(first, second) is second
+    for second in (rows(False, False, None), []):
+        assert bench.better(first, second) is first
+
+
 def test_nothing_is_begun_when_the_time_is_over():
     assert run("raise SystemExit('begun')", 0.0) == ([], "was not begun: the time for all of them was over")
 
