@@ -12,7 +12,7 @@ from lambdatui.api import feed
 from lambdatui.api.asgi import App, Receive, Scope, Send, respond
 from lambdatui.api.aws.call import Door
 from lambdatui.api.aws.dispatch import Dispatcher, service_of
-from lambdatui.api.aws.invoke import SUFFIX
+from lambdatui.api.aws.invoke import PREFIX
 from lambdatui.api.guards import Guards
 from lambdatui.api.ports import CONTROL_PREFIX, ApiSettings, EnginePort, SourcesPort
 
@@ -85,7 +85,7 @@ class _LambdaApp:
                 await feed.refuse(send, 404, b"the feed is at /feed\n")
         else:
             self._feed.stir()
-            if not scope["raw_path"].endswith(SUFFIX):
+            if not scope["raw_path"].startswith(PREFIX):  # what else is asked for may tell of what happened
                 self._door.engine.settle_accounts()
             service = service_of(scope, headers)
             if service is not None:

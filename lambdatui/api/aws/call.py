@@ -15,7 +15,7 @@ from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.ports import ApiSettings, EnginePort, SourcesPort
 from lambdatui.errors import StoreError
 
-WRITTEN_S = 1.0  # that who reads history waits for what is being written; it takes some milliseconds
+WRITTEN_S = 5.0  # that who reads history waits for what is being written; it takes some milliseconds
 SEARCHES = 2  # at once, in processes apart: the others wait for their turn
 
 
