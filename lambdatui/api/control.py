@@ -204,8 +204,7 @@ class Control:
         return self._engine.environment_rows()
 
     async def _invocations(self, asked: Asked) -> Any:
-        await self._door.written()
-        return await asyncio.to_thread(
+        return await self._door.read(
             self._engine.reader.invocations,
             function=self._function_name(asked.text("function")),
             status=asked.text("status"),
@@ -214,8 +213,7 @@ class Control:
         )
 
     async def _invocation(self, asked: Asked) -> Any:
-        await self._door.written()
-        found = await asyncio.to_thread(self._engine.reader.invocation, asked.parts[0])
+        found = await self._door.read(self._engine.reader.invocation, asked.parts[0])
         if found is None:
             raise NotFound(f"no invocation {asked.parts[0]} is stored")
         return found
@@ -233,9 +231,8 @@ class Control:
             "limit": asked.number("limit"),
         }
         pattern = _pattern(asked.text("pattern"))
-        await self._door.written()
         try:
-            return await asyncio.to_thread(self._engine.reader.logs, pattern=pattern and Bounded(pattern), **query)
+            return await self._door.read(self._engine.reader.logs, pattern=pattern and Bounded(pattern), **query)
         except HeavyError:
             assert pattern is not None
             data = str(self._engine.store.data)
@@ -244,8 +241,7 @@ class Control:
             )
 
     async def _stats(self, asked: Asked) -> Any:
-        await self._door.written()
-        return await asyncio.to_thread(
+        return await self._door.read(
             self._engine.reader.stats,
             function=self._function_name(asked.text("function")),
             since_us=asked.number("since_us"),
@@ -284,8 +280,7 @@ class Control:
         function = self._engine.function(asked.needed("function")).config.name
         reader = self._engine.reader
         read = reader.failed_event if asked.text("failed") in ("1", "true") else reader.last_event
-        await self._door.written()
-        found = await asyncio.to_thread(read, function)
+        found = await self._door.read(read, function)
         return None if found is None else StoredEvent(*found)
 
     async def _info(self, _: Asked) -> Any:

@@ -19,7 +19,7 @@ RATE_HZ, MOST_HZ = 1000, 10_000
 async def last_cold_start(door: Door, name: str) -> ColdStart:
     """Raises NotFound where the function has had no fresh init."""
     config = door.engine.function(name).config
-    found = await asyncio.to_thread(
+    found = await door.read(
         cold_start,
         door.engine.reader,
         config.name,

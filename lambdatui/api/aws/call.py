@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -15,6 +15,7 @@ from lambdatui.api.aws.errors import AwsError
 from lambdatui.api.ports import ApiSettings, EnginePort, SourcesPort
 from lambdatui.errors import StoreError
 
+T = TypeVar("T")
 WRITTEN_S = 5.0  # that who reads history waits for what is being written; it takes some milliseconds
 SEARCHES = 2  # at once, in processes apart: the others wait for their turn
 
@@ -43,6 +44,11 @@ class Door(msgspec.Struct, frozen=True):
             with contextlib.suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(WRITTEN_S):
                     await history.flush()
+
+    async def read(self, reading: Callable[..., T], *arguments: object, **named: object) -> T:
+        """What one of the reader's readings of history gives, all that has happened included."""
+        await self.written()
+        return await asyncio.to_thread(reading, *arguments, **named)
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Operations.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
@@ -178,8 +177,7 @@ class CloudWatch:
         except AwsError as error:
             raise AwsError(wrong, error.message) from None
         since = self._now_s() // 60 - RECENT_MINUTES if recently else 0
-        await self._door.written()
-        found = [] if space not in (None, NAMESPACE) else await asyncio.to_thread(self._reader.metric_series, since)
+        found = [] if space not in (None, NAMESPACE) else await self._door.read(self._reader.metric_series, since)
         listed = [each for each in found if name in (None, each.name) and _has(each, filters)]
         metrics = [
             {"Namespace": NAMESPACE, "MetricName": each.name, "Dimensions": _listed(each.dimensions)}
@@ -197,8 +195,7 @@ class CloudWatch:
         return self._door.engine.clock.now_us() // MICROS
 
     async def _measured(self, wanted: list[Wanted], start: int, end: int) -> list[dict[int, Any]]:
-        await self._door.written()
-        found: list[dict[int, Any]] = await asyncio.to_thread(
+        found: list[dict[int, Any]] = await self._door.read(
             self._reader.metric_minutes, wanted, start // 60, -(-end // 60)
         )
         return found
