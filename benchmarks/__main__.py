@@ -69,7 +69,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     before, end_s = load(), time.monotonic() + ALL_S
-    rows: list[list[Any]] = []
 
     def measured(name: str) -> list[list[Any]]:
         print(f"\n{name}", flush=True)
@@ -79,12 +78,11 @@ def main() -> None:
             found.append([name, f"`{name}`", FAILED, "", "", "", False, fault])
         return found
 
-    for name in asked.names or scripts():
-        rows += measured(name)
-    for name in dict.fromkeys(row[0] for row in rows if row[MET] is False):
-        first = [row for row in rows if row[0] == name]
-        at = rows.index(first[0])
-        rows[at : at + len(first)] = better(first, measured(name))
+    by_script = {name: measured(name) for name in asked.names or scripts()}
+    for name, first in by_script.items():
+        if any(row[MET] is False for row in first):
+            by_script[name] = better(first, measured(name))
+    rows = [row for found in by_script.values() for row in found]
     if not asked.names:
         keep("The goals", [INTRODUCTION, "", circumstances(before, load()), "", *table(rows)])
     sys.exit(any(row[2] == FAILED for row in rows))

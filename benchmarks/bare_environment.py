@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.common import users_variables
 from lambdatui import wire
+from lambdatui.runtime.channel import Channel
 
 _START = Path(wire.__file__).parent / "runtime" / "start.py"
 _FAR_US = 2**53
@@ -24,18 +25,19 @@ def bare_environment(folder: Path, handler: str) -> Iterator[socket.socket]:
     """Our end of the channel of an environment that serves `handler` in `folder`; its init has ended."""
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-I", "-S", str(_START)]
-    channel = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), wire.FD_CHANNEL)]
-    pid = os.posix_spawn(command[0], command, users_variables(), file_actions=channel)
+    given = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), wire.FD_CHANNEL)]
+    pid = os.posix_spawn(command[0], command, users_variables(), file_actions=given)
     theirs.close()
     try:
         start = json.dumps({
             "handler": handler, "code_root": str(folder), "manifest": None, "bytecode": None, "packages": [],
             "sys_path": [], "fallback": None,
         }).encode()  # fmt: skip
-        ours.sendall(wire.pack(wire.START, b"", start) + start)
-        data = b""
-        while (header := _frame(data)) is None or header.kind != wire.READY:
-            data = data[_size(header) :] if header is not None else data + (ours.recv(65536) or sys.exit("it ended"))
+        channel = Channel(os.dup(ours.fileno()))
+        channel.write(wire.START, {}, start)
+        while channel.read().kind != wire.READY:
+            pass
+        os.close(channel.detach())
         yield ours
     finally:
         ours.close()
@@ -52,18 +54,6 @@ def call(event: bytes) -> bytes:
 def result(data: bytes) -> bytes:
     """The payload of a RESULT frame that is whole."""
     header = wire.unpack_header(data)
-    if header.kind != wire.RESULT or len(data) != _size(header):
+    if header.kind != wire.RESULT or len(data) != wire.HEADER.size + header.meta_length + header.payload_length:
         sys.exit(f"no result: {data[:200]!r}")
     return data[-header.payload_length :]
-
-
-def _frame(data: bytes) -> wire.Header | None:
-    """The header of the frame that `data` begins with, where it is whole."""
-    if len(data) < wire.HEADER.size:
-        return None
-    header = wire.unpack_header(data)
-    return header if len(data) >= _size(header) else None
-
-
-def _size(header: wire.Header) -> int:
-    return wire.HEADER.size + header.meta_length + header.payload_length

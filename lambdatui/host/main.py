@@ -136,7 +136,7 @@ class Host:
         used = [folder for function in project.functions for folder in (function.code_root, *function.layers)]
         await asyncio.to_thread(archives.forget, data, used)
 
-        credentials = await self._credentials(arguments.aws if is_profile(arguments.aws) else None)
+        credentials = await self._credentials()
         store, telemetry = await self._open(data, sockets)
         engine = self._engine(project, load, store, telemetry, mark=mark, credentials=credentials)
         sources = SourceManager(engine, paused_all=arguments.one_shot, http_url=http_url)
@@ -282,9 +282,11 @@ class Host:
         if not task.cancelled():
             task.result()
 
-    async def _credentials(self, profile: str | None) -> Credentials | None:
+    async def _credentials(self) -> Credentials | None:
         """The user's own, where they said that functions may have them. Raises UsageError where there are none."""
-        if profile is None and not self._arguments.pass_credentials:
+        asked = self._arguments
+        profile = asked.aws if is_profile(asked.aws) else None
+        if profile is None and not asked.pass_credentials:
             return None
         from lambdatui.host.credentials import Credentials, source
 

@@ -261,8 +261,12 @@ def size_of(pid: int, most: int) -> Size:
 
 
 def _resident(pid: int) -> int:
-    data = _read("/proc/%d/statm" % pid)
-    return int(data.split()[1]) * _PAGE if data else 0
+    return _resident_of(_read("/proc/%d/statm" % pid))
+
+
+def _resident_of(statm: bytes | None) -> int:
+    """Bytes, of what that file holds; 0 where it holds nothing."""
+    return int(statm.split(None, 2)[1]) * _PAGE if statm else 0
 
 
 class ResidentSize:
@@ -277,10 +281,9 @@ class ResidentSize:
         if self._fd is None:
             return 0
         try:
-            data = os.pread(self._fd, 256, 0)
+            return _resident_of(os.pread(self._fd, 256, 0))
         except OSError:
             return 0
-        return int(data.split(None, 2)[1]) * _PAGE if data else 0
 
     def with_tree(self, most: int) -> Size:
         """As `size_of`, for less; the process alone where this system does not tell of trees."""

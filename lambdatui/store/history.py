@@ -102,16 +102,6 @@ class HistoryStore:
             batch.inits[init.function] = init
         self.touch()
 
-    def add_lines(self, lines: LogRecords) -> None:
-        """As `add`, for what comes all the time."""
-        self._batch.log(lines)
-        self.touch()
-
-    def add_invocation(self, record: InvocationRecord) -> None:
-        """As `add`, for what comes all the time."""
-        self._batch.invocations.append(record)
-        self.touch()
-
     def on_flush(self, collect: Callable[[], Sequence[MetricDelta]]) -> None:
         """Ask `collect` for metric deltas at each flush, so that rows and their counts share a transaction."""
         self._collectors.append(collect)

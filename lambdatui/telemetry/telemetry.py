@@ -89,7 +89,7 @@ class Telemetry:
             stream=stream,
         )
         self.logs.add(records)
-        self._history.add_lines(records)
+        self._history.add(logs=[records])
         self._tell()
 
     @property
@@ -101,7 +101,7 @@ class Telemetry:
         """Count one attempt and store its row. A throttle is neither invocation nor error; a DryRun is nothing."""
         if record.type != "DryRun":
             self._count(record)
-        self._history.add_invocation(record)
+        self._history.add(invocations=[record])
 
     def _count(self, record: InvocationRecord) -> None:
         count, function, qualifier, version = self.metrics.count, record.function, record.qualifier, record.version
